@@ -1,0 +1,56 @@
+"""Ask an article: answers quoted, cited and checked, on your own computer.
+
+    from rag import Library, build_pipeline, load_settings
+
+    settings = load_settings()
+    pipeline = build_pipeline(Library(settings).open(), settings)
+    print(pipeline.answer("why did the talks end?").text)
+
+Importing this loads no model and no deep-learning library; models load on first use.
+"""
+
+from rag.documents import load_document
+from rag.errors import (
+    ArticleChatError,
+    CollectionError,
+    DocumentError,
+    IndexDamagedError,
+    ModelError,
+    QuestionFileError,
+    SettingsError,
+    UsageError,
+)
+from rag.library import SEEDS, Library
+from rag.pipeline import Pipeline, Progress, build_pipeline
+from rag.prompts import NO_ANSWER
+from rag.settings import Settings, load_settings
+from rag.types import Answer, Citation, Document, Passage, Quote, Reading, RetrievedPassage, Span, Turn
+
+__all__ = [
+    "NO_ANSWER",
+    "SEEDS",
+    "Answer",
+    "ArticleChatError",
+    "Citation",
+    "CollectionError",
+    "Document",
+    "DocumentError",
+    "IndexDamagedError",
+    "Library",
+    "ModelError",
+    "Passage",
+    "Pipeline",
+    "Progress",
+    "QuestionFileError",
+    "Quote",
+    "Reading",
+    "RetrievedPassage",
+    "Settings",
+    "SettingsError",
+    "Span",
+    "Turn",
+    "UsageError",
+    "build_pipeline",
+    "load_document",
+    "load_settings",
+]

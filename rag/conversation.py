@@ -1,0 +1,70 @@
+"""History + question -> a question that stands alone, without a language model.
+
+A question that already stands alone is returned as it is, so nothing of the history leaks into it. One that leans on
+the conversation (an unresolved pronoun, "and …", "why?") is put behind the last question that stood alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from rag.types import Turn
+
+_WORD = re.compile(r"\w+(?:['’]\w+)?")
+_QUESTION_WORDS = frozenset("what who whom whose which when where why how".split())
+_AUXILIARIES = frozenset(
+    "do does did is are was were be been being am has have had can could will would shall should may might must "
+    "isn't aren't wasn't weren't don't doesn't didn't hasn't haven't hadn't can't couldn't won't wouldn't".split()
+)
+_PRONOUNS = frozenset(
+    "he him his himself she her hers herself it its itself they them their theirs themselves this these those".split()
+)
+# Words that carry no topic of their own: a question of nothing but these asks about what was said before.
+_LIGHT = (
+    _QUESTION_WORDS
+    | _AUXILIARIES
+    | _PRONOUNS
+    | frozenset(
+        "a an the and or but so then also else other others another more any anything anyone something someone there "
+        "that one ones of in on at to for from by with about as if not no yes tell me us you i we please again too "
+        "say says said happen happened happens mean means go went come came get got make made next after before later "
+        "exactly really long many much often old first last time year day way reason kind example".split()
+    )
+)
+_OPENINGS = re.compile(
+    r"^(?:and|but|so|or|then|also)\b|^(?:what|how) about\b"
+    r"|\belse\b|\bany (?:other|more)\b|\bother than (?:that|this)\b",
+    re.IGNORECASE,
+)
+# "is it true that …": no pronoun that stands for something.
+_EXPLETIVE = re.compile(r"\bit (?:true|possible|likely|known|clear|the case|that)\b", re.IGNORECASE)
+_MAX_BACK = 6
+
+
+def stands_alone(question: str) -> bool:
+    """Whether the question can be understood without what was said before it."""
+    if _OPENINGS.search(question.strip()):
+        return False
+    words = [word.lower().replace("’", "'") for word in _WORD.findall(_EXPLETIVE.sub(" ", question))]
+    if all(word in _LIGHT for word in words):
+        return False
+    topic_seen = False
+    for i, word in enumerate(words):
+        if word in _PRONOUNS:
+            is_subject = i > 0 and words[i - 1] in _AUXILIARIES  # "what songs did they record"
+            if is_subject or not topic_seen:
+                return False
+        topic_seen = topic_seen or word not in _LIGHT
+    return True
+
+
+def standalone_question(question: str, history: Sequence[Turn]) -> str:
+    """The question as it is, where it stands alone or nothing was said before; else behind the last that did."""
+    question = question.strip()
+    if not history or stands_alone(question):
+        return question
+    for turn in reversed(history[-_MAX_BACK:]):
+        if stands_alone(turn.question):
+            return f"{turn.question.strip()} {question}"
+    return f"{history[-1].question.strip()} {question}"

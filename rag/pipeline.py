@@ -1,0 +1,183 @@
+"""The whole flow, from a question to a cited answer."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from rag.conversation import standalone_question
+from rag.errors import UsageError
+from rag.grounding import check
+from rag.index import PassageIndex
+from rag.llm import LanguageModel, LlamaCppModel
+from rag.prompts import NO_ANSWER, draft_prompt
+from rag.reader import Reader, SentenceReader
+from rag.retrieval import retrieve
+from rag.sentences import split_sentences
+from rag.settings import Settings
+from rag.types import Answer, Citation, Quote, Turn
+
+MAX_QUESTION_CHARACTERS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where an answer stands: the stage that is running ("retrieve", "read", "write"), or "done", and what there is."""
+
+    stage: str
+    answer: Answer
+
+
+class Pipeline:
+    """Answers questions about the documents of one index; without a language model it answers in quotes."""
+
+    def __init__(
+        self, index: PassageIndex, *, reader: Reader, model: LanguageModel | None = None, settings: Settings
+    ) -> None:
+        self.index = index
+        self._reader = reader
+        self._model = model
+        self._settings = settings
+
+    def over(self, index: PassageIndex) -> Pipeline:
+        """A pipeline with the same models and settings over another index."""
+        return Pipeline(index, reader=self._reader, model=self._model, settings=self._settings)
+
+    def warm_up(self) -> None:
+        """Load the models and read the common start of prompts, so that the first question is as quick as others."""
+        retrieve(self.index, "warm up", k=1)
+        if self._model is not None:
+            for _ in self._model.generate(draft_prompt("", ""), max_tokens=1, seconds=60, stopped=lambda: False):
+                pass
+
+    def answer(
+        self, question: str, history: Sequence[Turn] = (), *, stopped: Callable[[], bool] = lambda: False
+    ) -> Answer:
+        """The finished answer; see `stream`."""
+        *_, last = self.stream(question, history, stopped=stopped)
+        return last.answer
+
+    def stream(
+        self, question: str, history: Sequence[Turn] = (), *, stopped: Callable[[], bool] = lambda: False
+    ) -> Iterator[Progress]:
+        """The answer as it grows: citations are there from stage "write" on, sentences come one by one as each has been
+        verified, and the last is "done". When `stopped()` becomes true, drafting ends and the quote is shown.
+
+        Raises UsageError for an empty or overlong question.
+        """
+        question = clean_question(question)
+        clock = _Clock()
+        answer = Answer(question, standalone_question(question, history), text="", abstained=False, model=self._names())
+
+        yield Progress("retrieve", answer)
+        found = retrieve(self.index, answer.standalone_question, k=self._settings.retrieved_passages)
+        answer = replace(answer, passages=tuple(found), timings_ms=clock.lap("retrieve"))
+
+        yield Progress("read", answer)
+        reading = self._reader.read(
+            answer.standalone_question, self.index.documents, found, max_quotes=self._settings.max_quotes
+        )
+        answer = replace(answer, timings_ms=clock.lap("read"))
+        if not reading.quotes or reading.answerable < self._settings.abstain_below:
+            yield Progress("done", replace(answer, text=NO_ANSWER, abstained=True, timings_ms=clock.total()))
+            return
+        best = reading.quotes[0]
+        answer = replace(answer, citations=self._cite(reading.quotes), short_answer=_highlighted(best))
+
+        yield Progress("write", answer)
+        for sentence in self._write(best, answer.standalone_question, stopped):
+            answer = replace(answer, text=f"{answer.text} {sentence} [1]".strip())
+            yield Progress("write", answer)
+        if not answer.text:
+            answer = replace(answer, text=f"“{' '.join(best.text.split())}” [1]")
+        clock.lap("write")
+        yield Progress("done", replace(answer, timings_ms=clock.total()))
+
+    def _write(self, quote: Quote, question: str, stopped: Callable[[], bool]) -> Iterator[str]:
+        """The drafted sentences that the quote supports, up to the first that it does not."""
+        if self._model is None:
+            return
+        draft = ""
+        for piece in self._model.generate(
+            draft_prompt(question, quote.text),
+            max_tokens=self._settings.draft_tokens,
+            seconds=self._settings.draft_seconds,
+            stopped=stopped,
+        ):
+            draft += piece
+            if "\n" in draft.strip():
+                break
+        if stopped():
+            return
+        draft = draft.strip().split("\n")[0]
+        for span in split_sentences(draft):
+            sentence = draft[span.start : span.end]
+            if not sentence.endswith((".", "!", "?")) or not check(sentence, quote.text, question).supported:
+                return
+            yield sentence
+
+    def _cite(self, quotes: Sequence[Quote]) -> tuple[Citation, ...]:
+        return tuple(
+            Citation(
+                number=number,
+                document_id=quote.document_id,
+                title=self.index.documents[quote.document_id].title,
+                start=quote.span.start,
+                end=quote.span.end,
+                quote=quote.text,
+                score=quote.score,
+                highlight=quote.highlight,
+            )
+            for number, quote in enumerate(quotes, 1)
+        )
+
+    def _names(self) -> dict[str, str]:
+        return {
+            "embedder": self.index.embedder.name,
+            "reader": self._reader.name,
+            "llm": self._model.name if self._model is not None else "none",
+        }
+
+
+def build_pipeline(index: PassageIndex, settings: Settings) -> Pipeline:
+    """The pipeline that the settings describe, over the index; the models load on first use.
+
+    Raises ModelError where the language model's file does not exist.
+    """
+    model = None if settings.llm == "none" else LlamaCppModel(settings.llm, threads=settings.threads)
+    return Pipeline(index, reader=SentenceReader(index.embedder), model=model, settings=settings)
+
+
+def clean_question(question: str) -> str:
+    """The question on one line without control characters; raises UsageError where nothing or too much is left."""
+    question = " ".join(re.sub(r"[\x00-\x1f\x7f]", " ", question).split())
+    if not question:
+        raise UsageError('there is no question; ask one, for example: article-chat ask "what happened?"')
+    if len(question) > MAX_QUESTION_CHARACTERS:
+        raise UsageError(f"the question has {len(question)} characters; ask it in at most {MAX_QUESTION_CHARACTERS}")
+    return question
+
+
+def _highlighted(quote: Quote) -> str | None:
+    if quote.highlight is None:
+        return None
+    return quote.text[quote.highlight.start - quote.span.start : quote.highlight.end - quote.span.start]
+
+
+class _Clock:
+    """Milliseconds of each stage since the last lap."""
+
+    def __init__(self) -> None:
+        self._start = self._last = time.perf_counter()
+        self._laps: dict[str, float] = {}
+
+    def lap(self, stage: str) -> dict[str, float]:
+        now = time.perf_counter()
+        self._laps[stage] = (now - self._last) * 1000
+        self._last = now
+        return dict(self._laps)
+
+    def total(self) -> dict[str, float]:
+        return {**self._laps, "total": (time.perf_counter() - self._start) * 1000}

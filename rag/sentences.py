@@ -1,0 +1,86 @@
+"""Sentences with offsets, also for text without punctuation."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+
+import sentencex
+
+from rag.types import Span
+
+MAX_SENTENCE_WORDS = 80
+"""A longer "sentence" is taken for text without punctuation and segmented by other means."""
+WINDOW_WORDS = 20
+
+Segmenter = Callable[[str], list[Span]]
+"""From a text without punctuation to its sentences, offsets into that text; in order, not overlapping, not empty."""
+
+# A "word" without a space in it can be a megabyte long; cut there, or nothing else has a bound.
+_WORD = re.compile(r"\S{1,60}")
+_LETTER = re.compile(r"[^\W\d_]")
+_HEADING = re.compile(r"[^\S\n]*#{1,6}\s")
+_ITEM = re.compile(r"[^\S\n]*(?:[-*+•]|\d{1,3}[.)]|>|\|)\s")
+
+
+def split_sentences(text: str, segmenter: Segmenter | None = None) -> list[Span]:
+    """The sentences of a text in order: not overlapping, free of white space at both ends, together holding every
+    character that is not white space.
+
+    Punctuated text is split by `sentencex`; stretches of more than MAX_SENTENCE_WORDS words without a boundary go to
+    `segmenter` (default: `word_windows`).
+    """
+    segmenter = segmenter or word_windows
+    sentences: list[Span] = []
+    for block in _blocks(text):
+        block_text = text[block.start : block.end]
+        for boundary in sentencex.get_sentence_boundaries("en", block_text):
+            start, end = boundary["start_index"], boundary["end_index"]
+            sentence = _trim(text, block.start + start, block.start + end)
+            if sentence is None:
+                continue
+            if (
+                sentences
+                and block.start <= sentences[-1].start
+                and not _LETTER.search(text, sentences[-1].start, sentences[-1].end)
+            ):
+                sentence = Span(sentences.pop().start, sentence.end)  # "1." and the like are no sentence
+            if len(_WORD.findall(text, sentence.start, sentence.end)) <= MAX_SENTENCE_WORDS:
+                sentences.append(sentence)
+            else:
+                inner = segmenter(text[sentence.start : sentence.end])
+                sentences += [Span(sentence.start + s.start, sentence.start + s.end) for s in inner]
+    return sentences
+
+
+def word_windows(text: str, words: int = WINDOW_WORDS) -> list[Span]:
+    """The text cut into windows of about `words` words of equal size, on word boundaries."""
+    found = [match.span() for match in _WORD.finditer(text)]
+    windows = max(1, round(len(found) / words))
+    edges = [round(i * len(found) / windows) for i in range(windows + 1)]
+    return [Span(found[a][0], found[b - 1][1]) for a, b in pairwise(edges) if a < b]
+
+
+def _blocks(text: str) -> Iterator[Span]:
+    """Paragraphs, headings, list items and table rows: what no sentence crosses."""
+    start, after_heading = 0, False
+    for line in re.finditer(r"[^\n]*\n?", text):
+        heading = _HEADING.match(line[0]) is not None
+        if after_heading or heading or not line[0].strip() or _ITEM.match(line[0]):
+            block = _trim(text, start, line.start())
+            if block is not None:
+                yield block
+            start = line.start()
+        after_heading = heading
+    block = _trim(text, start, len(text))
+    if block is not None:
+        yield block
+
+
+def _trim(text: str, start: int, end: int) -> Span | None:
+    """The stretch without white space at its ends; None where nothing else is there."""
+    stretch = text[start:end]
+    start += len(stretch) - len(stretch.lstrip())
+    end -= len(stretch) - len(stretch.rstrip())
+    return Span(start, end) if start < end else None

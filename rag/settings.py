@@ -1,0 +1,146 @@
+"""Settings: plain frozen values with units, from defaults < TOML file < environment < flags."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from rag.errors import SettingsError
+
+ENVIRONMENT_PREFIX = "ARTICLE_CHAT_"
+FILE_NAME = "article-chat.toml"
+
+
+def default_home() -> Path:
+    """The folder that holds `seeds/` and `indexes/`: the checkout, or `~/.article-chat` for an installed wheel."""
+    checkout = Path(__file__).resolve().parent.parent
+    return checkout if (checkout / "seeds").is_dir() else Path.home() / ".article-chat"
+
+
+def default_threads() -> int:
+    """All cores up to four: beyond that, models this small gain nothing and the machine is not ours alone."""
+    return min(4, os.cpu_count() or 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be chosen; each is also `ARTICLE_CHAT_<NAME>` and a key of `article-chat.toml`.
+
+    Raises SettingsError where a value cannot be used.
+    """
+
+    home: Path = field(default_factory=default_home, metadata={"help": "folder that holds seeds/ and indexes/"})
+    embedding_model: str = field(
+        default="packaged", metadata={"help": "sentence-transformers name or path, or 'packaged' (MiniLM)"}
+    )
+    llm: str = field(
+        default="packaged", metadata={"help": "path of a .gguf file, 'packaged' (SmolLM2), or 'none' to quote only"}
+    )
+    threads: int = field(default_factory=default_threads, metadata={"help": "CPU threads for the models"})
+    max_document_mb: float = field(default=5.0, metadata={"help": "largest article accepted, in megabytes"})
+    passage_pieces: int = field(default=160, metadata={"help": "longest passage, in word pieces of the embedder"})
+    passage_overlap_pieces: int = field(default=50, metadata={"help": "how much consecutive passages share"})
+    retrieved_passages: int = field(default=5, metadata={"help": "passages that the reader sees for a question"})
+    max_quotes: int = field(default=3, metadata={"help": "quotes shown for an answer, at most"})
+    abstain_below: float = field(
+        default=0.5, metadata={"help": "say 'the article does not say' below this probability of an answer, 0 to 1"}
+    )
+    draft_tokens: int = field(default=60, metadata={"help": "longest draft of the language model, in tokens"})
+    draft_seconds: float = field(default=8.0, metadata={"help": "give up on a draft after so many seconds"})
+
+    def __post_init__(self) -> None:
+        for name, low, high in _RANGES:
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise SettingsError(f"the setting {name} must be from {low} to {high}, not {value}")
+        if self.passage_overlap_pieces * 2 > self.passage_pieces:
+            raise SettingsError("the setting passage_overlap_pieces must be at most half of passage_pieces")
+
+    @property
+    def seeds(self) -> Path:
+        """The folder of articles that are there without being asked for."""
+        return self.home / "seeds"
+
+    @property
+    def indexes(self) -> Path:
+        """The folder that holds one folder for each collection."""
+        return self.home / "indexes"
+
+    @property
+    def models(self) -> Path:
+        """The folder that `article-chat download` writes to."""
+        return self.home / "models"
+
+
+_RANGES: tuple[tuple[str, float, float], ...] = (
+    ("threads", 1, 256),
+    ("max_document_mb", 0.001, 1024),
+    ("passage_pieces", 32, 200),  # MiniLM reads 256 pieces; 200 leaves room for the markers and for a title
+    ("passage_overlap_pieces", 0, 100),
+    ("retrieved_passages", 1, 50),
+    ("max_quotes", 1, 10),
+    ("abstain_below", 0.0, 1.0),
+    ("draft_tokens", 8, 512),
+    ("draft_seconds", 0.1, 600),
+)
+
+
+def load_settings(
+    *, file: Path | None = None, environment: Mapping[str, str] | None = None, flags: Mapping[str, Any] | None = None
+) -> Settings:
+    """The settings in force: defaults, then `file` (else `article-chat.toml` in the home folder, if there is one), then
+    `ARTICLE_CHAT_*` of `environment` (else the process's), then the `flags` that are not None.
+
+    Raises SettingsError for an unknown name, a value of the wrong type or a file that cannot be read.
+    """
+    environment = os.environ if environment is None else environment
+    named = {
+        name.removeprefix(ENVIRONMENT_PREFIX).lower(): value
+        for name, value in environment.items()
+        if name.startswith(ENVIRONMENT_PREFIX)
+    }
+    chosen = {name: value for name, value in (flags or {}).items() if value is not None}
+    home = Path(chosen.get("home") or named.get("home") or default_home()).expanduser()
+    path = file or home / FILE_NAME
+    settings = replace(Settings(), home=home)
+    if file is not None or path.is_file():
+        settings = _apply(settings, _read_toml(path), f"{path}")
+    settings = _apply(settings, named, "the environment")
+    return _apply(settings, chosen, "the command line")
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"cannot read the settings file {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"the settings file {path} is not valid TOML: {error}") from error
+
+
+def _apply(settings: Settings, values: Mapping[str, Any], origin: str) -> Settings:
+    kinds: dict[str, type] = {f.name: type(getattr(settings, f.name)) for f in fields(settings)}
+    changes = {}
+    for name, value in values.items():
+        if name not in kinds:
+            raise SettingsError(f"{origin} names the unknown setting {name!r}; the settings are {', '.join(kinds)}")
+        try:
+            changes[name] = _convert(value, kinds[name])
+        except (TypeError, ValueError) as error:
+            wanted = {int: "a whole number", float: "a number", str: "a text"}.get(kinds[name], "a path")
+            raise SettingsError(f"{origin} sets {name} to {value!r}, which is not {wanted}") from error
+    return replace(settings, **changes)
+
+
+def _convert(value: Any, kind: type) -> Any:
+    if kind in {int, float}:
+        return kind(str(value))  # through text, so that 1.5 and true are no whole numbers
+    if kind is str:
+        if not isinstance(value, str):
+            raise TypeError
+        return value
+    return Path(value).expanduser()

@@ -1,0 +1,159 @@
+"""The values that travel between stages: frozen, validated when built, without behaviour of their own."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray: TypeAlias = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A range of characters (code points) of a document's stored text, `0 <= start < end`."""
+
+    start: int
+    end: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start < self.end:
+            raise ValueError(f"a span needs 0 <= start < end, not {self.start}, {self.end}")
+
+    def __len__(self) -> int:
+        return self.end - self.start
+
+    def contains(self, other: Span) -> bool:
+        """Whether `other` lies wholly inside this span."""
+        return self.start <= other.start and other.end <= self.end
+
+    def overlaps(self, other: Span) -> bool:
+        """Whether the two spans share at least one character."""
+        return self.start < other.end and other.start < self.end
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """An article as stored: `text` is normalised once, when it is loaded, and every offset counts its characters.
+
+    `source` is where it came from (a file's path, as a person would name it).
+    """
+
+    id: str
+    title: str
+    text: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A stretch of a document that is embedded and retrieved as one; `text == document.text[start:end]`."""
+
+    document_id: str
+    span: Span
+    text: str
+
+    def __post_init__(self) -> None:
+        if len(self.text) != len(self.span):
+            raise ValueError(f"a passage's text must be as long as its span: {len(self.text)}, {len(self.span)}")
+
+
+@dataclass(frozen=True, slots=True)
+class RetrievedPassage:
+    """A passage and how well it fits the question; larger is better, comparable within one question only."""
+
+    passage: Passage
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """Exact words of a document that answer a question, with the reader's score in [0, 1].
+
+    `highlight` is the part of the quote that is the answer itself, where the reader found one; it lies inside `span`.
+    """
+
+    document_id: str
+    span: Span
+    text: str
+    score: float
+    highlight: Span | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.text) != len(self.span):
+            raise ValueError(f"a quote's text must be as long as its span: {len(self.text)}, {len(self.span)}")
+        if self.highlight is not None and not self.span.contains(self.highlight):
+            raise ValueError(f"a highlight must lie inside its quote: {self.highlight}, {self.span}")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the reader found: quotes, best first, and how likely it is that the passages answer at all, in [0, 1]."""
+
+    quotes: tuple[Quote, ...]
+    answerable: float
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """An earlier question of the conversation and the answer that was shown ("" where there was none)."""
+
+    question: str
+    answer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A numbered quote in an answer; `document.text[start:end] == quote` always holds."""
+
+    number: int
+    document_id: str
+    title: str
+    start: int
+    end: int
+    quote: str
+    score: float
+    highlight: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is shown for a question: `text` with `[n]` markers, or, when `abstained`, that the article does not say.
+
+    An abstained answer has no citations; `passages` then holds the nearest passages, offered as such. `timings_ms` has
+    the milliseconds of each stage that ran (`retrieve`, `read`, `write`) and their `total`.
+    """
+
+    question: str
+    standalone_question: str
+    text: str
+    abstained: bool
+    short_answer: str | None = None
+    citations: tuple[Citation, ...] = ()
+    passages: tuple[RetrievedPassage, ...] = ()
+    timings_ms: dict[str, float] = field(default_factory=dict)
+    model: dict[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer as the plain object that `ask --json` prints; fields are added over time, never renamed."""
+        return {
+            "question": self.question,
+            "standalone_question": self.standalone_question,
+            "answer": self.text,
+            "short_answer": self.short_answer,
+            "abstained": self.abstained,
+            "citations": [asdict(citation) for citation in self.citations],
+            "passages": [
+                {
+                    "document_id": found.passage.document_id,
+                    "start": found.passage.span.start,
+                    "end": found.passage.span.end,
+                    "score": round(found.score, 4),
+                }
+                for found in self.passages
+            ],
+            "timings_ms": {stage: round(ms, 1) for stage, ms in self.timings_ms.items()},
+            "model": dict(self.model),
+        }

@@ -1,0 +1,62 @@
+"""Small deterministic stand-ins for the heavy models: they can be read, and what went through them can be asked."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import numpy as np
+
+from rag.embeddings import Progress
+from rag.prompts import Message
+from rag.types import FloatArray
+
+
+class FakeEmbedder:
+    """A bag of words: each word (its first five letters, lower-cased) adds 1 to one place of the vector.
+
+    So texts that share words are similar, the same text has cosine 1, and a word piece is a word. `embedded` holds
+    every text that was embedded, in order, questions included.
+    """
+
+    def __init__(self, name: str = "fake-bag-of-words", dimension: int = 256) -> None:
+        self.name = name
+        self.dimension = dimension
+        self.embedded: list[str] = []
+
+    def embed(self, texts: Sequence[str], *, query: bool = False, progress: Progress | None = None) -> FloatArray:
+        self.embedded += texts
+        vectors = np.zeros((len(texts), self.dimension), np.float32)  # (n, d)
+        for row, text in zip(vectors, texts, strict=True):
+            for word in re.findall(r"\w+", text.lower()):
+                row[zlib.crc32(word[:5].encode()) % self.dimension] += 1
+            row[0] += not row.any()  # a text without a word still has a unit vector
+        if progress is not None:
+            progress(len(texts))
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+    def count_pieces(self, texts: Sequence[str]) -> list[int]:
+        return [len(text.split()) for text in texts]
+
+
+class ScriptedModel:
+    """Replies with the next of `replies`, word by word, and with nothing once they are used up.
+
+    `prompts` holds the messages of every call. A word counts as a token; `seconds` is not looked at.
+    """
+
+    def __init__(self, replies: Iterable[str] = (), name: str = "scripted") -> None:
+        self.name = name
+        self.replies = list(replies)
+        self.prompts: list[list[Message]] = []
+
+    def generate(
+        self, messages: Sequence[Message], *, max_tokens: int, seconds: float, stopped: Callable[[], bool]
+    ) -> Iterator[str]:
+        self.prompts.append(list(messages))
+        reply = self.replies.pop(0) if self.replies else ""
+        for written, piece in enumerate(re.findall(r"\s*\S+|\s+$", reply)):
+            if written >= max_tokens or stopped():
+                return
+            yield piece

@@ -1,0 +1,102 @@
+from pathlib import Path
+
+import pytest
+
+from rag.documents import decode, document_id, load_document, normalize, title_of
+from rag.errors import DocumentError
+
+
+def write(folder: Path, name: str, data: bytes) -> Path:
+    path = folder / name
+    path.write_bytes(data)
+    return path
+
+
+def test_text_of_a_clean_file_is_the_file(tmp_path: Path) -> None:
+    text = "  First line.\n\n\tSecond — “quoted”.  \n"
+    document = load_document(write(tmp_path, "a.txt", text.encode()), max_mb=1)
+    assert document.text == text
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "Grüße aus Köln".encode(),
+        b"\xef\xbb\xbf" + "Grüße aus Köln".encode(),
+        b"\xff\xfe" + "Grüße aus Köln".encode("utf-16-le"),
+        b"\xfe\xff" + "Grüße aus Köln".encode("utf-16-be"),
+        "Gru\u0308ße aus Ko\u0308ln".encode(),
+    ],
+    ids=["utf-8", "utf-8 with mark", "utf-16-le", "utf-16-be", "decomposed"],
+)
+def test_encodings_give_the_same_text(tmp_path: Path, data: bytes) -> None:
+    assert load_document(write(tmp_path, "a.txt", data), max_mb=1).text == "Grüße aus Köln"
+
+
+def test_line_ends_become_lf_and_nothing_else_changes() -> None:
+    assert normalize("a\r\nb\rc\n  d\u00a0e") == "a\nb\nc\n  d\u00a0e"
+
+
+def test_a_wrong_byte_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DocumentError, match=r"a\.txt: byte 3 \(0xe9\) is not valid UTF-8; save the file as UTF-8"):
+        load_document(write(tmp_path, "a.txt", b"caf\xe9 ole"), max_mb=1)
+
+
+def test_a_wrong_byte_behind_a_mark_is_counted_from_the_start_of_the_file() -> None:
+    with pytest.raises(DocumentError, match="byte 4 "):
+        decode(b"\xef\xbb\xbfa\xff", name="x")
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"", "is empty"),
+        (b" \n\t\n", "is empty"),
+        (b"\xef\xbb\xbf", "is empty"),
+        (b"text\x00text", "binary"),
+        (b"\x1b[31mred", "binary"),
+    ],
+)
+def test_empty_and_binary_files_are_refused(tmp_path: Path, data: bytes, says: str) -> None:
+    with pytest.raises(DocumentError, match=says):
+        load_document(write(tmp_path, "a.txt", data), max_mb=1)
+
+
+def test_the_size_limit_is_a_setting(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.txt", b"x" * 2000)
+    assert load_document(path, max_mb=0.002).text == "x" * 2000
+    with pytest.raises(DocumentError, match="max_document_mb"):
+        load_document(path, max_mb=0.001)
+
+
+def test_other_files_and_missing_files_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DocumentError, match="save the article as"):
+        load_document(write(tmp_path, "a.docx", b"text"), max_mb=1)
+    with pytest.raises(DocumentError, match=r"gone\.txt: cannot be read: No such file"):
+        load_document(tmp_path / "gone.txt", max_mb=1)
+    (tmp_path / "folder.txt").mkdir()
+    with pytest.raises(DocumentError, match="cannot be read"):
+        load_document(tmp_path / "folder.txt", max_mb=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "title"),
+    [
+        ("hanoi-summit.txt", "# no heading in a text file", "Hanoi summit"),
+        ("a_b--c.md", "no heading", "A b c"),
+        ("x.md", "intro\n\n## The title ##\n\n# Later", "The title"),
+        ("x.md", "```\n# a comment\n```\n# Real", "Real"),
+        ("x.md", "#hashtag\n", "X"),
+        ("---.txt", "t", "---"),
+    ],
+)
+def test_titles(name: str, text: str, title: str) -> None:
+    assert title_of(text, Path(name)) == title
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [("Hanoi Summit!", "hanoi-summit"), ("Über café", "uber-cafe"), ("../../etc", "etc"), ("中文", "article")],
+)
+def test_ids_are_safe_file_names(name: str, key: str) -> None:
+    assert document_id(name) == key

@@ -1,0 +1,157 @@
+import json
+import threading
+from dataclasses import replace
+
+import pytest
+from fakes import FakeEmbedder, ScriptedModel
+
+from rag.errors import UsageError
+from rag.index import Chunking, PassageIndex
+from rag.pipeline import Pipeline, clean_question
+from rag.prompts import NO_ANSWER
+from rag.reader import SentenceReader
+from rag.settings import Settings
+from rag.types import Document, Turn
+
+
+def test_a_supported_draft_is_shown_with_its_citation(pipeline: Pipeline, model: ScriptedModel) -> None:
+    model.replies.append("Clara Lindt founded the maritime museum in 1911.")
+    answer = pipeline.answer("Who founded the maritime museum?")
+    assert answer.text == "Clara Lindt founded the maritime museum in 1911. [1]"
+    assert not answer.abstained
+    text = pipeline.index.documents["harbour-news"].text
+    assert [c.number for c in answer.citations] == list(range(1, len(answer.citations) + 1))
+    assert all(text[c.start : c.end] == c.quote for c in answer.citations)
+    assert "Clara Lindt founded" in answer.citations[0].quote
+
+
+@pytest.mark.parametrize(
+    "draft",
+    [
+        "Clara Lindt founded the maritime museum in 1912.",
+        "Otto Brandt founded the maritime museum in 1911.",
+        "Clara Lindt did not found the maritime museum.",
+        "The maritime museum founded Clara Lindt in 1911.",
+        "Clara Lindt founded the maritime museum in 1911 and",
+        "",
+        "\n\n",
+    ],
+)
+def test_an_unsupported_or_unfinished_draft_gives_way_to_the_quote(
+    pipeline: Pipeline, model: ScriptedModel, draft: str
+) -> None:
+    model.replies.append(draft)
+    answer = pipeline.answer("Who founded the maritime museum?")
+    assert answer.text == f"“{' '.join(answer.citations[0].quote.split())}” [1]"
+
+
+def test_sentences_after_an_unsupported_one_are_dropped(pipeline: Pipeline, model: ScriptedModel) -> None:
+    model.replies.append("Clara Lindt founded the maritime museum in 1911. She was born in Zurich. It was 1911.")
+    assert pipeline.answer("Who founded the maritime museum?").text.endswith("in 1911. [1]")
+
+
+def test_only_the_first_line_of_a_draft_counts(pipeline: Pipeline, model: ScriptedModel) -> None:
+    model.replies.append("Clara Lindt founded the maritime museum in 1911.\nQuote: The museum burned down.")
+    assert pipeline.answer("Who founded the maritime museum?").text.endswith("in 1911. [1]")
+
+
+def test_the_model_sees_the_best_quote_and_the_question_only(pipeline: Pipeline, model: ScriptedModel) -> None:
+    answer = pipeline.answer("Who founded the maritime museum?")
+    last = model.prompts[0][-1].content
+    assert last == f"Question: Who founded the maritime museum?\nQuote: {' '.join(answer.citations[0].quote.split())}"
+    pipeline.answer("How much will the repairs to the northern dam cost?")
+    assert model.prompts[0][:-1] == model.prompts[1][:-1]
+
+
+@pytest.mark.parametrize("question", ["What did Napoleon eat?", "Write a poem about spring", "xyzzy plugh"])
+def test_what_the_article_does_not_say_is_refused_without_asking_the_model(
+    pipeline: Pipeline, model: ScriptedModel, question: str
+) -> None:
+    answer = pipeline.answer(question)
+    assert answer.abstained
+    assert answer.text == NO_ANSWER
+    assert answer.citations == ()
+    assert answer.short_answer is None
+    assert answer.passages
+    assert model.prompts == []
+
+
+def test_the_stages_come_in_order_and_quotes_before_sentences(pipeline: Pipeline, model: ScriptedModel) -> None:
+    model.replies.append("Clara Lindt founded the maritime museum in 1911.")
+    steps = list(pipeline.stream("Who founded the maritime museum?"))
+    assert [step.stage for step in steps] == ["retrieve", "read", "write", "write", "done"]
+    assert steps[2].answer.citations
+    assert steps[2].answer.text == ""
+    assert steps[3].answer.text == steps[4].answer.text
+    assert set(steps[4].answer.timings_ms) == {"retrieve", "read", "write", "total"}
+
+
+def test_stopping_shows_the_quote(pipeline: Pipeline, model: ScriptedModel) -> None:
+    stop = threading.Event()
+    model.replies.append("Clara Lindt founded the maritime museum in 1911.")
+    for step in pipeline.stream("Who founded the maritime museum?", stopped=stop.is_set):
+        if step.stage == "write":
+            stop.set()
+    assert step.answer.text.startswith("“Clara Lindt founded")
+
+
+def test_a_follow_up_is_asked_as_a_question_that_stands_alone(pipeline: Pipeline) -> None:
+    answer = pipeline.answer("When did it move to Basel?", [Turn("Who founded the maritime museum?", "Clara Lindt.")])
+    assert answer.question == "When did it move to Basel?"
+    assert answer.standalone_question == "Who founded the maritime museum? When did it move to Basel?"
+    assert any("moved to Basel" in citation.quote for citation in answer.citations)
+
+
+def test_without_a_model_the_answer_is_the_quote(index: PassageIndex, settings: Settings) -> None:
+    pipeline = Pipeline(index, reader=SentenceReader(index.embedder), model=None, settings=settings)
+    answer = pipeline.answer("Who founded the maritime museum?")
+    assert answer.text.startswith("“Clara Lindt founded")
+    assert answer.model["llm"] == "none"
+
+
+def test_max_quotes_and_abstaining_are_settings(index: PassageIndex, settings: Settings) -> None:
+    def ask(**changes: float) -> object:
+        changed = replace(settings, **changes)
+        return Pipeline(index, reader=SentenceReader(index.embedder), settings=changed).answer(
+            "Who founded the maritime museum with a bank?"
+        )
+
+    assert len(ask(max_quotes=1).citations) == 1  # type: ignore[attr-defined]
+    assert not ask(abstain_below=0.0).abstained  # type: ignore[attr-defined]
+    assert ask(abstain_below=0.95).abstained  # type: ignore[attr-defined]
+
+
+def test_the_json_object_has_the_documented_fields(pipeline: Pipeline) -> None:
+    data = json.loads(json.dumps(pipeline.answer("Who founded the maritime museum?").to_json()))
+    assert set(data) == {
+        "question", "standalone_question", "answer", "short_answer", "abstained", "citations", "passages", "timings_ms",
+        "model",
+    }  # fmt: skip
+    assert set(data["citations"][0]) == {
+        "number", "document_id", "title", "start", "end", "quote", "score", "highlight",
+    }  # fmt: skip
+    assert set(data["passages"][0]) == {"document_id", "start", "end", "score"}
+
+
+@pytest.mark.parametrize("question", ["", "  \n ", "\x00", "x" * 1001])
+def test_questions_that_are_none_are_refused(pipeline: Pipeline, question: str) -> None:
+    with pytest.raises(UsageError):
+        pipeline.answer(question)
+
+
+def test_control_characters_are_taken_out_of_questions() -> None:
+    assert clean_question(" why\x1b\n did\tit? ") == "why did it?"
+
+
+def test_quotes_of_several_documents_are_cited_by_their_own(settings: Settings) -> None:
+    documents = [
+        Document("a", "Article A", "The mill in Ost burned down in May.", "a.txt"),
+        Document("b", "Article B", "The mill in Ost was insured by a bank.", "b.txt"),
+    ]
+    embedder = FakeEmbedder()
+    index = PassageIndex.build(documents, embedder=embedder, chunking=Chunking(40, 15))
+    answer = Pipeline(index, reader=SentenceReader(embedder), settings=settings).answer(
+        "When did the mill in Ost burn?"
+    )
+    assert {c.title for c in answer.citations} == {"Article A", "Article B"}
+    assert all(index.documents[c.document_id].text[c.start : c.end] == c.quote for c in answer.citations)

@@ -1,0 +1,191 @@
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fakes import FakeEmbedder
+
+from rag import storage
+from rag.errors import IndexDamagedError
+from rag.index import Chunking, PassageIndex
+from rag.storage import load_index, read_manifest, save_index
+from rag.types import Document
+
+CHUNKING = Chunking(40, 15)
+
+
+def build(*texts: str) -> PassageIndex:
+    documents = [Document(f"d{i}", f"Title {i}", text, f"/x/{i}.txt") for i, text in enumerate(texts)]
+    return PassageIndex.build(documents, embedder=FakeEmbedder(), chunking=CHUNKING)
+
+
+def loaded(folder: Path) -> PassageIndex:
+    stored = load_index(folder, embedder=FakeEmbedder(), chunking=CHUNKING)
+    assert stored.index is not None
+    return stored.index
+
+
+def generation(folder: Path) -> Path:
+    return folder / str(read_manifest(folder)["generation"])
+
+
+def test_what_is_loaded_is_what_was_saved(tmp_path: Path) -> None:
+    index = build("The ferry was late. 😀 “Quoted”.\n", "  The dam will cost 40 million.\u2028Done.")
+    save_index(index, tmp_path / "c")
+    again = loaded(tmp_path / "c")
+    assert dict(again.documents) == dict(index.documents)
+    assert again.passages == index.passages
+    np.testing.assert_array_equal(again.vectors, index.vectors)
+    for question in ("why was the ferry late?", "what will the dam cost?"):
+        assert again.search_dense(question, 5) == index.search_dense(question, 5)
+        assert again.search_lexical(question, 5) == index.search_lexical(question, 5)
+
+
+def test_a_person_can_open_the_folder(tmp_path: Path) -> None:
+    save_index(build("The ferry was late."), tmp_path / "c")
+    folder = generation(tmp_path / "c")
+    assert (folder / "documents" / "d0.txt").read_text(encoding="utf-8") == "The ferry was late."
+    assert json.loads((folder / "passages.jsonl").read_text().splitlines()[0]) == {
+        "document_id": "d0", "start": 0, "end": 19,
+    }  # fmt: skip
+    manifest = json.loads((tmp_path / "c" / "manifest.json").read_text())
+    assert manifest["embedder"] == {"name": "fake-bag-of-words", "dimension": 256}
+    assert manifest["chunking"] == {"max_pieces": 40, "overlap_pieces": 15}
+    assert not list(tmp_path.rglob("*.pkl"))
+
+
+def test_saving_again_leaves_one_generation(tmp_path: Path) -> None:
+    save_index(build("One."), tmp_path / "c")
+    save_index(build("Two."), tmp_path / "c")
+    assert [path.name for path in (tmp_path / "c").iterdir() if path.is_dir()] == [generation(tmp_path / "c").name]
+    assert loaded(tmp_path / "c").documents["d0"].text == "Two."
+
+
+def test_every_flipped_byte_is_noticed(tmp_path: Path) -> None:
+    folder = tmp_path / "c"
+    save_index(build("The ferry was late. The dam will cost 40 million."), folder)
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert len(files) >= 8
+    for path in files:
+        data = path.read_bytes()
+        for position in {0, len(data) // 2, len(data) - 1}:
+            path.write_bytes(data[:position] + bytes([data[position] ^ 1]) + data[position + 1 :])
+            if path.name == "manifest.json" or path.parent.name == "documents":
+                with pytest.raises(IndexDamagedError, match=f"damaged: .*{path.name}"):
+                    load_index(folder, embedder=FakeEmbedder(), chunking=CHUNKING)
+            else:
+                stored = load_index(folder, embedder=FakeEmbedder(), chunking=CHUNKING)
+                assert stored.index is None, path
+                assert stored.rebuild_because is not None
+                assert path.name in stored.rebuild_because
+        path.write_bytes(data)
+    assert loaded(folder).documents
+
+
+def test_a_missing_file_is_noticed(tmp_path: Path) -> None:
+    save_index(build("One."), tmp_path / "c")
+    (generation(tmp_path / "c") / "index.faiss").unlink()
+    stored = load_index(tmp_path / "c", embedder=FakeEmbedder(), chunking=CHUNKING)
+    assert stored.index is None
+    (generation(tmp_path / "c") / "documents" / "d0.txt").unlink()
+    with pytest.raises(IndexDamagedError, match="article-chat remove --collection c"):
+        load_index(tmp_path / "c", embedder=FakeEmbedder(), chunking=CHUNKING)
+
+
+@pytest.mark.parametrize(
+    ("embedder", "chunking", "says"),
+    [
+        (FakeEmbedder(name="other"), CHUNKING, "embedding model fake-bag-of-words"),
+        (FakeEmbedder(dimension=64), CHUNKING, "embedding model"),
+        (FakeEmbedder(), Chunking(50, 10), "passage settings"),
+    ],
+)
+def test_an_index_of_another_kind_is_not_used(
+    tmp_path: Path, embedder: FakeEmbedder, chunking: Chunking, says: str
+) -> None:
+    save_index(build("One."), tmp_path / "c")
+    stored = load_index(tmp_path / "c", embedder=embedder, chunking=chunking)
+    assert stored.index is None
+    assert stored.rebuild_because is not None
+    assert says in stored.rebuild_because
+    assert [document.text for document in stored.documents] == ["One."]
+
+
+def test_a_full_disk_leaves_the_old_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_index(build("Old."), tmp_path / "c")
+    real = Path.write_bytes
+
+    def full(self: Path, data: bytes) -> int:
+        if self.name == "index.faiss":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(self, data)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space left"):
+        save_index(build("New."), tmp_path / "c")
+    monkeypatch.undo()
+    assert loaded(tmp_path / "c").documents["d0"].text == "Old."
+    assert len([path for path in (tmp_path / "c").iterdir() if path.is_dir()]) == 1
+
+
+STEPS = ["_write_files", "_sync_tree", "_replace_file", "rmtree"]
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_killed_at_any_step_the_folder_holds_the_old_or_the_new_index(tmp_path: Path, step: str, moment: str) -> None:
+    """Another process saves and kills itself around one step; what it leaves must load."""
+    folder = tmp_path / "c"
+    save_index(build("Old."), folder)
+    code = f"""
+import os, signal, sys
+sys.path[:0] = {[str(Path(__file__).parent), str(Path(storage.__file__).parent.parent)]!r}
+from pathlib import Path
+from rag import storage
+from test_storage import build
+owner = storage.shutil if {step!r} == "rmtree" else storage
+real = getattr(owner, {step!r})
+def killed(*args, **kwargs):
+    if {moment!r} == "after":
+        real(*args, **kwargs)
+    os.kill(os.getpid(), signal.SIGKILL)
+setattr(owner, {step!r}, killed)
+storage.save_index(build("New."), Path({str(folder)!r}))
+"""
+    result = subprocess.run([sys.executable, "-c", code], check=False)
+    assert result.returncode == -signal.SIGKILL
+    swapped = step == "rmtree" or (step, moment) == ("_replace_file", "after")
+    assert loaded(folder).documents["d0"].text == ("New." if swapped else "Old.")
+    save_index(build("Newer."), folder)
+    assert loaded(folder).documents["d0"].text == "Newer."
+    assert len([path for path in folder.iterdir() if path.is_dir()]) == 1
+
+
+def test_killed_at_random_moments_nothing_is_lost(tmp_path: Path) -> None:
+    folder = tmp_path / "c"
+    save_index(build("Text 0."), folder)
+    code = f"""
+import sys
+sys.path[:0] = {[str(Path(__file__).parent), str(Path(storage.__file__).parent.parent)]!r}
+from pathlib import Path
+from rag.storage import save_index
+from test_storage import build
+print("ready", flush=True)
+for i in range(1, 1_000_000):
+    save_index(build(f"Text {{i}}."), Path({str(folder)!r}))
+"""
+    for attempt in range(3):
+        process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(0.05 + 0.07 * attempt)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        assert loaded(folder).documents["d0"].text.startswith("Text ")
