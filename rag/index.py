@@ -15,6 +15,7 @@ from bm25s.stopwords import STOPWORDS_EN
 from rag.embeddings import Embedder, Progress
 from rag.errors import CollectionError
 from rag.passages import split_passages
+from rag.sentences import Segmenter
 from rag.types import Document, FloatArray, Passage
 
 if TYPE_CHECKING:
@@ -51,6 +52,9 @@ class PassageIndex:
         self.passages = tuple(passages)
         self.embedder = embedder
         self.chunking = chunking
+        faiss.omp_set_num_threads(
+            1
+        )  # a flat search is quick, and threads of three libraries would fight over the cores
         self.faiss_index = faiss.IndexFlatIP(vectors.shape[1])
         self.faiss_index.add(vectors)
         self.bm25 = bm25 or build_bm25([passage.text for passage in passages])
@@ -62,13 +66,14 @@ class PassageIndex:
         *,
         embedder: Embedder,
         chunking: Chunking,
+        segmenter: Segmenter | None = None,
         known: PassageIndex | None = None,
         progress: Progress | None = None,
     ) -> PassageIndex:
         """The index of the documents; those that `known` holds with the same text are not cut or embedded again.
 
-        `progress` is called with the number of passages embedded since its last call. Raises CollectionError where
-        there is no document.
+        `segmenter` finds the sentences of text without punctuation; `progress` is called with the number of passages
+        embedded since its last call. Raises CollectionError where there is no document.
         """
         documents = list(documents)
         if not documents:
@@ -89,6 +94,7 @@ class PassageIndex:
                 embedder.count_pieces,
                 max_pieces=chunking.max_pieces,
                 overlap_pieces=chunking.overlap_pieces,
+                segmenter=segmenter,
             )
             fresh += range(len(passages), len(passages) + len(new))
             passages += new

@@ -17,6 +17,8 @@ from rag.documents import SUFFIXES, load_document
 from rag.embeddings import Embedder, SentenceTransformerEmbedder
 from rag.errors import CollectionError, DocumentError, IndexDamagedError
 from rag.index import Chunking, PassageIndex
+from rag.reader import boundary_segments
+from rag.sentences import Segmenter
 from rag.settings import Settings
 from rag.storage import MANIFEST, load_index, read_manifest, save_index
 from rag.types import Document
@@ -47,8 +49,11 @@ class Change:
 class Library:
     """The collections under `settings.indexes`; one writer at a time for each, readers never wait."""
 
-    def __init__(self, settings: Settings, embedder: Embedder | None = None) -> None:
+    def __init__(
+        self, settings: Settings, embedder: Embedder | None = None, segmenter: Segmenter = boundary_segments
+    ) -> None:
         self._settings = settings
+        self._segmenter = segmenter
         self._embedder = embedder or SentenceTransformerEmbedder(settings.embedding_model, threads=settings.threads)
         self._chunking = Chunking(settings.passage_pieces, settings.passage_overlap_pieces)
 
@@ -83,7 +88,7 @@ class Library:
             before = {document.source: document for document in old.documents.values()} if old else {}
             documents, change = _merge(before, loaded)
             if change.added or change.updated:
-                save_index(self._build(documents, old), folder)
+                save_index(self.index_of(documents, old), folder)
         return replace(change, failed=failed)
 
     def remove(self, name: str, document_id: str | None = None) -> None:
@@ -106,7 +111,7 @@ class Library:
                 )
             left = [document for document in index.documents.values() if document.id != document_id]
             if left:
-                save_index(self._build(left, index), folder)
+                save_index(self.index_of(left, index), folder)
             else:
                 (folder / MANIFEST).unlink()
                 shutil.rmtree(folder)
@@ -145,7 +150,7 @@ class Library:
             documents = [document for document in documents if document.source not in gone]
             if old is not None and not (change.added or change.updated or gone):
                 return old
-            index = self._build(documents, old)
+            index = self.index_of(documents, old)
             save_index(index, folder)
             return index
 
@@ -154,14 +159,20 @@ class Library:
         if stored.index is not None:
             return stored.index
         log.warning("building the index %s again: %s", folder.name, stored.rebuild_because)
-        index = self._build(stored.documents, None)
+        index = self.index_of(stored.documents)
         save_index(index, folder)
         return index
 
-    def _build(self, documents: list[Document], known: PassageIndex | None) -> PassageIndex:
+    def index_of(self, documents: Sequence[Document], known: PassageIndex | None = None) -> PassageIndex:
+        """The index, in memory, of the documents, made as every collection is; what `known` has is not made again."""
         with tqdm(desc="Indexing", unit=" passages", delay=1, leave=False) as bar:
             return PassageIndex.build(
-                documents, embedder=self._embedder, chunking=self._chunking, known=known, progress=bar.update
+                documents,
+                embedder=self._embedder,
+                chunking=self._chunking,
+                segmenter=self._segmenter,
+                known=known,
+                progress=bar.update,
             )
 
     def _load_files(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from rag.sentences import split_sentences, word_windows
+from rag.sentences import Segmenter, split_sentences, word_windows
 from rag.types import Document, Passage, Span
 
 PieceCounter = Callable[[Sequence[str]], list[int]]
@@ -12,14 +12,19 @@ PieceCounter = Callable[[Sequence[str]], list[int]]
 
 
 def split_passages(
-    document: Document, count_pieces: PieceCounter, *, max_pieces: int, overlap_pieces: int
+    document: Document,
+    count_pieces: PieceCounter,
+    *,
+    max_pieces: int,
+    overlap_pieces: int,
+    segmenter: Segmenter | None = None,
 ) -> list[Passage]:
     """The passages of a document in order, each of whole sentences and at most `max_pieces` word pieces.
 
     A passage begins with the last sentences of the one before, up to `overlap_pieces` of them, so that what belongs
     together stands together in one of the two. Every sentence is in at least one passage.
     """
-    sentences, pieces = _bounded_sentences(document.text, count_pieces, max_pieces)
+    sentences, pieces = _bounded_sentences(document.text, count_pieces, max_pieces, segmenter)
     passages = []
     first, n = 0, len(sentences)
     while first < n:
@@ -28,7 +33,8 @@ def split_passages(
             last += 1
             total += pieces[last]
         span = Span(sentences[first].start, sentences[last].end)
-        passages.append(Passage(document.id, span, document.text[span.start : span.end]))
+        text = document.text[span.start : span.end]
+        passages.append(Passage(document.id, span, text, tuple(sentences[first : last + 1])))
         if last + 1 == n:
             break
         following, shared = last + 1, 0
@@ -44,9 +50,11 @@ def split_passages(
     return passages
 
 
-def _bounded_sentences(text: str, count_pieces: PieceCounter, max_pieces: int) -> tuple[list[Span], list[int]]:
+def _bounded_sentences(
+    text: str, count_pieces: PieceCounter, max_pieces: int, segmenter: Segmenter | None
+) -> tuple[list[Span], list[int]]:
     """Sentences and their word pieces; a sentence of more than `max_pieces` is halved until its parts fit."""
-    todo = split_sentences(text)[::-1]
+    todo = split_sentences(text, segmenter)[::-1]
     counts = count_pieces([text[s.start : s.end] for s in todo])
     stack = list(zip(todo, counts, strict=True))
     sentences, pieces = [], []

@@ -13,7 +13,7 @@ from rag.grounding import check
 from rag.index import PassageIndex
 from rag.llm import LanguageModel, LlamaCppModel
 from rag.prompts import NO_ANSWER, draft_prompt
-from rag.reader import Reader, SentenceReader
+from rag.reader import Reader, SpanReader
 from rag.retrieval import retrieve
 from rag.sentences import split_sentences
 from rag.settings import Settings
@@ -147,12 +147,12 @@ def build_pipeline(index: PassageIndex, settings: Settings) -> Pipeline:
     Raises ModelError where the language model's file does not exist.
     """
     model = None if settings.llm == "none" else LlamaCppModel(settings.llm, threads=settings.threads)
-    return Pipeline(index, reader=SentenceReader(index.embedder), model=model, settings=settings)
+    return Pipeline(index, reader=SpanReader(), model=model, settings=settings)
 
 
 def clean_question(question: str) -> str:
     """The question on one line without control characters; raises UsageError where nothing or too much is left."""
-    question = " ".join(re.sub(r"[\x00-\x1f\x7f]", " ", question).split())
+    question = " ".join(re.sub(r"[\x00-\x1f\x7f\ud800-\udfff]", " ", question).split())
     if not question:
         raise UsageError('there is no question; ask one, for example: article-chat ask "what happened?"')
     if len(question) > MAX_QUESTION_CHARACTERS:

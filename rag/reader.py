@@ -1,21 +1,31 @@
-"""Passages -> the exact quotes that answer, or that none does."""
+"""Passages -> the exact quotes that answer, or that none does: an extractive reader, and its sentence boundaries."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
-from typing import Protocol
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-
-from rag.embeddings import Embedder
-from rag.index import bm25_scores, build_bm25, lexical_tokens
-from rag.retrieval import fuse_ranks
-from rag.sentences import split_sentences
+from rag.embeddings import packaged_model_path
 from rag.types import Document, Quote, Reading, RetrievedPassage, Span
 
-MAX_QUOTE_WORDS = 40
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+    from rag.network import Calibration, ReaderNetwork
+
+WEIGHTS = Path(__file__).parent / "weights" / "reader.safetensors"
+MAX_QUOTE_WORDS = 50
+CONTEXT_WORDS = 12
+"""Words kept on both sides of the answer where its sentence is longer than MAX_QUOTE_WORDS."""
+LEAST_SCORE = 0.1
+"""A second or third quote that is less likely than this to answer is not worth reading."""
+_WORD = re.compile(r"\S+")
+_BATCH = 16
 
 
 class Reader(Protocol):
@@ -33,113 +43,136 @@ class Reader(Protocol):
         ...
 
 
-class SentenceReader:
-    """Ranks the sentences of the passages by meaning and by words, alone and with their neighbours.
+@dataclass(frozen=True, slots=True)
+class _Weights:
+    network: ReaderNetwork
+    calibration: Calibration
+    tokenizer: Tokenizer
+    lock: threading.Lock
 
-    The probability that the passages answer is the share of the question's words, weighed by rarity, that stand near
-    the best quote; it is 0 where the question has a name or number that no document has.
+
+@cache
+def _weights() -> _Weights:
+    from tokenizers import Tokenizer
+
+    from rag.network import load
+
+    network, calibration = load(WEIGHTS, packaged_model_path() / "model.safetensors")
+    tokenizer = Tokenizer.from_file(str(packaged_model_path() / "tokenizer.json"))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return _Weights(network, calibration, tokenizer, threading.Lock())
+
+
+class SpanReader:
+    """Finds the span of words that answers, in each passage, by one pass of a small network over question and passage.
+
+    A span's score is how much likelier it is than "no answer here" (Devlin et al., 2019), so that scores compare across
+    passages; the quote is the sentence around it. `answerable` is the best span's calibrated probability (`weights/`).
     """
 
-    name = "sentence ranking"
-
-    def __init__(self, embedder: Embedder) -> None:
-        self._embedder = embedder
+    name = "span reader"
 
     def read(
         self, question: str, documents: Mapping[str, Document], passages: Sequence[RetrievedPassage], *, max_quotes: int
     ) -> Reading:
-        candidates = _candidates(documents, passages)
-        if not candidates:
-            return Reading((), 0.0)
-        texts = [documents[key].text[span.start : span.end] for key, span in candidates]
-        windows = [
-            " ".join(texts[j] for j in range(max(0, i - 1), min(len(texts), i + 2)) if candidates[j][0] == key)
-            for i, (key, _) in enumerate(candidates)
-        ]
-        query = self._embedder.embed([question], query=True)[0]  # (d,)
-        dense = self._embedder.embed(texts) @ query  # (n,), cosines
-        lexical = bm25_scores(build_bm25(texts), question)
-        around = bm25_scores(build_bm25(windows), question)
-        fused = fuse_ranks([_ranking(1 + dense), _ranking(lexical), _ranking(around)], constant=10)
-        best = sorted(fused, key=lambda i: (-fused[i], i))[:max_quotes]
-        quotes = [Quote(candidates[i][0], candidates[i][1], texts[i], round(fused[i], 4)) for i in best]
-        coverage = max(_coverage(question, windows[i], windows) for i in best)
-        foreign = _foreign(question, [document.text for document in documents.values()])
-        return Reading(tuple(merge_touching(quotes, documents)), 0.0 if foreign else coverage)
+        """As the protocol says; the network's weights load on first use."""
+        spans = _answer_spans(question, [retrieved.passage.text for retrieved in passages])
+        quotes: list[Quote] = []
+        for score, row, local in spans:
+            passage = passages[row].passage
+            text = documents[passage.document_id].text
+            highlight = Span(passage.span.start + local.start, passage.span.start + local.end)
+            if any(quote.document_id == passage.document_id and quote.span.overlaps(highlight) for quote in quotes):
+                continue
+            if quotes and (len(quotes) == max_quotes or score < LEAST_SCORE):
+                break
+            span = quote_span(text, highlight, passage.sentences)
+            quotes.append(Quote(passage.document_id, span, text[span.start : span.end], score, highlight))
+        return Reading(tuple(merge_overlapping(quotes, documents)), quotes[0].score if quotes else 0.0)
 
 
-def merge_touching(quotes: Sequence[Quote], documents: Mapping[str, Document]) -> list[Quote]:
-    """The quotes, best first, joined where they overlap or follow one another in a paragraph and stay short."""
+def _answer_spans(question: str, texts: Sequence[str]) -> list[tuple[float, int, Span]]:
+    """(probability, row, span in the text) of the best spans of each text, likeliest first."""
+    import torch
+
+    from rag.network import best_spans, encode, use_bfloat16
+
+    weights = _weights()
+    half = use_bfloat16("auto", torch.device("cpu"))
+    found = []
+    by_length = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # little padding within a batch
+    for at in range(0, len(texts), _BATCH):
+        rows = by_length[at : at + _BATCH]
+        batch = encode(weights.tokenizer, [texts[i] for i in rows], [question] * len(rows))
+        with weights.lock, torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=half):
+            start, end = weights.network.spans(weights.network(batch), batch.answerable)  # (B, T) each
+        for row, spans in zip(rows, best_spans(start, end, batch, top=5), strict=True):
+            found += [
+                (weights.calibration.probability(span.score), row, Span(span.start, span.end))
+                for span in spans
+                if span.start < span.end
+            ]
+    return sorted(found, key=lambda item: (-item[0], item[1], item[2].start, item[2].end))
+
+
+def quote_span(text: str, answer: Span, sentences: Sequence[Span]) -> Span:
+    """The sentence, or the sentences, that the answer stands in; a part of them where they are very long."""
+    touched = [sentence for sentence in sentences if sentence.overlaps(answer)]
+    whole = Span(min(touched[0].start, answer.start), max(touched[-1].end, answer.end)) if touched else answer
+    if len(_WORD.findall(text, whole.start, whole.end)) <= MAX_QUOTE_WORDS:
+        return whole
+    before = [match.start() for match in _WORD.finditer(text, whole.start, answer.start)][-CONTEXT_WORDS:]
+    after = [match.end() for match in _WORD.finditer(text, answer.end, whole.end)][:CONTEXT_WORDS]
+    return Span(before[0] if before else answer.start, after[-1] if after else answer.end)
+
+
+def merge_overlapping(quotes: Sequence[Quote], documents: Mapping[str, Document]) -> list[Quote]:
+    """The quotes, best first, those that share characters joined into one that keeps the better's highlight."""
     merged: list[Quote] = []
     for quote in quotes:
         for i, other in enumerate(merged):
-            joint = _join(other, quote, documents[quote.document_id].text)
-            if joint is not None:
-                merged[i] = joint
+            if other.document_id == quote.document_id and other.span.overlaps(quote.span):
+                span = Span(min(other.span.start, quote.span.start), max(other.span.end, quote.span.end))
+                text = documents[quote.document_id].text[span.start : span.end]
+                merged[i] = Quote(other.document_id, span, text, other.score, other.highlight)
                 break
         else:
             merged.append(quote)
     return merged
 
 
-def _join(better: Quote, other: Quote, text: str) -> Quote | None:
-    if better.document_id != other.document_id:
-        return None
-    first, second = sorted((better.span, other.span), key=lambda span: span.start)
-    between = text[first.end : second.start]
-    if between.strip() or "\n\n" in between:
-        return None
-    span = Span(first.start, max(first.end, second.end))
-    joint = text[span.start : span.end]
-    if len(joint.split()) > MAX_QUOTE_WORDS:
-        return None
-    return Quote(better.document_id, span, joint, better.score, better.highlight)
+def boundary_segments(text: str, *, window: int = 100, margin: int = 20) -> list[Span]:
+    """The sentences of a text without punctuation, where the network sees their boundaries; offsets into the text.
+
+    It reads windows of `window` words and believes what it says of all but the `margin` words at their inner ends.
+    """
+    words = [match.span() for match in _WORD.finditer(text)]
+    starts = list(range(0, max(1, len(words) - 2 * margin), window - 2 * margin))
+    ends: set[int] = {len(words) - 1}
+    for first in starts:
+        chances = _boundary_chances(text, words[first : first + window])
+        low = 0 if first == 0 else margin
+        high = len(chances) if first == starts[-1] else window - margin
+        ends |= {first + i for i in range(low, high) if chances[i] >= _weights().calibration.boundary}
+    spans, start = [], 0
+    for end in sorted(ends):
+        spans.append(Span(words[start][0], words[end][1]))
+        start = end + 1
+    return spans
 
 
-@lru_cache(maxsize=64)
-def _sentences(text: str) -> tuple[Span, ...]:
-    return tuple(split_sentences(text))
+def _boundary_chances(text: str, words: Sequence[tuple[int, int]]) -> list[float]:
+    """For each word the probability that a sentence ends after it."""
+    import torch
 
+    from rag.network import encode, use_bfloat16
 
-def _candidates(documents: Mapping[str, Document], passages: Iterable[RetrievedPassage]) -> list[tuple[str, Span]]:
-    """(document id, sentence) of every sentence in the passages, in the documents' order."""
-    found: set[tuple[str, Span]] = set()
-    for retrieved in passages:
-        passage = retrieved.passage
-        sentences = _sentences(documents[passage.document_id].text)
-        found |= {(passage.document_id, s) for s in sentences if passage.span.contains(s)}
-    return sorted(found, key=lambda item: (item[0], item[1].start))
-
-
-def _ranking(scores: np.ndarray) -> list[int]:
-    """Positions by falling score, those without any score left out."""
-    return [int(i) for i in np.argsort(-scores, kind="stable") if scores[i] > 0]
-
-
-def _coverage(question: str, window: str, windows: Sequence[str]) -> float:
-    """The share of the question's stems that the window has, each weighed by its rarity among all windows."""
-    stems = set(lexical_tokens([question])[0]) - _QUESTION_STEMS
-    if not stems:
-        return 0.0
-    present = [set(tokens) for tokens in lexical_tokens(windows)]
-    weight = {s: float(np.log(1 + len(present) / (1 + sum(s in p for p in present)))) for s in stems}
-    here = set(lexical_tokens([window])[0])
-    return sum(weight[s] for s in stems & here) / sum(weight.values())
-
-
-def _foreign(question: str, texts: Iterable[str]) -> bool:
-    """Whether the question has a name (capitalised, not first) or number that no text has."""
-    words = re.findall(r"\w+", question)
-    telling = [w for i, w in enumerate(words) if w[0].isdigit() or (i > 0 and w[0].isupper() and len(w) > 1)]
-    if not telling:
-        return False
-    vocabulary = {stem for tokens in lexical_tokens(list(texts)) for stem in tokens}
-    stems = {stem for tokens in lexical_tokens(telling) for stem in tokens} - _QUESTION_STEMS
-    return not stems <= vocabulary
-
-
-_QUESTION_STEMS = set(
-    lexical_tokens(
-        ["what who whom whose which when where why how many much did do does was were had have has can could"]
-    )[0]
-)
+    weights = _weights()
+    shift = words[0][0]
+    batch = encode(weights.tokenizer, [text[shift : words[-1][1]]])
+    half = use_bfloat16("auto", torch.device("cpu"))
+    with weights.lock, torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=half):
+        logits = weights.network.boundaries(weights.network(batch))[0]  # (T,)
+    last_piece = {piece_end + shift: batch.first[0] + i for i, (_, piece_end) in enumerate(batch.offsets[0])}
+    return [float(torch.sigmoid(logits[last_piece[end]])) if end in last_piece else 0.0 for _, end in words]

@@ -13,6 +13,8 @@ from rag.errors import SettingsError
 
 ENVIRONMENT_PREFIX = "ARTICLE_CHAT_"
 FILE_NAME = "article-chat.toml"
+DEBUG = "ARTICLE_CHAT_DEBUG"
+"""Not a setting: shows where an unexpected error came from."""
 
 
 def default_home() -> Path:
@@ -101,7 +103,7 @@ def load_settings(
     named = {
         name.removeprefix(ENVIRONMENT_PREFIX).lower(): value
         for name, value in environment.items()
-        if name.startswith(ENVIRONMENT_PREFIX)
+        if name.startswith(ENVIRONMENT_PREFIX) and name != DEBUG
     }
     chosen = {name: value for name, value in (flags or {}).items() if value is not None}
     home = Path(chosen.get("home") or named.get("home") or default_home()).expanduser()

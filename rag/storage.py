@@ -4,7 +4,7 @@
       manifest.json          what is here: schema, embedder, chunking, documents, and a checksum of every file
       <generation>/          a folder with a new name each time
         documents/<id>.txt   the stored text of each document
-        passages.jsonl       one line a passage: document_id, start, end
+        passages.jsonl       one line a passage: document_id, start, end, sentences
         index.faiss          the passages' vectors
         bm25/                the lexical index, as bm25s writes it
 
@@ -145,7 +145,8 @@ def load_index(folder: Path, *, embedder: Embedder, chunking: Chunking) -> Store
         entry = json.loads(line)
         span = Span(entry["start"], entry["end"])
         text = by_id[entry["document_id"]].text[span.start : span.end]
-        passages.append(Passage(entry["document_id"], span, text))
+        sentences = tuple(Span(start, end) for start, end in entry["sentences"])
+        passages.append(Passage(entry["document_id"], span, text, sentences))
     flat = faiss.deserialize_index(np.frombuffer(contents["index.faiss"], np.uint8))
     index = PassageIndex(
         documents,
@@ -163,7 +164,15 @@ def _write_files(index: PassageIndex, new: Path) -> None:
     for document in index.documents.values():
         (new / "documents" / f"{document.id}.txt").write_bytes(document.text.encode())
     lines = [
-        json.dumps({"document_id": passage.document_id, **asdict(passage.span)}) + "\n" for passage in index.passages
+        json.dumps(
+            {
+                "document_id": passage.document_id,
+                **asdict(passage.span),
+                "sentences": [[sentence.start, sentence.end] for sentence in passage.sentences],
+            }
+        )
+        + "\n"
+        for passage in index.passages
     ]
     (new / "passages.jsonl").write_text("".join(lines), encoding="utf-8")
     # faiss's own writer neither reports a full disk reliably nor syncs; its bytes written by us do both.

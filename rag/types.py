@@ -49,11 +49,15 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A stretch of a document that is embedded and retrieved as one; `text == document.text[start:end]`."""
+    """A stretch of a document that is embedded and retrieved as one; `text == document.text[start:end]`.
+
+    `sentences` are those that it is made of, in order; like `span` they count the document's characters.
+    """
 
     document_id: str
     span: Span
     text: str
+    sentences: tuple[Span, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.text) != len(self.span):

@@ -11,12 +11,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # `from fakes import …` in any test
 
-from fakes import FakeEmbedder, ScriptedModel
+from fakes import FakeEmbedder, OverlapReader, ScriptedModel
 
 from rag.index import Chunking, PassageIndex
 from rag.library import Library
 from rag.pipeline import Pipeline
-from rag.reader import SentenceReader
 from rag.settings import Settings
 from rag.types import Document
 
@@ -86,4 +85,4 @@ def index(article: Document, embedder: FakeEmbedder) -> PassageIndex:
 @pytest.fixture
 def pipeline(index: PassageIndex, settings: Settings, model: ScriptedModel) -> Pipeline:
     """The pipeline over that index, drafting with `model`."""
-    return Pipeline(index, reader=SentenceReader(index.embedder), model=model, settings=settings)
+    return Pipeline(index, reader=OverlapReader(), model=model, settings=settings)

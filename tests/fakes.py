@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from rag.embeddings import Progress
+from rag.index import lexical_tokens
 from rag.prompts import Message
-from rag.types import FloatArray
+from rag.sentences import split_sentences
+from rag.types import Document, FloatArray, Quote, Reading, RetrievedPassage, Span
 
 
 class FakeEmbedder:
@@ -38,6 +40,32 @@ class FakeEmbedder:
 
     def count_pieces(self, texts: Sequence[str]) -> list[int]:
         return [len(text.split()) for text in texts]
+
+
+class OverlapReader:
+    """Quotes the sentences that share most words with the question; `answerable` is the share of its words they have.
+
+    A quote's highlight is its first capitalised word that the question does not have, if there is one.
+    """
+
+    name = "overlap"
+
+    def read(
+        self, question: str, documents: Mapping[str, Document], passages: Sequence[RetrievedPassage], *, max_quotes: int
+    ) -> Reading:
+        asked = set(lexical_tokens([question])[0]) - set(lexical_tokens(["who what when where why how did does"])[0])
+        quotes: dict[tuple[str, Span], Quote] = {}
+        for passage in (retrieved.passage for retrieved in passages):
+            for s in split_sentences(passage.text):
+                span = Span(passage.span.start + s.start, passage.span.start + s.end)
+                text = passage.text[s.start : s.end]
+                shared = asked & set(lexical_tokens([text])[0])
+                new = [m for m in re.finditer(r"[A-Z]\w+", text) if m[0] not in question]
+                highlight = Span(span.start + new[0].start(), span.start + new[0].end()) if new else None
+                score = len(shared) / max(1, len(asked))
+                quotes[passage.document_id, span] = Quote(passage.document_id, span, text, score, highlight)
+        best = sorted((q for q in quotes.values() if q.score), key=lambda q: (-q.score, q.document_id, q.span.start))
+        return Reading(tuple(best[:max_quotes]), best[0].score if best else 0.0)
 
 
 class ScriptedModel:

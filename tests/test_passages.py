@@ -23,6 +23,7 @@ def test_passages_are_slices_of_whole_sentences_within_the_limit() -> None:
     for passage in passages:
         assert text[passage.span.start : passage.span.end] == passage.text
         assert passage.span.start in starts
+        assert [s.start for s in passage.sentences] == [s for s in starts if passage.span.start <= s < passage.span.end]
         assert passage.span.end in ends
         assert len(passage.text.split()) <= 40
     assert passages[0].span.start == 0

@@ -52,7 +52,7 @@ def test_a_person_can_open_the_folder(tmp_path: Path) -> None:
     folder = generation(tmp_path / "c")
     assert (folder / "documents" / "d0.txt").read_text(encoding="utf-8") == "The ferry was late."
     assert json.loads((folder / "passages.jsonl").read_text().splitlines()[0]) == {
-        "document_id": "d0", "start": 0, "end": 19,
+        "document_id": "d0", "start": 0, "end": 19, "sentences": [[0, 19]],
     }  # fmt: skip
     manifest = json.loads((tmp_path / "c" / "manifest.json").read_text())
     assert manifest["embedder"] == {"name": "fake-bag-of-words", "dimension": 256}

@@ -1,0 +1,142 @@
+"""What the command line accepts: the commands, their options and, on each, every setting."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import MISSING, fields
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import NoReturn
+
+from rag.errors import UsageError
+from rag.library import SEEDS
+from rag.settings import DEBUG, ENVIRONMENT_PREFIX, FILE_NAME, Settings
+
+NAME = "article-chat"
+DEFAULT_COLLECTION = "articles"
+_DESCRIPTION = f"""\
+Ask articles questions: answers quoted, cited and checked, on your own computer.
+
+  {NAME} serve                                     chat in the browser
+  {NAME} ask "why did the talks end?"              one answer, with the words that it rests on
+  {NAME} index notes.md papers/ --collection mine  add articles of your own
+  {NAME} ask "who wrote it?" --collection mine
+  {NAME} ask "why?" --llm none --json              quotes only, as JSON
+
+Without --collection, the articles in seeds/ are asked.
+"""
+_EPILOG = f"""\
+Every setting is also an environment variable (--max-quotes: {ENVIRONMENT_PREFIX}MAX_QUOTES) and a key of {FILE_NAME}
+in the home folder (max_quotes = 2). The command line wins over the environment, and that over the file.
+{DEBUG}=1 shows where an error came from.
+"""
+_METAVARS = {"Path": "PATH", "int": "N", "float": "X", "str": "NAME"}
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line; the settings are accepted before and after the command's name."""
+    parser = _Parser(
+        prog=NAME,
+        usage=f"{NAME} COMMAND … [settings]",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"{NAME} {_version()}")
+    parser.set_defaults(command=None)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=_Parser, prog=NAME)
+    _add_settings(parser, shown=True)
+
+    def command(name: str, summary: str, example: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(
+            name,
+            help=summary,
+            description=summary[0].upper() + summary[1:] + ".",
+            epilog=f"example: {NAME} {example}\n\nSettings such as --llm and --threads: {NAME} --help",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        sub.set_defaults(command=name)
+        _add_settings(sub, shown=False)
+        return sub
+
+    serve = command("serve", "chat in the browser, on this computer only", "serve --port 8000")
+    serve.add_argument("--port", type=_port, default=7860, metavar="N", help="port of the page (default: 7860)")
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this computer)")
+    _add_collection(serve, SEEDS, "articles to ask")
+
+    ask = command("ask", "answer one question", 'ask "why did the talks end?"')
+    ask.add_argument("question", nargs="+", metavar="QUESTION", help="the question, best in quotation marks")
+    ask.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+    ask.add_argument(
+        "--history", type=Path, metavar="FILE", help='earlier turns, a JSON list of {"question": …, "answer": …}'
+    )
+    _add_collection(ask, SEEDS, "articles to ask")
+
+    index = command("index", "add articles, or refresh those that changed", "index notes.md papers/")
+    index.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a .txt or .md file, or a folder of them")
+    _add_collection(index, DEFAULT_COLLECTION, "where they go; 'seeds' follows the folder seeds/ by itself")
+
+    listing = command("list", "show the collections and their articles", "list")
+    listing.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+
+    remove = command("remove", "remove a collection, or one article of it", "remove notes --collection mine")
+    remove.add_argument("document", nargs="?", metavar="DOCUMENT", help="the article's id, as `list` shows it")
+    remove.add_argument("--collection", required=True, metavar="NAME", help="the collection")
+
+    fetch = command(
+        "download", "fetch a model from a hub; nothing else uses the network", "download hf://owner/repo/file.gguf"
+    )
+    fetch.add_argument("address", metavar="hf://OWNER/REPO/FILE.gguf", help="the file, as on huggingface.co")
+
+    judge = command("evaluate", "measure the answers to a file of questions", "evaluate questions.jsonl")
+    judge.add_argument("file", type=Path, metavar="FILE.jsonl", help="one article with its questions on each line")
+    judge.add_argument("--predictions", type=Path, metavar="OUT.jsonl", help="write each answer there, one a line")
+    judge.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
+    judge.add_argument("--limit", type=_positive, metavar="N", help="ask the first N questions only")
+    return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    """Reports what it cannot parse as the rest of the program reports errors."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; see {self.prog} --help")
+
+
+def _add_settings(parser: argparse.ArgumentParser, *, shown: bool) -> None:
+    """Accept every field of Settings; one that is absent leaves no trace, so that what stood before a command stays."""
+    group = parser.add_argument_group("settings") if shown else parser
+    config = f"settings file (default: {FILE_NAME} in the home folder)"
+    options: list[tuple[str, str, str]] = [("--config", "FILE", config)]
+    for f in fields(Settings):
+        default = "" if f.default is MISSING else f" (default: {f.default})"
+        options.append((f"--{f.name.replace('_', '-')}", _METAVARS[str(f.type)], f"{f.metadata['help']}{default}"))
+    for option, metavar, text in options:
+        help_text = text.replace("%", "%%") if shown else argparse.SUPPRESS
+        kind = Path if option == "--config" else str
+        group.add_argument(option, metavar=metavar, type=kind, default=argparse.SUPPRESS, help=help_text)
+
+
+def _add_collection(parser: argparse.ArgumentParser, default: str, what: str) -> None:
+    parser.add_argument("--collection", default=default, metavar="NAME", help=f"{what} (default: {default})")
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) <= 65535):
+        raise argparse.ArgumentTypeError(f"a port is a number from 0 to 65535, not {text!r}")
+    return int(text)
+
+
+def _positive(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"a number above 0 is needed, not {text!r}")
+    return int(text)
+
+
+def _version() -> str:
+    try:
+        return version(NAME)
+    except PackageNotFoundError:
+        return "(not installed)"

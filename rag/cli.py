@@ -1,0 +1,262 @@
+"""The command line, `article-chat`: what it accepts, what it prints, and how it ends."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from rag.arguments import NAME, build_parser
+from rag.download import download
+from rag.embeddings import Embedder, SentenceTransformerEmbedder
+from rag.errors import ArticleChatError, UsageError
+from rag.evaluation import Outcome, evaluate
+from rag.library import SEEDS, Library
+from rag.pipeline import build_pipeline
+from rag.questions import read_history, read_questions
+from rag.settings import DEBUG, Settings, load_settings
+from rag.terminal import plain, readable
+from rag.types import Answer
+
+_STEPS = {"retrieve": "looking for passages", "read": "choosing quotes", "write": "writing and checking"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Context:
+    """What every command gets: its arguments, the settings in force, and the embedder that they name."""
+
+    arguments: argparse.Namespace
+    settings: Settings
+    embedder: Embedder
+
+    @property
+    def library(self) -> Library:
+        return Library(self.settings, self.embedder)
+
+
+def main(argv: Sequence[str] | None = None, *, embedder: Embedder | None = None) -> int:
+    """Run one command and return its exit code: 0, 2 for the user's errors, 1 for ours, 130 when it was interrupted.
+
+    `embedder` replaces the one that the settings name.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a character is no reason to stop
+    try:
+        with _warnings_on_stderr():
+            code = _run(argv, embedder)
+            sys.stdout.flush()
+            return code
+    except KeyboardInterrupt:
+        print(f"{NAME}: stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except ArticleChatError as error:
+        return _fail(str(error), error.exit_code)
+    except OSError as error:
+        return _fail(f"{error.filename or 'this computer'}: {error.strerror or error}", 1)
+    except Exception as error:  # noqa: BLE001  # the last resort: one line rather than a traceback
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        return _fail(f"unexpected {what} (run it again with {DEBUG}=1 to see where)", 1)
+
+
+def _run(argv: Sequence[str] | None, embedder: Embedder | None) -> int:
+    parser = build_parser()
+    arguments = parser.parse_args(argv)
+    if arguments.command is None:
+        parser.print_help()
+        return 2
+    flags = {f.name: getattr(arguments, f.name, None) for f in fields(Settings)}
+    settings = load_settings(file=getattr(arguments, "config", None), flags=flags)
+    _prepare_environment(settings)
+    embedder = embedder or SentenceTransformerEmbedder(settings.embedding_model, threads=settings.threads)
+    return _COMMANDS[arguments.command](_Context(arguments, settings, embedder))
+
+
+def _serve(context: _Context) -> int:
+    from ui.app import serve
+
+    wanted = context.arguments
+    serve(context.library, context.settings, collection=wanted.collection, host=wanted.host, port=wanted.port)
+    return 0
+
+
+def _ask(context: _Context) -> int:
+    arguments = context.arguments
+    history = read_history(arguments.history) if arguments.history else []
+    question = " ".join(arguments.question).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    pipeline = build_pipeline(context.library.open(arguments.collection), context.settings)
+    answer: Answer
+    try:
+        for progress in pipeline.stream(question, history):
+            _show_step(_STEPS.get(progress.stage, ""))
+            answer = progress.answer
+    finally:
+        _show_step("")
+    if arguments.json:
+        _print_json(answer.to_json())
+    else:
+        titles = {document.id: document.title for document in pipeline.index.documents.values()}
+        print(readable(answer, titles))
+    return 0
+
+
+def _index(context: _Context) -> int:
+    name = context.arguments.collection
+    change = context.library.add(context.arguments.paths, name)
+    for error in change.failed:
+        _fail(str(error), error.exit_code)
+    done = [
+        f"{len(ids)} {what} ({', '.join(ids[:5])}{', …' if len(ids) > 5 else ''})"
+        for what, ids in (("added", change.added), ("updated", change.updated), ("unchanged", change.unchanged))
+        if ids
+    ]
+    if not done and not change.failed:
+        raise UsageError("there is no .txt or .md file in these folders; name the articles to add")
+    if done:
+        print(f"{name}: {'; '.join(done)}")
+        print(f'Ask them: {NAME} ask "…" --collection {name}')
+    return UsageError.exit_code if change.failed else 0
+
+
+def _list(context: _Context) -> int:
+    collections = context.library.collections()
+    keys = ("id", "title", "source", "characters", "passages")
+    found = [
+        {"name": info.name, "documents": [dict(zip(keys, entry, strict=True)) for entry in info.documents]}
+        for info in collections
+    ]
+    if context.arguments.json:
+        _print_json({"collections": found})
+        return 0
+    for info in collections:
+        print(info.name)
+        for key, title, source, characters, passages in info.documents:
+            print(plain(f"  {key:<24} {title} ({characters} characters, {passages} passages, from {source})"))
+    if SEEDS not in {info.name for info in collections}:
+        print(f"{SEEDS}\n  not indexed yet: the articles in {context.settings.seeds} are, with the first question")
+    return 0
+
+
+def _remove(context: _Context) -> int:
+    library, name, document = context.library, context.arguments.collection, context.arguments.document
+    before = {info.name: len(info.documents) for info in library.collections()}
+    library.remove(name, document)
+    if document is not None:
+        gone = name not in {info.name for info in library.collections()}
+        print(f"Removed {document} from {name}{', which was its last article and is gone, too' if gone else ''}.")
+    else:
+        again = f"; the articles in {context.settings.seeds} are indexed again with the next question"
+        print(f"Removed {name} with its {before.get(name, 0)} article(s){again if name == SEEDS else ''}.")
+    return 0
+
+
+def _download(context: _Context) -> int:
+    path = download(context.arguments.address, context.settings.models)
+    print(f"{path}\nUse it: {NAME} serve --llm {path}")
+    return 0
+
+
+def _evaluate(context: _Context) -> int:
+    arguments, settings = context.arguments, context.settings
+    items = read_questions(arguments.file, limit=arguments.limit)
+    out: Path | None = arguments.predictions
+    if out is not None and out.exists() and out.samefile(arguments.file):
+        raise UsageError("the predictions would overwrite the questions; give --predictions another file")
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(out.open("w", encoding="utf-8")) if out is not None else None
+        except OSError as error:
+            raise UsageError(f"cannot write the predictions to {out}: {error.strerror}") from error
+        questions = sum(len(item.questions) for item in items)
+        bar = stack.enter_context(tqdm(total=questions, desc="Asking", unit=" questions", disable=None, leave=False))
+
+        def record(outcome: Outcome) -> None:
+            if file is not None:
+                line = {"id": outcome.question.id, **outcome.answer.to_json()}
+                print(json.dumps(line, ensure_ascii=False), file=file, flush=True)
+            bar.update()
+
+        library = context.library
+        pipeline = build_pipeline(library.index_of([items[0].document]), settings)
+        pipeline.warm_up()
+        report = evaluate(pipeline, items, library.index_of, record)
+    if arguments.json:
+        _print_json(report.to_json())
+    else:
+        print(report.table())
+    return 0
+
+
+_COMMANDS: dict[str, Callable[[_Context], int]] = {
+    "serve": _serve,
+    "ask": _ask,
+    "index": _index,
+    "list": _list,
+    "remove": _remove,
+    "download": _download,
+    "evaluate": _evaluate,
+}
+
+
+def _prepare_environment(settings: Settings) -> None:
+    """Keep the libraries that load from here on off the network and to the threads that they may use."""
+    threads = str(settings.threads)
+    for name, value in {
+        "HF_HUB_OFFLINE": "1",
+        "TRANSFORMERS_OFFLINE": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "GRADIO_ANALYTICS_ENABLED": "False",
+        "TOKENIZERS_PARALLELISM": "false",
+        "OMP_NUM_THREADS": threads,
+    }.items():
+        os.environ.setdefault(name, value)
+
+
+@contextmanager
+def _warnings_on_stderr() -> Iterator[None]:
+    """Show what `rag` logs as a warning, one line each, while a command runs."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_name_level)
+    handler.setFormatter(logging.Formatter(f"{NAME}: %(level)s: %(message)s"))
+    logger = logging.getLogger("rag")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+
+
+def _name_level(record: logging.LogRecord) -> bool:
+    record.level = record.levelname.lower()
+    return record.levelno >= logging.WARNING
+
+
+def _fail(message: str, code: int) -> int:
+    if os.environ.get(DEBUG) and sys.exc_info()[0] is not None:
+        traceback.print_exc()
+    print(plain(f"{NAME}: error: {message}"), file=sys.stderr)
+    return code
+
+
+def _show_step(step: str) -> None:
+    """Name the running step on one line of a terminal, in place of the one before; "" clears it."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{step}{' …' if step else ''}", end="", file=sys.stderr, flush=True)
+
+
+def _print_json(value: dict[str, Any]) -> None:
+    print(json.dumps(value, ensure_ascii=not sys.stdout.encoding.lower().startswith("utf")))

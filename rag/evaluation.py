@@ -1,0 +1,234 @@
+"""Questions with known answers -> how well the pipeline answers them; the metrics are pure functions."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from statistics import mean
+from typing import Any
+
+import numpy as np
+
+from rag.grounding import unsupported_words
+from rag.index import PassageIndex
+from rag.pipeline import Pipeline
+from rag.questions import Item, Question
+from rag.types import Answer, Citation, Document, Span
+
+_MARKER = re.compile(r"\s*\[(\d+)\](?=\s|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A question of a document and what the pipeline answered."""
+
+    document: Document
+    question: Question
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class StageTime:
+    """Milliseconds of a stage over the questions for which it ran."""
+
+    p50: float
+    p95: float
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The figures of an evaluation; shares are in [0, 1], and None stands where there was nothing to measure.
+
+    Hits and F1 are over all answerable questions, those not answered counting 0. `words_shown` is over answerable
+    questions that were answered. `drafted` is the share of shown answers that are not the quote word for word, and
+    `drafts_unsupported` counts those with a word that neither their quotes nor the question have. `timings_ms` leaves
+    out the first question, which loads the models, where there are others.
+    """
+
+    documents: int
+    questions: int
+    answerable: int
+    answered: int
+    hit: float | None
+    hit_at_1: float | None
+    short_answer_f1: float | None
+    answer_f1: float | None
+    words_shown: float | None
+    citation_validity: float | None
+    refused_rightly: float | None
+    refused_wrongly: float | None
+    balanced_accuracy: float | None
+    drafted: float | None
+    drafts_unsupported: int
+    unsupported_words: int
+    timings_ms: dict[str, StageTime]
+    model: dict[str, str]
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as the plain object that `evaluate --json` prints."""
+        return {k: round(v, 4) if isinstance(v, float) else v for k, v in asdict(self).items()}
+
+    def table(self) -> str:
+        """The report as lines for people, each figure with what it means."""
+        about = f"{self.questions} questions ({self.answerable} answerable) about {self.documents} articles"
+        lines = [f"{about}, {self.answered} answered", ""]
+        for name, meaning in _MEANINGS.items():
+            value = getattr(self, name)
+            shown = "-" if value is None else f"{value:.0f}" if name in _COUNTS else f"{value:.3f}"
+            lines.append(f"{name.replace('_', ' '):<20}{shown:>8}   {meaning}")
+        lines += ["", f"{'milliseconds':<20}{'p50':>8}{'p95':>8}"]
+        lines += [f"{stage:<20}{time.p50:>8.0f}{time.p95:>8.0f}" for stage, time in self.timings_ms.items()]
+        lines += ["", ", ".join(f"{role}: {name}" for role, name in self.model.items())]
+        return "\n".join(lines).rstrip()
+
+
+_MEANINGS = {
+    "hit": "a shown quote holds the answer or part of it, of answerable questions",
+    "hit_at_1": "the first quote does",
+    "short_answer_f1": "shared words of the short answer and the expected one",
+    "answer_f1": "shared words of the whole answer and the expected one",
+    "words_shown": "in the quotes of an answer, on average",
+    "citation_validity": "quotes that stand in the article where they say; must be 1",
+    "refused_rightly": "'the article does not say', of unanswerable questions",
+    "refused_wrongly": "the same, of answerable questions",
+    "balanced_accuracy": "mean of 'refused rightly' and 1 - 'refused wrongly'",
+    "drafted": "answers in the language model's words, of those shown",
+    "drafts_unsupported": "of these with a word that is in neither quote nor question",
+    "unsupported_words": "such words in all",
+}
+_COUNTS = frozenset({"words_shown", "drafts_unsupported", "unsupported_words"})
+
+
+IndexOf = Callable[[Sequence[Document]], PassageIndex]
+
+
+def evaluate(
+    pipeline: Pipeline, items: Iterable[Item], index_of: IndexOf, progress: Callable[[Outcome], None] = lambda _: None
+) -> Report:
+    """The report on the pipeline's answers to all questions; `progress` is called with each outcome as it comes."""
+    outcomes = []
+    for outcome in ask_all(pipeline, items, index_of):
+        progress(outcome)
+        outcomes.append(outcome)
+    return report(outcomes)
+
+
+def ask_all(pipeline: Pipeline, items: Iterable[Item], index_of: IndexOf) -> Iterator[Outcome]:
+    """The outcome of every question, each asked of its own document alone, which `index_of` indexes in memory."""
+    for item in items:
+        own = pipeline.over(index_of([item.document]))
+        for question in item.questions:
+            yield Outcome(item.document, question, own.answer(question.text, question.history))
+
+
+def report(outcomes: Sequence[Outcome]) -> Report:
+    """The figures over the outcomes."""
+    answerable = [o for o in outcomes if o.question.answerable]
+    unanswerable = [o for o in outcomes if not o.question.answerable]
+    shown = [o for o in outcomes if not o.answer.abstained]
+    citations = [(c, o.document) for o in shown for c in o.answer.citations]
+    refused_rightly = _mean(o.answer.abstained for o in unanswerable)
+    refused_wrongly = _mean(o.answer.abstained for o in answerable)
+    both = refused_rightly is not None and refused_wrongly is not None
+    drafts = [o.answer for o in shown if not is_verbatim(o.answer)]
+    unsupported = [words for answer in drafts if (words := unsupported_in(answer))]
+    has_short_answers = any(o.answer.short_answer is not None for o in outcomes)
+    return Report(
+        documents=len({o.document.id for o in outcomes}),
+        questions=len(outcomes),
+        answerable=len(answerable),
+        answered=len(shown),
+        hit=_mean(hit(o.question, o.answer.citations) for o in answerable),
+        hit_at_1=_mean(hit(o.question, o.answer.citations[:1]) for o in answerable),
+        short_answer_f1=_mean(_best_f1(o.answer.short_answer, o) for o in answerable) if has_short_answers else None,
+        answer_f1=_mean(_best_f1(_spoken(o.answer), o) for o in answerable),
+        words_shown=_mean(
+            sum(len(c.quote.split()) for c in o.answer.citations) for o in answerable if not o.answer.abstained
+        ),
+        citation_validity=_mean(is_valid(citation, document) for citation, document in citations),
+        refused_rightly=refused_rightly,
+        refused_wrongly=refused_wrongly,
+        balanced_accuracy=((refused_rightly or 0) + 1 - (refused_wrongly or 0)) / 2 if both else None,
+        drafted=_mean(not is_verbatim(o.answer) for o in shown),
+        drafts_unsupported=len(unsupported),
+        unsupported_words=sum(map(len, unsupported)),
+        timings_ms=stage_times([o.answer for o in (outcomes[1:] or outcomes)]),
+        model=dict(outcomes[0].answer.model) if outcomes else {},
+    )
+
+
+def hit(question: Question, citations: Iterable[Citation]) -> bool:
+    """Whether one of the citations overlaps one of the question's expected places."""
+    shown = [Span(citation.start, citation.end) for citation in citations]
+    return any(span.overlaps(gold) for span in shown for gold in question.golds)
+
+
+def is_valid(citation: Citation, document: Document) -> bool:
+    """Whether the quote is, character for character, what stands in the document at the citation's offsets."""
+    return citation.document_id == document.id and document.text[citation.start : citation.end] == citation.quote
+
+
+def token_f1(predicted: str, expected: str) -> float:
+    """The harmonic mean of word precision and recall, words compared as SQuAD does (Rajpurkar et al., 2016)."""
+    ours, theirs = squad_words(predicted), squad_words(expected)
+    if not ours or not theirs:
+        return float(ours == theirs)
+    shared = (Counter(ours) & Counter(theirs)).total()
+    return 2 * shared / (len(ours) + len(theirs))
+
+
+def squad_words(text: str) -> list[str]:
+    """The words of a text in lower case, without punctuation and articles."""
+    return re.sub(r"\b(?:a|an|the)\b", " ", re.sub(r"[^\w\s]|_", "", text.lower())).split()
+
+
+def is_verbatim(answer: Answer) -> bool:
+    """Whether a shown answer is one of its quotes word for word rather than in the language model's words."""
+    spoken = _folded(re.sub(r"\s*\[\d+\]$", "", answer.text))  # only the last marker: quotes hold brackets, too
+    return any(spoken == _folded(citation.quote) for citation in answer.citations)
+
+
+def unsupported_in(answer: Answer) -> tuple[str, ...]:
+    """The words of a drafted answer that neither the question nor the quote that their sentence cites has; a sentence
+    without a citation has nothing to support it.
+    """
+    quotes = {citation.number: citation.quote for citation in answer.citations}
+    found: list[str] = []
+    *cited, rest = _MARKER.split(answer.text)
+    for statement, number in zip(cited[::2], cited[1::2], strict=True):
+        found += unsupported_words(statement, quotes.get(int(number), ""), answer.standalone_question)
+    return (*found, *unsupported_words(rest, ""))
+
+
+def stage_times(answers: Iterable[Answer]) -> dict[str, StageTime]:
+    """The median and the 95th percentile of each stage's milliseconds, in the order in which the stages run."""
+    laps: dict[str, list[float]] = {stage: [] for stage in ("retrieve", "read", "write")}
+    for answer in answers:
+        for stage, milliseconds in answer.timings_ms.items():
+            laps.setdefault(stage, []).append(milliseconds)
+    return {
+        stage: StageTime(*(round(float(p), 1) for p in np.percentile(times, [50, 95])))
+        for stage, times in laps.items()
+        if times
+    }
+
+
+def _mean(values: Iterable[float]) -> float | None:
+    values = list(values)
+    return mean(map(float, values)) if values else None
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.split()).strip("“”")
+
+
+def _spoken(answer: Answer) -> str:
+    return "" if answer.abstained else _MARKER.sub("", answer.text)
+
+
+def _best_f1(predicted: str | None, outcome: Outcome) -> float:
+    """The F1 against the nearest expected answer; 0 where nothing was answered."""
+    golds = [outcome.document.text[gold.start : gold.end] for gold in outcome.question.golds]
+    return max(token_f1(predicted, gold) for gold in golds) if predicted else 0.0

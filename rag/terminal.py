@@ -1,0 +1,50 @@
+"""Answer -> text for a terminal: folded to its width, and free of characters that would steer it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import textwrap
+from collections.abc import Mapping
+
+from rag.types import Answer
+
+_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_INDENT = "    "
+_SHORT = 150
+"""Characters shown of a passage that only may be near the answer."""
+
+
+def readable(answer: Answer, titles: Mapping[str, str], *, width: int | None = None) -> str:
+    """The answer, then each cited quote with its article and its place; when it abstained, the nearest passages.
+
+    `titles` are the articles' titles by id; `width` is in characters, else the terminal's, at most 100.
+    """
+    width = width or min(100, shutil.get_terminal_size().columns)
+    lines = [_wrapped(answer.text, width)]
+    for citation in answer.citations:
+        place = f"[{citation.number}] {citation.title}, characters {citation.start}-{citation.end}"
+        lines += ["", plain(place), _wrapped(f"“{citation.quote}”", width, _INDENT)]
+    if answer.abstained and answer.passages:
+        lines += ["", "Nearest passages, which may not answer the question:"]
+        for found in answer.passages:
+            span = found.passage.span
+            lines.append(plain(f"  {titles[found.passage.document_id]}, characters {span.start}-{span.end}"))
+            lines.append(_wrapped(textwrap.shorten(found.passage.text, _SHORT, placeholder=" …"), width, _INDENT))
+    return "\n".join(lines)
+
+
+def plain(text: str) -> str:
+    """The text without the control characters that move a cursor or turn the direction of writing."""
+    return _STEERING.sub("\ufffd", text)
+
+
+def _wrapped(text: str, width: int, indent: str = "") -> str:
+    return textwrap.fill(
+        plain(" ".join(text.split())),
+        width,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )

@@ -1,0 +1,369 @@
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import FakeEmbedder
+
+import rag.cli
+from rag.arguments import build_parser
+from rag.cli import main
+from rag.settings import Settings
+
+Run = Callable[..., int]
+QUESTION = "Who founded the maritime museum?"
+
+
+@pytest.fixture
+def run(home: Path, embedder: FakeEmbedder) -> Run:
+    """The command line in the test's home folder, in quotes only, with a fake embedder."""
+
+    def run(*arguments: str) -> int:
+        return main(["--home", str(home), "--llm", "none", *arguments], embedder=embedder)
+
+    return run
+
+
+def program(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The program in a process of its own, without models."""
+    return subprocess.run(
+        [sys.executable, "-m", "rag", *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+        cwd=Path(rag.__file__).parent.parent,
+        check=False,
+    )
+
+
+def test_ask_prints_the_answer_and_what_it_rests_on(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("ask", QUESTION) == 0
+    out, err = capsys.readouterr()
+    assert out.splitlines()[0].startswith("“")
+    assert "Clara Lindt founded the maritime museum in 1911." in " ".join(out.split())
+    assert "\n[1] Harbour news, characters " in out
+    assert err == ""  # no terminal, no step
+
+
+def test_ask_json_is_one_object_with_the_documented_fields(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("ask", "--json", *QUESTION.split()) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert set(answer) >= {
+        "question", "standalone_question", "answer", "short_answer", "abstained", "citations", "passages", "timings_ms",
+        "model",
+    }  # fmt: skip
+    assert answer["question"] == QUESTION
+    assert set(answer["citations"][0]) == {
+        "number",
+        "document_id",
+        "title",
+        "start",
+        "end",
+        "quote",
+        "score",
+        "highlight",
+    }
+    assert answer["model"]["llm"] == "none"
+
+
+def test_ask_abstains_with_the_nearest_passages_offered_as_such(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("ask", "Who is the king of France?") == 0
+    out = capsys.readouterr().out
+    assert out.startswith("The article does not say.\n")
+    assert "Nearest passages, which may not answer the question:\n  Harbour news, characters " in out
+    assert "[1]" not in out
+
+
+def test_ask_takes_earlier_turns(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    history = tmp_path / "history.json"
+    history.write_text(json.dumps([{"question": QUESTION, "answer": "Clara Lindt."}]))
+    assert run("ask", "When did she do that?", "--json", "--history", str(history)) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["question"] == "When did she do that?"
+    assert "museum" in answer["standalone_question"]
+
+
+def test_a_terminal_sees_which_step_runs(
+    run: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    run("ask", QUESTION)
+    err = capsys.readouterr().err
+    assert [err.index(step) for step in ("looking", "choosing", "writing")] == sorted(
+        err.index(step) for step in ("looking", "choosing", "writing")
+    )
+    assert err.endswith("\r\033[K")
+
+
+def test_index_list_and_remove(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "dam.md").write_text("# The dam\n\nThe dam holds nine lakes of water.\n")
+    (folder / "bee.txt").write_text("A bee visits two thousand flowers.\n")
+    assert run("index", str(folder), "--collection", "mine") == 0
+    out = capsys.readouterr().out
+    assert "mine: 2 added (bee, dam)" in out
+    assert "article-chat ask" in out
+    (folder / "bee.txt").write_text("A bee visits three thousand flowers.\n")
+    assert run("index", str(folder), "--collection", "mine") == 0
+    assert "mine: 1 updated (bee); 1 unchanged (dam)" in capsys.readouterr().out
+
+    assert run("list") == 0
+    out = capsys.readouterr().out
+    assert "The dam (" in out
+    assert "seeds\n  not indexed yet" in out
+    assert run("list", "--json") == 0
+    (collection,) = json.loads(capsys.readouterr().out)["collections"]
+    assert collection["name"] == "mine"
+    assert [set(document) for document in collection["documents"]] == [
+        {"id", "title", "source", "characters", "passages"}
+    ] * 2
+
+    assert run("ask", "How many flowers does a bee visit?", "--collection", "mine") == 0
+    assert "three thousand" in capsys.readouterr().out
+    assert run("remove", "bee", "--collection", "mine") == 0
+    assert capsys.readouterr().out == "Removed bee from mine.\n"
+    assert run("remove", "dam", "--collection", "mine") == 0
+    assert "its last article" in capsys.readouterr().out
+    assert run("remove", "--collection", "mine") == 2
+    assert "there is no collection 'mine'" in capsys.readouterr().err
+
+
+def test_index_without_a_name_goes_to_articles(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "dam.txt").write_text("The dam holds nine lakes of water.\n")
+    assert run("index", str(tmp_path / "dam.txt")) == 0
+    assert run("remove", "--collection", "articles") == 0
+    assert capsys.readouterr().out.endswith("Removed articles with its 1 article(s).\n")
+
+
+def test_index_adds_what_it_can_and_reports_the_rest(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "good.txt").write_text("The dam holds nine lakes of water.\n")
+    (tmp_path / "empty.txt").write_text("")
+    assert run("index", str(tmp_path / "good.txt"), str(tmp_path / "empty.txt")) == 2
+    out, err = capsys.readouterr()
+    assert "1 added (good)" in out
+    assert err.startswith("article-chat: error: ")
+    assert "empty.txt" in err
+    assert err.count("\n") == 1
+
+
+def test_a_folder_without_articles_is_an_error(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "photos").mkdir()
+    assert run("index", str(tmp_path / "photos")) == 2
+    assert "name the articles" in capsys.readouterr().err
+
+
+def question_file(folder: Path) -> Path:
+    text = "Clara Lindt founded the museum in 1911. It moved to Basel after the war."
+    questions = [
+        {"id": "1", "question": "Who founded the museum?", "answers": [{"text": "Clara Lindt", "start": 0}]},
+        {"id": "2", "question": "Who is the king of France?", "answers": [], "answerable": False},
+    ]
+    file = folder / "questions.jsonl"
+    file.write_text(json.dumps({"id": "d", "title": "D", "text": text, "questions": questions}) + "\n")
+    return file
+
+
+def test_evaluate_measures_and_writes_predictions(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out.jsonl"
+    assert run("evaluate", str(question_file(tmp_path)), "--json", "--predictions", str(out)) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["questions"], report["hit"], report["balanced_accuracy"], report["citation_validity"]) == (
+        2,
+        1,
+        1,
+        1,
+    )
+    lines = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+    assert [line["id"] for line in lines] == ["1", "2"]
+    assert "Clara Lindt founded" in lines[0]["citations"][0]["quote"]
+    assert lines[1]["abstained"]
+
+
+def test_evaluate_prints_a_table(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("evaluate", str(question_file(tmp_path)), "--limit", "1") == 0
+    out = capsys.readouterr().out
+    assert out.startswith("1 questions (1 answerable) about 1 articles, 1 answered\n")
+    assert "citation validity      1.000" in out
+
+
+def test_evaluate_does_not_overwrite_the_questions(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = question_file(tmp_path)
+    before = file.read_bytes()
+    assert run("evaluate", str(file), "--predictions", str(file)) == 2
+    assert file.read_bytes() == before
+    assert run("evaluate", str(file), "--predictions", str(tmp_path / "no" / "such")) == 2
+    assert "cannot write the predictions" in capsys.readouterr().err
+
+
+def test_download_refuses_other_addresses(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("download", "small.gguf") == 2
+    assert "hf://owner/repo/file.gguf" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["ask"], "QUESTION; see article-chat ask --help"),
+        (["ask", " "], "there is no question"),
+        (["ask", "x", "--collection", "none"], "there is no collection 'none'"),
+        (["ask", "x", "--history", "/no/such.json"], "/no/such.json: cannot be read"),
+        (["ask", "x", "--threads", "many"], "the command line sets threads to 'many'"),
+        (["ask", "x", "--config", "/no/such.toml"], "/no/such.toml"),
+        (["dance"], "invalid choice: 'dance'"),
+        (["serve", "--port", "70000"], "a port is a number from 0 to 65535"),
+        (["evaluate", "x", "--limit", "0"], "a number above 0"),
+        (["remove"], "--collection"),
+        (["list", "--max-quot", "2"], "unrecognized arguments: --max-quot"),
+    ],
+)
+def test_the_users_errors_are_one_line_and_exit_2(
+    run: Run, capsys: pytest.CaptureFixture[str], arguments: list[str], says: str
+) -> None:
+    assert run(*arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("article-chat: error: ")
+    assert says in err
+    assert err.count("\n") == 1
+
+
+def test_our_errors_are_one_line_exit_1_and_say_how_to_see_more(
+    run: Run, embedder: FakeEmbedder, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*arguments: Any, **options: Any) -> None:
+        raise ZeroDivisionError("a\nbug")
+
+    monkeypatch.setattr(embedder, "embed", broken)
+    assert run("ask", QUESTION) == 1
+    assert capsys.readouterr().err == (
+        "article-chat: error: unexpected ZeroDivisionError: a bug "
+        "(run it again with ARTICLE_CHAT_DEBUG=1 to see where)\n"
+    )
+    os.environ["ARTICLE_CHAT_DEBUG"] = "1"
+    assert run("ask", QUESTION) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("Traceback")
+    assert err.endswith("to see where)\n")
+
+
+def test_ctrl_c_ends_with_130_without_a_traceback(
+    run: Run, embedder: FakeEmbedder, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*arguments: Any, **options: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(embedder, "embed", interrupted)
+    assert run("ask", QUESTION) == 130
+    assert capsys.readouterr().err == "article-chat: stopped\n"
+
+
+def test_a_full_disk_or_a_forbidden_folder_is_one_line(
+    run: Run, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "indexes").write_text("a file in the way")
+    assert run("ask", QUESTION) == 1
+    err = capsys.readouterr().err
+    assert err.startswith(f"article-chat: error: {home / 'indexes'}")
+    assert err.count("\n") == 1
+
+
+def test_warnings_of_ours_are_shown_and_the_handler_goes(
+    run: Run, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "seeds" / "empty.txt").write_text("")
+    assert run("ask", QUESTION) == 0
+    err = capsys.readouterr().err
+    assert err.startswith("article-chat: warning: left out: ")
+    assert logging.getLogger("rag").handlers == []
+
+
+def test_every_setting_is_a_flag_before_and_after_the_command() -> None:
+    parser = build_parser()
+    for field in fields(Settings):
+        flag = f"--{field.name.replace('_', '-')}"
+        assert flag in parser.format_help()
+        assert getattr(parser.parse_args([flag, "1", "list"]), field.name) == "1"
+        assert getattr(parser.parse_args(["list", flag, "1"]), field.name) == "1"
+
+
+def test_a_flag_wins_over_the_environment_and_that_over_the_file(
+    run: Run, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "article-chat.toml").write_text("abstain_below = 0.0\n")
+    question = ("ask", "Who is the king of France?", "--json")
+
+    def abstains(*flags: str) -> bool:
+        assert run(*question, *flags) == 0
+        return bool(json.loads(capsys.readouterr().out)["abstained"])
+
+    assert not abstains()
+    os.environ["ARTICLE_CHAT_ABSTAIN_BELOW"] = "0.9"
+    assert abstains()
+    assert not abstains("--abstain-below", "0")
+
+
+def test_serve_hands_the_library_to_the_page(run: Run, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import ui.app
+
+    seen: dict[str, Any] = {}
+    monkeypatch.setattr(ui.app, "serve", lambda library, settings, **rest: seen.update(rest, home=settings.home))
+    assert run("serve", "--port", "0") == 0
+    assert seen == {"home": home, "collection": "seeds", "host": "127.0.0.1", "port": 0}
+
+
+def test_no_command_prints_the_help() -> None:
+    result = program()
+    assert result.returncode == 2
+    assert result.stdout.startswith("usage: article-chat COMMAND")
+    assert result.stderr == ""
+
+
+def test_help_and_list_load_no_model_library(home: Path) -> None:
+    code = (
+        "import sys; from rag.cli import main\n"
+        "try: main(sys.argv[1:])\n"
+        "except SystemExit: pass\n"
+        "heavy = ('torch', 'transformers', 'sentence_transformers', 'llama_cpp', 'gradio', 'httpx')\n"
+        "print([m for m in heavy if m in sys.modules])"
+    )
+    for arguments in (["--help"], ["ask", "--help"], ["--home", str(home), "list"]):
+        command = [sys.executable, "-c", code, *arguments]
+        result = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert result.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_environment_is_prepared_by_main_not_by_the_import(run: Run) -> None:
+    for name in ("HF_HUB_OFFLINE", "OMP_NUM_THREADS"):
+        os.environ.pop(name, None)
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "chosen by the user"
+    assert run("list", "--threads", "3") == 0
+    assert os.environ["HF_HUB_OFFLINE"] == "1"
+    assert os.environ["OMP_NUM_THREADS"] == "3"
+    assert os.environ["GRADIO_ANALYTICS_ENABLED"] == "chosen by the user"
+
+
+def test_a_closed_pipe_is_quiet(home: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "rag", "--home", str(home), "list"]
+    result = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(write)
+    assert (result.returncode, result.stderr) == (141, "")
+
+
+def test_a_terminal_that_lacks_a_character_is_no_reason_to_stop(home: Path) -> None:
+    (home / "seeds" / "harbour-news.txt").unlink()
+    result = program("--home", str(home / "ünï"), "list", PYTHONIOENCODING="ascii")
+    assert result.returncode == 0
+    assert "seeds" in result.stdout

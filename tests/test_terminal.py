@@ -1,0 +1,30 @@
+from rag.prompts import NO_ANSWER
+from rag.terminal import plain, readable
+from rag.types import Answer, Citation, Passage, RetrievedPassage, Span
+
+
+def test_quotes_are_folded_and_indented_under_their_place() -> None:
+    quote = "Clara Lindt founded\nthe maritime museum in 1911."
+    answer = Answer("q", "q", "She did. [1]", abstained=False, citations=(Citation(1, "d", "News", 7, 55, quote, 0.5),))
+    assert readable(answer, {}, width=40) == (
+        "She did. [1]\n\n[1] News, characters 7-55\n    “Clara Lindt founded the maritime\n    museum in 1911.”"
+    )
+
+
+def test_nearest_passages_are_shortened() -> None:
+    text = "word " * 100
+    passage = RetrievedPassage(Passage("d", Span(0, len(text)), text), 0.5)
+    answer = Answer("q", "q", NO_ANSWER, abstained=True, passages=(passage,))
+    lines = readable(answer, {"d": "News"}, width=80).splitlines()
+    assert lines[:4] == [
+        NO_ANSWER,
+        "",
+        "Nearest passages, which may not answer the question:",
+        "  News, characters 0-500",
+    ]
+    assert lines[-1].endswith(" …")
+    assert sum(map(len, lines[4:])) < 200
+
+
+def test_a_text_cannot_steer_the_terminal() -> None:
+    assert plain("a\x1b[2Jb\u202ec\x9bd é 漢 🙂") == "a\ufffd[2Jb\ufffdc\ufffdd é 漢 🙂"
