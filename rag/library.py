@@ -47,7 +47,7 @@ class Change:
 
 
 class Library:
-    """The collections under `settings.indexes`; one writer at a time for each, readers never wait."""
+    """The collections under `settings.indexes`; one process at a time opens or changes each."""
 
     def __init__(
         self, settings: Settings, embedder: Embedder | None = None, segmenter: Segmenter = boundary_segments

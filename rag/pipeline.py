@@ -47,7 +47,8 @@ class Pipeline:
 
     def warm_up(self) -> None:
         """Load the models and read the common start of prompts, so that the first question is as quick as others."""
-        retrieve(self.index, "warm up", k=1)
+        found = retrieve(self.index, "warm up", k=1)
+        self._reader.read("warm up", self.index.documents, found, max_quotes=1)
         if self._model is not None:
             for _ in self._model.generate(draft_prompt("", ""), max_tokens=1, seconds=60, stopped=lambda: False):
                 pass

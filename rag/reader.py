@@ -26,6 +26,7 @@ LEAST_SCORE = 0.1
 """A second or third quote that is less likely than this to answer is not worth reading."""
 _WORD = re.compile(r"\S+")
 _BATCH = 16
+_LEAST_WORDS = 3
 
 
 class Reader(Protocol):
@@ -145,20 +146,26 @@ def merge_overlapping(quotes: Sequence[Quote], documents: Mapping[str, Document]
 def boundary_segments(text: str, *, window: int = 100, margin: int = 20) -> list[Span]:
     """The sentences of a text without punctuation, where the network sees their boundaries; offsets into the text.
 
-    It reads windows of `window` words and believes what it says of all but the `margin` words at their inner ends.
+    It reads windows of `window` words and believes what it says of all but the `margin` words at their inner ends. A
+    sentence of more than MAX_QUOTE_WORDS is cut at its likeliest boundary, however unlikely that is.
     """
     words = [match.span() for match in _WORD.finditer(text)]
-    starts = list(range(0, max(1, len(words) - 2 * margin), window - 2 * margin))
-    ends: set[int] = {len(words) - 1}
+    chances: list[float] = []  # for each word, that a sentence ends after it
+    starts = range(0, max(1, len(words) - 2 * margin), window - 2 * margin)
     for first in starts:
-        chances = _boundary_chances(text, words[first : first + window])
-        low = 0 if first == 0 else margin
-        high = len(chances) if first == starts[-1] else window - margin
-        ends |= {first + i for i in range(low, high) if chances[i] >= _weights().calibration.boundary}
-    spans, start = [], 0
-    for end in sorted(ends):
-        spans.append(Span(words[start][0], words[end][1]))
-        start = end + 1
+        found = _boundary_chances(text, words[first : first + window])
+        kept = found if first == starts[-1] else found[: window - margin]
+        chances += kept[len(chances) - first :]
+    threshold = _weights().calibration.boundary
+    spans, todo = [], [(0, len(words))]
+    while todo:
+        start, stop = todo.pop()
+        inner = range(start + _LEAST_WORDS - 1, stop - _LEAST_WORDS)
+        cut = max(inner, key=lambda i: chances[i], default=None)
+        if cut is not None and (chances[cut] >= threshold or stop - start > MAX_QUOTE_WORDS):
+            todo += [(cut + 1, stop), (start, cut + 1)]
+        else:
+            spans.append(Span(words[start][0], words[stop - 1][1]))
     return spans
 
 

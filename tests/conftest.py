@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))  # `from fakes import …` in any test
-
 from fakes import FakeEmbedder, OverlapReader, ScriptedModel
 
 from rag.index import Chunking, PassageIndex

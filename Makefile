@@ -1,0 +1,80 @@
+# Everything is installed into .venv beside this file; a finished install leaves a stamp there, so the next run is quick.
+# Works with GNU make 3.81 (macOS) and newer.
+
+# The first Python that is new enough, or yours: make chat PYTHON=/path/to/python3
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+PORT ?= 7860
+
+# On Linux, PyPI's torch is a CUDA build of gigabytes; this needs none of it. The CPU build is marked +cpu; it is taken
+# from wherever your pip already looks (a mirror, wheels on disk), else from PyTorch's own index.
+# For the CUDA build all the same: make chat TORCH=torch==$(TORCH_VERSION)
+TORCH_VERSION := $(shell sed -n 's/.*"torch==\([0-9.]*\)".*/\1/p' pyproject.toml)
+TORCH ?= torch==$(TORCH_VERSION)$(if $(filter Linux,$(shell uname -s)),+cpu)
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+# A finished install that was moved elsewhere, or whose Python was removed since, is made anew.
+USABLE := $(shell grep -qxF '$(CURDIR)' .venv/installed 2>/dev/null && $(BIN)/python -c 'print("yes")' 2>/dev/null)
+
+.PHONY: help chat test lint lock clean always
+
+help:
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+
+chat: .venv/chat ## install what is needed, then chat with the article in your browser (PORT=7860)
+	@exec $(BIN)/article-chat serve --port $(PORT)
+
+test: lint ## run every check: format, lint, types, tests
+	@sh install/browser.sh $(BIN)/python
+	$(BIN)/python -m pytest --timeout=300
+
+lint: .venv/test ## check format, lint and types only
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
+lock: ## write the exact versions to install/*.lock anew (UV_FLAGS=--upgrade takes newer ones)
+	@sh install/check.sh "$(PYTHON)"
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet uv
+	.venv-lock/bin/uv pip compile pyproject.toml $(LOCK) --no-emit-package torch --no-emit-package pip \
+		--output-file install/chat.lock $(UV_FLAGS)
+	.venv-lock/bin/python -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+		print(*project["optional-dependencies"]["test"], sep="\n")' | \
+	.venv-lock/bin/uv pip compile - $(LOCK) --constraint install/chat.lock --output-file install/test.lock $(UV_FLAGS)
+
+clean: ## remove the install and all caches; indexes stay
+	rm -rf .venv .venv-lock *.egg-info build dist .mypy_cache .pytest_cache .ruff_cache
+	find rag ui tests -name __pycache__ -prune -exec rm -rf {} +
+
+# Byte code is made by the trial import, for what is imported, and not by pip, for everything: half a minute, 0.4 GB.
+QUICKLY := --no-deps --no-compile
+INSTALL = CMAKE_BUILD_PARALLEL_LEVEL=$$(getconf _NPROCESSORS_ONLN) \
+	CMAKE_ARGS="-DCMAKE_PROJECT_llama_cpp_INCLUDE='$(CURDIR)/install/llama.cmake' $(CMAKE_ARGS)" \
+	$(PIP) install $(QUICKLY) --require-hashes -r install/chat.lock
+TRIAL = PYTHONDONTWRITEBYTECODE= $(BIN)/python -c 'import sys, faiss, gradio, llama_cpp, sentence_transformers; \
+	sys.exit(b"AMX_INT8 = 1" in llama_cpp.llama_print_system_info())'
+
+# The stamp is written last, and whatever an interrupted install left is cleared: pip's cache makes that cheap.
+# Where that cache holds a llama-cpp-python built for something else, with AMX (see install/llama.cmake), it is built again.
+.venv/installed: install/chat.lock install/llama.cmake $(if $(USABLE),,always)
+	@sh install/check.sh "$(PYTHON)"
+	@echo "Installing into .venv; the first time this takes a few minutes."
+	$(PYTHON) -m venv --clear .venv
+	$(PIP) install $(QUICKLY) "$(TORCH)" 2>/dev/null || $(PIP) install $(QUICKLY) --index-url $(TORCH_INDEX) "$(TORCH)" || \
+	{ echo "article-chat: no $(TORCH) to be had; name another Python, or take another build: see TORCH in Makefile" >&2; exit 1; }
+	$(INSTALL)
+	$(TRIAL) || { $(PIP) uninstall --yes llama-cpp-python; $(PIP) cache remove llama_cpp_python; $(INSTALL); $(TRIAL); }
+	@echo '$(CURDIR)' >$@
+
+.venv/chat: .venv/installed pyproject.toml
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/test: .venv/chat install/test.lock
+	$(PIP) install --quiet --no-deps --require-hashes -r install/test.lock
+	@touch $@

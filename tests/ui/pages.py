@@ -1,0 +1,114 @@
+"""What the page's tests share: a server in a thread, a model that waits to be told, and steps that a person takes."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from fakes import FakeEmbedder, OverlapReader, ScriptedModel
+from playwright.sync_api import Locator, Page, expect
+
+from rag import Document, Pipeline, Quote, Reading, RetrievedPassage, Settings, Span
+from rag.index import Chunking, PassageIndex
+from rag.llm import LanguageModel
+from rag.prompts import Message
+from rag.reader import Reader
+from ui.app import listen, server_of, web_app
+from ui.examples import Examples
+
+PATIENCE = 60_000
+"""Milliseconds that a slow machine may take for anything."""
+
+
+class GatedModel(ScriptedModel):
+    """Writes nothing until `gate` is set; `was_stopped` is set where it was stopped before that."""
+
+    def __init__(self, *replies: str) -> None:
+        super().__init__(replies, name="gated")
+        self.gate = threading.Event()
+        self.was_stopped = threading.Event()
+
+    def generate(
+        self, messages: Sequence[Message], *, max_tokens: int, seconds: float, stopped: Callable[[], bool]
+    ) -> Iterator[str]:
+        while not self.gate.wait(0.02):
+            if stopped():
+                self.was_stopped.set()
+                return
+        yield from super().generate(messages, max_tokens=max_tokens, seconds=seconds, stopped=stopped)
+
+
+class FixedReader:
+    """Finds the same ranges of the first document whatever the question."""
+
+    name = "fixed"
+
+    def __init__(self, *ranges: tuple[int, int]) -> None:
+        self.spans = [Span(start, end) for start, end in ranges]
+
+    def read(
+        self, question: str, documents: Mapping[str, Document], passages: Sequence[RetrievedPassage], *, max_quotes: int
+    ) -> Reading:
+        first = next(iter(documents.values()))
+        return Reading(tuple(Quote(first.id, s, first.text[s.start : s.end], 1.0) for s in self.spans), 1.0)
+
+
+def pipeline_over(
+    settings: Settings, *documents: Document, model: LanguageModel | None = None, reader: Reader | None = None
+) -> Pipeline:
+    index = PassageIndex.build(documents, embedder=FakeEmbedder(), chunking=Chunking(40, 15))
+    return Pipeline(index, reader=reader or OverlapReader(), model=model, settings=settings)
+
+
+@contextlib.contextmanager
+def served(pipeline: Pipeline, examples: Examples | None = None) -> Iterator[str]:
+    """The page's URL while it is served."""
+    with listen("127.0.0.1", 0) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server = server_of(web_app(pipeline, examples), url)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        while not server.started and thread.is_alive():
+            time.sleep(0.01)
+        try:
+            yield url
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def open_page(page: Page, url: str) -> None:
+    page.goto(url)
+    expect(page.locator("#article p").first).to_be_visible(timeout=PATIENCE)
+    expect(status_of(page)).to_have_count(1, timeout=PATIENCE)
+
+
+def status_of(page: Page) -> Locator:
+    return page.get_by_role("status")
+
+
+def begin(page: Page, question: str) -> Locator:
+    """Ask; the group of the answer, which need not be complete."""
+    page.get_by_label("Your question").fill(question)
+    page.get_by_role("button", name="Ask", exact=True).click()
+    group = page.get_by_role("group", name=f"Answer to: {question}", exact=True)
+    expect(group).to_be_attached(timeout=PATIENCE)
+    return group
+
+
+def ask(page: Page, question: str) -> Locator:
+    """Ask, and wait for the complete answer."""
+    group = begin(page, question)
+    expect(group).to_have_class(re.compile("answered|abstained"), timeout=PATIENCE)
+    return group
+
+
+def current_mark(page: Page) -> Locator:
+    return page.locator('#article mark[aria-current="true"]')
+
+
+def text_of(locator: Locator) -> str:
+    return str(locator.evaluate("node => node.textContent"))

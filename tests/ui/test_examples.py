@@ -1,0 +1,66 @@
+import threading
+
+from pages import pipeline_over
+
+from rag import Document
+from ui.examples import Candidate, Examples, candidates, find_examples, is_answered
+
+PUNCTUATED = """\
+Ms Okafor said the repairs would cost 40 million. The Northern Dam was built in 1911. Critics of the Northern Dam left.
+"""
+BARE = (
+    "the talks ended early when mr ri said the offer stood and the white house announced that lunch was off "
+    "reporters at the white house waited while mr ri left"
+)
+
+
+def document(text: str) -> Document:
+    return Document(id="a", title="A", text=text, source="a.txt")
+
+
+def questions(text: str) -> list[str]:
+    return [candidate.question for candidate in candidates(document(text))]
+
+
+def test_questions_come_from_statements_and_names():
+    assert questions(PUNCTUATED)[:2] == [
+        "What did Ms Okafor say?",
+        "What does the article say about the Northern Dam?",
+    ]
+
+
+def test_text_without_punctuation_and_capitals_has_some_too():
+    assert "What did mr ri say?" in questions(BARE)
+    assert "What did the white house say?" in questions(BARE)
+
+
+def test_sources_are_where_the_words_stand():
+    for candidate in candidates(document(BARE)):
+        subject = candidate.question.removesuffix("?").removesuffix(" say").split()[-1]
+        assert all(subject in BARE[s.start : s.end] for s in candidate.sources)
+
+
+def test_an_article_without_names_has_no_questions():
+    assert questions("rain fell all day") == []
+
+
+def test_only_answered_questions_are_kept(settings):
+    doc = document(PUNCTUATED)
+    pipeline = pipeline_over(settings, doc)
+    kept = find_examples(pipeline, doc)
+    assert kept
+    assert all(is_answered(pipeline, doc, c) for c in candidates(doc) if c.question in kept)
+    assert not is_answered(pipeline, doc, Candidate("What did Clara Lindt say?", next(candidates(doc)).sources))
+    assert not is_answered(pipeline, doc, Candidate("", next(candidates(doc)).sources))
+
+
+def test_the_search_runs_in_the_background_and_can_be_stopped(settings):
+    doc = document(PUNCTUATED)
+    stopped = threading.Event()
+    stopped.set()
+    assert find_examples(pipeline_over(settings, doc), doc, stopped=stopped) == ()
+    examples = Examples(pipeline_over(settings, doc), doc)
+    assert examples.questions is None
+    examples.start()
+    examples.stop()
+    assert examples.questions is not None

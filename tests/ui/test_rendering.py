@@ -1,0 +1,185 @@
+import html
+import unicodedata
+from html.parser import HTMLParser
+
+import pytest
+
+from rag import NO_ANSWER, Answer, Citation, Document, Passage, RetrievedPassage, Span
+from ui.rendering import (
+    LONGEST_PARAGRAPH,
+    Exchange,
+    article_json,
+    conversation_html,
+    escape,
+    exchange_html,
+    introduction_html,
+    paragraphs,
+    place,
+)
+
+HOSTILE = (
+    "<script>alert(1)</script> <img src=x onerror=alert(2)> ![i](http://evil.example/i.png) [l](javascript:alert(3)) "
+    "${alert(4)} {{x}} $\\frac{1}{2}$ `code` **bold** </fieldset></p>\"'\t\x0b\x85\u2028\u202e\n\n# heading\n\n- item"
+)
+
+
+class Shown(HTMLParser):
+    """Collects the text, the tags and the attributes of a piece of HTML as a browser would read them."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.text = ""
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(source)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def document(text: str) -> Document:
+    return Document(id="harbour", title="Harbour <b>news</b>", text=text, source="harbour.txt")
+
+
+def citation(doc: Document, quote: str, number: int = 1, highlight: str | None = None) -> Citation:
+    start = doc.text.index(quote)
+    inner = None
+    if highlight is not None:
+        at = start + quote.index(highlight)
+        inner = Span(at, at + len(highlight))
+    return Citation(number, doc.id, doc.title, start, start + len(quote), quote, 0.5, inner)
+
+
+def answer(question: str, text: str, *citations: Citation, **fields) -> Answer:
+    return Answer(question, question, text, abstained=fields.pop("abstained", False), citations=citations, **fields)
+
+
+def shown(exchange: Exchange, doc: Document) -> Shown:
+    return Shown(exchange_html(exchange, {doc.id: doc}))
+
+
+@pytest.mark.parametrize("text", [HOSTILE, "", "plain words", "cafe\u0301 😀 \u200d é"])
+def test_escaped_text_is_one_line_that_reads_as_the_text(text):
+    escaped = escape(text)
+    assert html.unescape(escaped) == text
+    assert not set(escaped) & set("<>\"'`*_[]()$\\{}\n\t")
+
+
+def test_everything_of_an_exchange_is_text_whatever_it_says():
+    doc = document(f"Before. {HOSTILE} After.")
+    cited = citation(doc, HOSTILE, highlight="**bold**")
+    rendered = exchange_html(Exchange(answer(HOSTILE, f"{HOSTILE} [1]", cited)), {doc.id: doc})
+    assert "\n" not in rendered
+    result = Shown(rendered)
+    assert {tag for tag, _ in result.tags} == {
+        "div", "p", "span", "fieldset", "legend", "button", "blockquote", "strong",
+    }  # fmt: skip
+    allowed = {"class", "role", "type", "value", "title"}
+    assert all(set(attributes) <= allowed for _, attributes in result.tags)
+    assert result.text.count(HOSTILE) == 4  # the question, the group's name, the answer and the card
+    assert {a["title"] for tag, a in result.tags if tag == "button"} == {HOSTILE}
+
+
+def test_the_group_is_named_after_the_question_and_holds_its_sources():
+    doc = document("The ferry was late. The pilot had fallen ill.")
+    rendered = shown(Exchange(answer("why?", "Ill. [1]", citation(doc, "The pilot had fallen ill."))), doc)
+    assert ("fieldset", {"role": "group", "class": "answer answered"}) in rendered.tags
+    assert "Answer to: why?" in rendered.text
+    assert rendered.text.count("Source 1") == 1
+    assert rendered.text.count("Quote 1") == 1
+
+
+def test_a_quote_that_the_text_does_not_cite_has_its_source_button_in_its_card():
+    doc = document("The ferry was late. The pilot had fallen ill.")
+    two = (citation(doc, "The ferry was late."), citation(doc, "The pilot had fallen ill.", 2))
+    assert "Source 2" in shown(Exchange(answer("why?", "Late. [1]", *two)), doc).text
+    running = shown(Exchange(answer("why?", "", *two), running=True), doc)
+    assert "Source 1" in running.text
+    assert "Source 2" in running.text
+
+
+def test_a_marker_without_a_citation_stays_text():
+    doc = document("As noted [12] before.")
+    assert (
+        "noted [12] before"
+        in shown(Exchange(answer("what?", "As noted [12] before. [1]", citation(doc, "As"))), doc).text
+    )
+
+
+def test_the_short_answer_is_bold_and_the_quote_complete():
+    doc = document("The museum was founded in 1911 by Clara 😀 Lindt.")
+    cited = citation(doc, doc.text, highlight="Clara 😀 Lindt")
+    rendered = exchange_html(Exchange(answer("who?", "", cited)), {doc.id: doc})
+    assert "<strong>Clara 😀 Lindt</strong>" in rendered
+    assert doc.text in Shown(rendered).text
+
+
+@pytest.mark.parametrize("before", ["", "plain ", "😀🏴‍☠️ ", unicodedata.normalize("NFC", "cafe\u0301 \u1e9b\u0323 ")])
+def test_offsets_count_utf16_units_as_the_script_does(before):
+    doc = document(f"{before}the 😀 quote, and after")
+    rendered = shown(Exchange(answer("what?", "", citation(doc, "the 😀 quote"))), doc)
+    value = next(attributes["value"] for tag, attributes in rendered.tags if tag == "button")
+    name, start, end = value.split()
+    units = doc.text.encode("utf-16-le")
+    assert name == doc.id
+    assert units[2 * int(start) : 2 * int(end)].decode("utf-16-le") == "the 😀 quote"
+
+
+def test_an_abstention_looks_different_and_offers_passages_as_such():
+    doc = document("The ferry was late.")
+    passages = (RetrievedPassage(Passage(doc.id, Span(0, 9), "The ferry"), 0.4),)
+    rendered = shown(Exchange(answer("cost?", NO_ANSWER, abstained=True, passages=passages)), doc)
+    assert ("fieldset", {"role": "group", "class": "answer abstained"}) in rendered.tags
+    assert "details" in [tag for tag, _ in rendered.tags]
+    assert "Passage 1" in rendered.text
+    assert "Source" not in rendered.text
+
+
+def test_exchanges_are_blocks_of_their_own():
+    doc = document("The ferry was late.")
+    two = [Exchange(answer("one?", "")), Exchange(answer("two?", ""), running=True)]
+    assert len(conversation_html(two, {doc.id: doc}).split("\n\n")) == 2
+
+
+def test_the_introduction_has_the_title_as_text():
+    assert Shown(introduction_html(["Harbour <b>news</b>"])).text.startswith("Harbour <b>news</b>")
+    assert "and 2 more" in introduction_html(["A", "B", "C"])
+
+
+def test_a_place_is_said_in_per_cent_and_characters():
+    assert place(document("x" * 4000), 1000, 1200) == "25 % in · characters 1,000–1,200"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "word " * 1000,
+        "One sentence of six words here. " * 100,
+        "First.\n\nSecond.\n \n\nThird." + HOSTILE,
+        "\n\n leading",
+        "x" * 5000,
+        "a",
+        " \n\n ",
+        "😀 " * 300 + "\r\x0c\x85",
+    ],
+)
+def test_paragraphs_joined_are_the_text(text):
+    found = paragraphs(text)
+    assert "".join(found) == text
+    assert all(len(part.split()) <= LONGEST_PARAGRAPH for part in found)
+
+
+def test_paragraphs_break_at_blank_lines_then_known_boundaries_then_full_stops():
+    assert paragraphs("One.\n\nTwo.") == ["One.\n\n", "Two."]
+    words = "word " * 200
+    assert paragraphs(words, [5 * 70])[0] == "word " * 70
+    sentences = "One sentence of six words here. " * 40
+    assert all(part.endswith("here. ") for part in paragraphs(sentences))
+
+
+def test_the_article_goes_to_the_script_as_it_is():
+    doc = document("One.\n\nTwo. <b>")
+    assert article_json(doc) == {"id": doc.id, "title": doc.title, "paragraphs": ["One.\n\n", "Two. <b>"]}

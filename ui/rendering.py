@@ -1,0 +1,173 @@
+"""Questions, answers and articles -> the HTML and JSON that the page shows: everything escaped; pure functions.
+
+Each exchange is one line of HTML inside a Markdown component: line breaks and Markdown's own characters are written as
+character references, so no text can end the HTML, start Markdown or be taken for a formula. The page's script places
+the marks in the article; it gets their offsets from the buttons' values, counted in UTF-16 units as JavaScript counts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from rag import Answer, Citation, Document, RetrievedPassage
+
+LONGEST_PARAGRAPH = 120
+SHORTEST_PARAGRAPH = 40
+USUAL_PARAGRAPH = 80
+SHOWN_PASSAGES = 3
+
+_REFERENCES = str.maketrans({c: f"&#{ord(c)};" for c in "&<>\"'`*_[]()!\\${}~|#:\t\n"})
+_BLANK_LINES = re.compile(r"\n[^\S\n]*\n\s*")
+_SENTENCE_END = re.compile(r"[.!?][\"'”’)\]]*\s+$")
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A question and its answer as far as it has come; `running` until it is complete."""
+
+    answer: Answer
+    running: bool = False
+
+
+def escape(text: str) -> str:
+    """The text as HTML on one line that shows exactly this text, in content and in a quoted attribute."""
+    return text.translate(_REFERENCES)
+
+
+def introduction_html(titles: Sequence[str]) -> str:
+    """The page's heading, made of the articles' titles, and one line on what this is."""
+    more = f" and {len(titles) - 1} more" if len(titles) > 1 else ""
+    return (
+        f"<h1>{escape(titles[0])}{more}</h1>\n\n"
+        '<p class="about">Ask about the article. Every answer comes with the words that it rests on, '
+        "and where the article does not say, you are told so.</p>"
+    )
+
+
+def status_html(message: str) -> str:
+    """One line on what is going on."""
+    return f"<p>{escape(message)}</p>" if message else ""
+
+
+def conversation_html(exchanges: Iterable[Exchange], documents: Mapping[str, Document]) -> str:
+    """The conversation, one block for each exchange, so that only changed ones are drawn again."""
+    return "\n\n".join(exchange_html(exchange, documents) for exchange in exchanges)
+
+
+def exchange_html(exchange: Exchange, documents: Mapping[str, Document]) -> str:
+    """A question and the group that holds its answer, the quotes as cards; one line of HTML."""
+    answer = exchange.answer
+    kind = "abstained" if answer.abstained else "running" if exchange.running else "answered"
+    inner = f'<p class="text">{_cited(answer, documents)}</p>' if answer.text else ""
+    if answer.abstained:
+        inner += _nearest(answer.passages, documents)
+    else:
+        inner += "".join(_card(citation, answer, documents) for citation in answer.citations)
+    return (
+        f'<div class="exchange"><p class="question"><span class="unseen">You asked&#58; </span>'
+        f'{escape(answer.question)}</p><fieldset role="group" class="answer {kind}">'
+        f'<legend class="unseen">Answer to&#58; {escape(answer.question)}</legend>{inner}</fieldset></div>'
+    )
+
+
+def article_json(document: Document, boundaries: Iterable[int] = ()) -> dict[str, Any]:
+    """What the page's script shows as the article; the paragraphs joined are the document's text."""
+    return {"id": document.id, "title": document.title, "paragraphs": paragraphs(document.text, boundaries)}
+
+
+def paragraphs(text: str, boundaries: Iterable[int] = ()) -> list[str]:
+    """The text cut for reading; joined, the parts are the text again.
+
+    Blank lines separate paragraphs. A longer one than LONGEST_PARAGRAPH words is cut at `boundaries` (offsets at which
+    a sentence is known to begin), else after a full stop, else anywhere between words.
+    """
+    known = set(boundaries)
+    cuts: list[int] = []
+    start = 0
+    for end in [*(gap.end() for gap in _BLANK_LINES.finditer(text)), len(text)]:
+        words = [start + word.start() for word in re.finditer(r"\S+", text[start:end])]
+        if words:
+            cuts += [start, *_cuts(text, words, known)]
+        start = end
+    cuts = [0, *cuts[1:], len(text)]
+    return [text[a:b] for a, b in pairwise(cuts) if a < b]
+
+
+def place(document: Document, start: int, end: int) -> str:
+    """Where in the document a range lies, in words: "42 % in · characters 3,211-3,305"."""
+    return f"{round(100 * start / len(document.text))} % in · characters {start:,}–{end:,}"
+
+
+def _cuts(text: str, words: Sequence[int], known: set[int]) -> list[int]:
+    cuts, at = [], 0
+    while len(words) - at > LONGEST_PARAGRAPH:
+        reachable = range(at + SHORTEST_PARAGRAPH, at + LONGEST_PARAGRAPH)
+        good = [k for k in reachable if words[k] in known] or [
+            k for k in reachable if _SENTENCE_END.search(text, words[k - 1], words[k])
+        ]
+        usual = at + USUAL_PARAGRAPH
+        at = min(good, key=lambda k: abs(k - usual)) if good else usual
+        cuts.append(words[at])
+    return cuts
+
+
+def _cited(answer: Answer, documents: Mapping[str, Document]) -> str:
+    """The answer's text, each `[n]` of a citation as the button that shows it."""
+    by_number = {str(citation.number): citation for citation in answer.citations}
+    parts = re.split(r"\s*\[(\d+)\]", answer.text)  # text, number, text, number, …, text
+    html = escape(parts[0])
+    for number, text in zip(parts[1::2], parts[2::2], strict=True):
+        citation = by_number.get(number)
+        html += f" {_button('Source', citation, documents)}" if citation else escape(f" [{number}]")
+        html += escape(text)
+    return html
+
+
+def _card(citation: Citation, answer: Answer, documents: Mapping[str, Document]) -> str:
+    """A quote with its place; its button is "Source n" unless the text above has that button."""
+    name = "Quote" if f"[{citation.number}]" in answer.text else "Source"
+    quote = escape(citation.quote)
+    if citation.highlight is not None:
+        start, end = citation.highlight.start - citation.start, citation.highlight.end - citation.start
+        before, short, after = citation.quote[:start], citation.quote[start:end], citation.quote[end:]
+        quote = f"{escape(before)}<strong>{escape(short)}</strong>{escape(after)}"
+    where = place(documents[citation.document_id], citation.start, citation.end)
+    return (
+        f'<div class="card">{_button(name, citation, documents)}<blockquote>{quote}</blockquote>'
+        f'<p class="place">{escape(citation.title)} · {escape(where)}</p></div>'
+    )
+
+
+def _nearest(passages: Sequence[RetrievedPassage], documents: Mapping[str, Document]) -> str:
+    """The nearest passages, folded: offered as what they are, not as an answer."""
+    cards = ""
+    for number, found in enumerate(passages[:SHOWN_PASSAGES], 1):
+        passage = found.passage
+        document = documents[passage.document_id]
+        value = _value(document, passage.span.start, passage.span.end)
+        cards += (
+            f'<div class="card"><button type="button" class="source" value="{value}"><span class="unseen">Passage '
+            f"</span>{number}</button><blockquote>{escape(passage.text)}</blockquote>"
+            f'<p class="place">{escape(document.title)} · '
+            f"{escape(place(document, passage.span.start, passage.span.end))}</p></div>"
+        )
+    return f"<details><summary>What the article does say nearby</summary>{cards}</details>" if cards else ""
+
+
+def _button(name: str, citation: Citation, documents: Mapping[str, Document]) -> str:
+    value = _value(documents[citation.document_id], citation.start, citation.end)
+    return (
+        f'<button type="button" class="source" value="{value}" title="{escape(citation.quote)}">'
+        f'<span class="unseen">{name} </span>{citation.number}</button>'
+    )
+
+
+def _value(document: Document, start: int, end: int) -> str:
+    """The range as the page's script reads it: the document's id and two offsets in UTF-16 units."""
+    before = len(document.text[:start].encode("utf-16-le")) // 2
+    inside = len(document.text[start:end].encode("utf-16-le")) // 2
+    return f"{escape(document.id)} {before} {before + inside}"

@@ -1,0 +1,115 @@
+"""What stands between the page and other web sites: who may ask (Host, Origin), and what the page may load (CSP).
+
+A page on the loopback address is reachable by every site that the user's browser has open: by a name that the site
+points at 127.0.0.1 (DNS rebinding: the Host check), and by requests sent across origins (the Origin check).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterable
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_INLINE_SCRIPT = re.compile(rb"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.DOTALL)
+_INLINE_STYLE = re.compile(rb"<style[^>]*>(.*?)</style>", re.DOTALL)
+_HEADERS = {
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+NOTHING = "default-src 'none'; frame-ancestors 'none'; sandbox"
+"""The policy of everything that is no page: nothing in it runs, should a browser show it as one."""
+
+
+class Guard:
+    """ASGI middleware that refuses other hosts (400) and other origins (403), and sets the security headers."""
+
+    def __init__(self, app: ASGIApp, *, hosts: Iterable[str]) -> None:
+        self.app = app
+        self.hosts = frozenset(hosts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":  # the page opens none
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        if re.sub(r":\d*$", "", headers.get("host", "")).lower() not in self.hosts:
+            await PlainTextResponse("Unknown host", status_code=400)(scope, receive, send)
+            return
+        if _is_foreign(scope, headers):
+            await PlainTextResponse("Not from this page", status_code=403)(scope, receive, send)
+            return
+        # Forwarding headers would rewrite the page's own address; a compressed page could not be hashed.
+        page = "text/html" in headers.get("accept", "")
+        scope["headers"] = [
+            (name, value)
+            for name, value in scope["headers"]
+            if not name.startswith(b"x-forwarded-")
+            and name != b"forwarded"
+            and not (page and name == b"accept-encoding")
+        ]
+        await self.app(scope, receive, _Sealed(send))
+
+
+class _Sealed:
+    """`send` with the security headers added; a page is held back until its inline scripts have been hashed."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._start: Message | None = None
+        self._body = b""
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in _HEADERS.items():
+                headers[name] = value
+            if headers.get("content-type", "").startswith("text/html"):
+                self._start = message
+                return
+            headers["Content-Security-Policy"] = NOTHING
+        elif self._start is not None:
+            self._body += message.get("body", b"")
+            if message.get("more_body", False):
+                return
+            MutableHeaders(scope=self._start)["Content-Security-Policy"] = page_policy(self._body)
+            await self._send(self._start)
+            message = {**message, "body": self._body}
+            self._start = None
+        await self._send(message)
+
+
+def page_policy(html: bytes) -> str:
+    """The policy under which this page works: its own files, its own inline scripts, nothing from elsewhere."""
+    scripts = " ".join(_hashes(_INLINE_SCRIPT.findall(html)))
+    styles = " ".join(_hashes([b"", *_INLINE_STYLE.findall(html)]))
+    return (
+        f"default-src 'none'; script-src 'self' {scripts}; style-src 'self' {styles}; "
+        "style-src-attr 'unsafe-inline'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
+        "manifest-src 'self'; base-uri 'self'; form-action 'none'; frame-ancestors 'none'"
+    )
+
+
+def _hashes(texts: Iterable[bytes]) -> list[str]:
+    digests = (base64.b64encode(hashlib.sha256(text).digest()).decode() for text in texts)
+    return [f"'sha256-{digest}'" for digest in dict.fromkeys(digests)]
+
+
+def _is_foreign(scope: Scope, headers: Headers) -> bool:
+    """Whether another site's page sent the request; following a link to the page is not that."""
+    origin = headers.get("origin")
+    if origin is not None and origin != f"{scope['scheme']}://{headers['host']}":
+        return True
+    if headers.get("sec-fetch-site", "none") in {"none", "same-origin"}:
+        return False
+    return not (scope["method"] in {"GET", "HEAD"} and headers.get("sec-fetch-mode") == "navigate")
