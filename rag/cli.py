@@ -176,6 +176,9 @@ def _evaluate(context: _Context) -> int:
     out: Path | None = arguments.predictions
     if out is not None and out.exists() and out.samefile(arguments.file):
         raise UsageError("the predictions would overwrite the questions; give --predictions another file")
+    library = context.library
+    pipeline = build_pipeline(library.index_of([items[0].document]), settings)
+    pipeline.warm_up()
     with ExitStack() as stack:
         try:
             file = stack.enter_context(out.open("w", encoding="utf-8")) if out is not None else None
@@ -190,9 +193,6 @@ def _evaluate(context: _Context) -> int:
                 print(json.dumps(line, ensure_ascii=False), file=file, flush=True)
             bar.update()
 
-        library = context.library
-        pipeline = build_pipeline(library.index_of([items[0].document]), settings)
-        pipeline.warm_up()
         report = evaluate(pipeline, items, library.index_of, record)
     if arguments.json:
         _print_json(report.to_json())

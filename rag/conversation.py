@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from rag.errors import UsageError
 from rag.types import Turn
 
 _WORD = re.compile(r"\w+(?:['’]\w+)?")
@@ -40,6 +41,9 @@ _OPENINGS = re.compile(
 # "is it true that …": no pronoun that stands for something.
 _EXPLETIVE = re.compile(r"\bit (?:true|possible|likely|known|clear|the case|that)\b", re.IGNORECASE)
 _MAX_BACK = 6
+MAX_QUESTION_CHARACTERS = 1000
+HISTORY_SEPARATOR = " ; "
+"""Between an earlier question and one that leans on it: the form in which the reader was trained to read follow-ups."""
 
 
 def stands_alone(question: str) -> bool:
@@ -66,5 +70,15 @@ def standalone_question(question: str, history: Sequence[Turn]) -> str:
         return question
     for turn in reversed(history[-_MAX_BACK:]):
         if stands_alone(turn.question):
-            return f"{turn.question.strip()} {question}"
-    return f"{history[-1].question.strip()} {question}"
+            return f"{turn.question.strip()}{HISTORY_SEPARATOR}{question}"
+    return f"{history[-1].question.strip()}{HISTORY_SEPARATOR}{question}"
+
+
+def clean_question(question: str) -> str:
+    """The question on one line without control characters; raises UsageError where nothing or too much is left."""
+    question = " ".join(re.sub(r"[\x00-\x1f\x7f\ud800-\udfff]", " ", question).split())
+    if not question:
+        raise UsageError("there is no question; ask one, such as: what happened?")
+    if len(question) > MAX_QUESTION_CHARACTERS:
+        raise UsageError(f"the question has {len(question)} characters; ask it in at most {MAX_QUESTION_CHARACTERS}")
+    return question

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import os
 import re
 import unicodedata
 from pathlib import Path
@@ -12,7 +13,7 @@ from rag.types import Document
 
 SUFFIXES = (".txt", ".md", ".markdown")
 _BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
-_HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(.*?)[ \t#]*$", re.MULTILINE)
+_HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(\S.*)$", re.MULTILINE)
 _FENCE = re.compile(r"^ {0,3}(```|~~~).*?(^ {0,3}\1|\Z)", re.MULTILINE | re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
 
@@ -23,7 +24,12 @@ def load_document(path: Path, *, max_mb: float) -> Document:
     Text (`.txt`) and Markdown (`.md`), UTF-8 with or without byte-order mark, UTF-16 with one. Raises DocumentError,
     which names the file and, for a wrong encoding, the byte.
     """
-    if path.suffix.lower() not in SUFFIXES:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        name = os.fsencode(path).decode("utf-8", "replace")
+        raise DocumentError(f"{name}: the file's name is not valid UTF-8; rename the file") from None
+    if path.suffix.lower() not in SUFFIXES and path.exists():
         raise DocumentError(f"{path}: only {', '.join(SUFFIXES)} files can be read; save the article as one of these")
     try:
         size = path.stat().st_size
@@ -80,8 +86,8 @@ def title_of(text: str, path: Path) -> str:
     """
     if path.suffix.lower() in {".md", ".markdown"}:
         heading = _HEADING.search(_FENCE.sub(lambda fence: " " * len(fence[0]), text))
-        if heading is not None and heading[1].strip():
-            return heading[1].strip()
+        if heading is not None and (title := re.sub(r"(?:^|[ \t])#+$", "", heading[1].rstrip()).rstrip()):
+            return title
     words = re.sub(r"[\s_-]+", " ", path.stem).strip() or path.stem
     return words[:1].upper() + words[1:]
 

@@ -17,8 +17,6 @@ from rag.pipeline import Pipeline
 from rag.questions import Item, Question
 from rag.types import Answer, Citation, Document, Span
 
-_MARKER = re.compile(r"\s*\[(\d+)\](?=\s|$)")
-
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -195,11 +193,16 @@ def unsupported_in(answer: Answer) -> tuple[str, ...]:
     without a citation has nothing to support it.
     """
     quotes = {citation.number: citation.quote for citation in answer.citations}
-    found: list[str] = []
-    *cited, rest = _MARKER.split(answer.text)
-    for statement, number in zip(cited[::2], cited[1::2], strict=True):
-        found += unsupported_words(statement, quotes.get(int(number), ""), answer.standalone_question)
-    return (*found, *unsupported_words(rest, ""))
+    statements = answer.statements()
+    found = [
+        word
+        for statement, number in statements
+        for word in unsupported_words(statement, quotes.get(number, ""), answer.standalone_question)
+    ]
+    shown = answer.text
+    for statement, number in statements:
+        shown = shown.removeprefix(f"{statement} [{number}]").lstrip()
+    return (*found, *unsupported_words(shown, ""))
 
 
 def stage_times(answers: Iterable[Answer]) -> dict[str, StageTime]:
@@ -225,7 +228,7 @@ def _folded(text: str) -> str:
 
 
 def _spoken(answer: Answer) -> str:
-    return "" if answer.abstained else _MARKER.sub("", answer.text)
+    return " ".join(statement for statement, _ in answer.statements())
 
 
 def _best_f1(predicted: str | None, outcome: Outcome) -> float:

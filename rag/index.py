@@ -99,6 +99,8 @@ class PassageIndex:
             fresh += range(len(passages), len(passages) + len(new))
             passages += new
             vectors.append(np.zeros((len(new), embedder.dimension), np.float32))
+            if progress is not None:
+                progress(0)
         matrix = np.concatenate(vectors)  # (n, d)
         matrix[fresh] = embedder.embed([passages[i].text for i in fresh], progress=progress)
         return cls(documents, passages, matrix, embedder=embedder, chunking=chunking)

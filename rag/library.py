@@ -145,9 +145,8 @@ class Library:
                 except IndexDamagedError:
                     log.warning("the index of %s is damaged; building it again from the files", seeds)
             before = {document.source: document for document in old.documents.values()} if old else {}
-            documents, change = _merge(before, loaded)
             gone = before.keys() - {document.source for document in loaded}
-            documents = [document for document in documents if document.source not in gone]
+            documents, change = _merge({s: d for s, d in before.items() if s not in gone}, loaded)
             if old is not None and not (change.added or change.updated or gone):
                 return old
             index = self.index_of(documents, old)
@@ -165,7 +164,7 @@ class Library:
 
     def index_of(self, documents: Sequence[Document], known: PassageIndex | None = None) -> PassageIndex:
         """The index, in memory, of the documents, made as every collection is; what `known` has is not made again."""
-        with tqdm(desc="Indexing", unit=" passages", delay=1, leave=False) as bar:
+        with tqdm(desc="Indexing", unit=" passages", delay=1, disable=None, leave=False) as bar:
             return PassageIndex.build(
                 documents,
                 embedder=self._embedder,
@@ -228,16 +227,16 @@ def _merge(before: dict[str, Document], loaded: Iterable[Document]) -> tuple[lis
     added: list[str] = []
     updated: list[str] = []
     unchanged: list[str] = []
+    taken = {document.id for document in before.values()}
     for document in loaded:
         old = after.get(document.source)
-        taken = {other.id for other in after.values()}
         new = replace(document, id=old.id if old else _free(document.id, taken))
         changed = old is not None and (old.text, old.title) != (new.text, new.title)
         (added if old is None else updated if changed else unchanged).append(new.id)
         after[document.source] = new
+        taken.add(new.id)
     return list(after.values()), Change(tuple(added), tuple(updated), tuple(unchanged))
 
 
-def _free(wanted: str, taken: Iterable[str]) -> str:
-    taken = set(taken)
+def _free(wanted: str, taken: set[str]) -> str:
     return next(c for c in (wanted, *(f"{wanted}-{n}" for n in range(2, len(taken) + 3))) if c not in taken)

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rag.errors import ModelError
 from rag.prompts import Message
@@ -113,24 +113,48 @@ class LlamaCppModel:
     @staticmethod
     def _tokenize(llama: Llama, messages: Sequence[Message]) -> list[int]:
         """The prompt's tokens: the model's own chat template with special tokens, the contents in it without."""
-        from llama_cpp.llama_chat_format import Jinja2ChatFormatter
-
-        template = llama.metadata.get("tokenizer.chat_template", _CHATML)
         slots = [f"\ue000{i}\ue001" for i in range(len(messages))]  # private-use characters: no template has them
-        formatter = Jinja2ChatFormatter(
-            template=template,
-            eos_token=llama.detokenize([llama.token_eos()], special=True).decode(errors="ignore"),
-            bos_token=llama.detokenize([llama.token_bos()], special=True).decode(errors="ignore"),
-        )
-        rest = formatter(
-            messages=[{"role": m.role, "content": slot} for m, slot in zip(messages, slots, strict=True)]  # type: ignore[misc]
-        ).prompt
         tokens: list[int] = []
+        rest = _framed(llama, messages, slots)
         for slot, message in zip(slots, messages, strict=True):
             frame, rest = rest.split(slot, 1)
             tokens += llama.tokenize(frame.encode(), add_bos=False, special=True)
             tokens += llama.tokenize(message.content.encode(), add_bos=False, special=False)
         return tokens + llama.tokenize(rest.encode(), add_bos=False, special=True)
+
+
+def _framed(llama: Llama, messages: Sequence[Message], slots: Sequence[str]) -> str:
+    """The prompt with a slot for each content, in order: by the model's template; ChatML where that cannot have them.
+
+    Some templates know no system message, or move it: then it is put before the first user's.
+    """
+    own = llama.metadata.get("tokenizer.chat_template", _CHATML)
+    system_first = len(messages) > 1 and messages[0].role == "system"
+    merged = [(messages[1].role, f"{slots[0]}\n\n{slots[1]}")] if system_first else []
+    plain = [(message.role, slot) for message, slot in zip(messages, slots, strict=True)]
+    for template, contents in ((own, plain), (own, merged + plain[2:] if system_first else plain), (_CHATML, plain)):
+        try:
+            prompt = _render(llama, template, contents)
+        except Exception:  # noqa: BLE001, S112  # templates are programs: whatever one raises, the next is tried
+            continue
+        places = [prompt.find(slot) for slot in slots]
+        if -1 not in places and places == sorted(places) and all(prompt.count(slot) == 1 for slot in slots):
+            return prompt
+    raise ModelError("the model's chat template cannot be used; choose an instruction-tuned model")
+
+
+def _render(llama: Llama, template: str, contents: Sequence[tuple[str, str]]) -> str:
+    from llama_cpp.llama_chat_format import Jinja2ChatFormatter
+
+    def text(token: int) -> str:  # a model may have no such token
+        return llama.detokenize([token], special=True).decode(errors="ignore") if token >= 0 else ""
+
+    formatter = Jinja2ChatFormatter(
+        template=template, eos_token=text(llama.token_eos()), bos_token=text(llama.token_bos())
+    )
+    conversation: Any = [{"role": role, "content": content} for role, content in contents]
+    prompt: str = formatter(messages=conversation).prompt
+    return prompt
 
 
 _CHATML = (

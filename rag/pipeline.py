@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from rag.conversation import standalone_question
-from rag.errors import UsageError
+from rag.conversation import clean_question, standalone_question
 from rag.grounding import check
 from rag.index import PassageIndex
 from rag.llm import LanguageModel, LlamaCppModel
@@ -18,8 +16,6 @@ from rag.retrieval import retrieve
 from rag.sentences import split_sentences
 from rag.settings import Settings
 from rag.types import Answer, Citation, Quote, Turn
-
-MAX_QUESTION_CHARACTERS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,16 +145,6 @@ def build_pipeline(index: PassageIndex, settings: Settings) -> Pipeline:
     """
     model = None if settings.llm == "none" else LlamaCppModel(settings.llm, threads=settings.threads)
     return Pipeline(index, reader=SpanReader(), model=model, settings=settings)
-
-
-def clean_question(question: str) -> str:
-    """The question on one line without control characters; raises UsageError where nothing or too much is left."""
-    question = " ".join(re.sub(r"[\x00-\x1f\x7f\ud800-\udfff]", " ", question).split())
-    if not question:
-        raise UsageError('there is no question; ask one, for example: article-chat ask "what happened?"')
-    if len(question) > MAX_QUESTION_CHARACTERS:
-        raise UsageError(f"the question has {len(question)} characters; ask it in at most {MAX_QUESTION_CHARACTERS}")
-    return question
 
 
 def _highlighted(quote: Quote) -> str | None:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rag.conversation import clean_question
 from rag.documents import normalize
-from rag.errors import QuestionFileError
+from rag.errors import QuestionFileError, UsageError
 from rag.types import Document, Span, Turn
 
 _MALFORMED = (ValueError, TypeError, KeyError, RecursionError)
@@ -98,8 +99,10 @@ def _item(line: str, where: str) -> Item:
 
 def _question(entry: Any, original: str) -> Question:
     name, text = _text(entry, "id"), _text(entry, "question")
-    if not text.strip():
-        raise ValueError("the question is empty")
+    try:
+        clean_question(text)
+    except UsageError as error:
+        raise ValueError(str(error)) from error
     golds = tuple(normalized_span(original, _gold(gold, original)) for gold in entry.get("answers") or ())
     answerable = entry.get("answerable", bool(golds))
     if not isinstance(answerable, bool) or (answerable and not golds):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from rag.embeddings import packaged_model_path
+from rag.sentences import WORD
 from rag.types import Document, Quote, Reading, RetrievedPassage, Span
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ CONTEXT_WORDS = 12
 """Words kept on both sides of the answer where its sentence is longer than MAX_QUOTE_WORDS."""
 LEAST_SCORE = 0.1
 """A second or third quote that is less likely than this to answer is not worth reading."""
-_WORD = re.compile(r"\S+")
 _BATCH = 16
 _LEAST_WORDS = 3
 
@@ -90,7 +90,7 @@ class SpanReader:
                 break
             span = quote_span(text, highlight, passage.sentences)
             quotes.append(Quote(passage.document_id, span, text[span.start : span.end], score, highlight))
-        return Reading(tuple(merge_overlapping(quotes, documents)), quotes[0].score if quotes else 0.0)
+        return Reading(tuple(merge_touching(quotes, documents)), quotes[0].score if quotes else 0.0)
 
 
 def _answer_spans(question: str, texts: Sequence[str]) -> list[tuple[float, int, Span]]:
@@ -121,26 +121,37 @@ def quote_span(text: str, answer: Span, sentences: Sequence[Span]) -> Span:
     """The sentence, or the sentences, that the answer stands in; a part of them where they are very long."""
     touched = [sentence for sentence in sentences if sentence.overlaps(answer)]
     whole = Span(min(touched[0].start, answer.start), max(touched[-1].end, answer.end)) if touched else answer
-    if len(_WORD.findall(text, whole.start, whole.end)) <= MAX_QUOTE_WORDS:
+    if len(WORD.findall(text, whole.start, whole.end)) <= MAX_QUOTE_WORDS:
         return whole
-    before = [match.start() for match in _WORD.finditer(text, whole.start, answer.start)][-CONTEXT_WORDS:]
-    after = [match.end() for match in _WORD.finditer(text, answer.end, whole.end)][:CONTEXT_WORDS]
+    before = [match.start() for match in WORD.finditer(text, whole.start, answer.start)][-CONTEXT_WORDS:]
+    after = [match.end() for match in WORD.finditer(text, answer.end, whole.end)][:CONTEXT_WORDS]
     return Span(before[0] if before else answer.start, after[-1] if after else answer.end)
 
 
-def merge_overlapping(quotes: Sequence[Quote], documents: Mapping[str, Document]) -> list[Quote]:
-    """The quotes, best first, those that share characters joined into one that keeps the better's highlight."""
-    merged: list[Quote] = []
-    for quote in quotes:
-        for i, other in enumerate(merged):
-            if other.document_id == quote.document_id and other.span.overlaps(quote.span):
-                span = Span(min(other.span.start, quote.span.start), max(other.span.end, quote.span.end))
-                text = documents[quote.document_id].text[span.start : span.end]
-                merged[i] = Quote(other.document_id, span, text, other.score, other.highlight)
-                break
-        else:
-            merged.append(quote)
+def merge_touching(quotes: Sequence[Quote], documents: Mapping[str, Document]) -> list[Quote]:
+    """The quotes, best first and disjoint: those that overlap, or follow each other and stay short, are joined into one
+    that keeps the better's score and highlight.
+    """
+    merged = list(quotes)
+    for better, other in combinations(merged, 2):
+        joint = _joint(better, other, documents[better.document_id].text)
+        if joint is not None:
+            merged[merged.index(better)] = joint
+            merged.remove(other)
+            return merge_touching(merged, documents)  # the joint quote may touch a third
     return merged
+
+
+def _joint(better: Quote, other: Quote, text: str) -> Quote | None:
+    if better.document_id != other.document_id:
+        return None
+    first, second = sorted((better.span, other.span), key=lambda span: span.start)
+    span = Span(first.start, max(first.end, second.end))
+    if not first.overlaps(second):
+        between = text[first.end : second.start]
+        if between.strip() or "\n\n" in between or len(WORD.findall(text, span.start, span.end)) > MAX_QUOTE_WORDS:
+            return None
+    return Quote(better.document_id, span, text[span.start : span.end], better.score, better.highlight)
 
 
 def boundary_segments(text: str, *, window: int = 100, margin: int = 20) -> list[Span]:
@@ -149,7 +160,7 @@ def boundary_segments(text: str, *, window: int = 100, margin: int = 20) -> list
     It reads windows of `window` words and believes what it says of all but the `margin` words at their inner ends. A
     sentence of more than MAX_QUOTE_WORDS is cut at its likeliest boundary, however unlikely that is.
     """
-    words = [match.span() for match in _WORD.finditer(text)]
+    words = [match.span() for match in WORD.finditer(text)]
     chances: list[float] = []  # for each word, that a sentence ends after it
     starts = range(0, max(1, len(words) - 2 * margin), window - 2 * margin)
     for first in starts:

@@ -18,7 +18,7 @@ Segmenter = Callable[[str], list[Span]]
 """From a text without punctuation to its sentences, offsets into that text; in order, not overlapping, not empty."""
 
 # A "word" without a space in it can be a megabyte long; cut there, or nothing else has a bound.
-_WORD = re.compile(r"\S{1,60}")
+WORD = re.compile(r"\S{1,60}")
 _LETTER = re.compile(r"[^\W\d_]")
 _HEADING = re.compile(r"[^\S\n]*#{1,6}\s")
 _ITEM = re.compile(r"[^\S\n]*(?:[-*+•]|\d{1,3}[.)]|>|\|)\s")
@@ -46,7 +46,7 @@ def split_sentences(text: str, segmenter: Segmenter | None = None) -> list[Span]
                 and not _LETTER.search(text, sentences[-1].start, sentences[-1].end)
             ):
                 sentence = Span(sentences.pop().start, sentence.end)  # "1." and the like are no sentence
-            if len(_WORD.findall(text, sentence.start, sentence.end)) <= MAX_SENTENCE_WORDS:
+            if len(WORD.findall(text, sentence.start, sentence.end)) <= MAX_SENTENCE_WORDS:
                 sentences.append(sentence)
             else:
                 inner = segmenter(text[sentence.start : sentence.end])
@@ -56,7 +56,7 @@ def split_sentences(text: str, segmenter: Segmenter | None = None) -> list[Span]
 
 def word_windows(text: str, words: int = WINDOW_WORDS) -> list[Span]:
     """The text cut into windows of about `words` words of equal size, on word boundaries."""
-    found = [match.span() for match in _WORD.finditer(text)]
+    found = [match.span() for match in WORD.finditer(text)]
     windows = max(1, round(len(found) / words))
     edges = [round(i * len(found) / windows) for i in range(windows + 1)]
     return [Span(found[a][0], found[b - 1][1]) for a, b in pairwise(edges) if a < b]

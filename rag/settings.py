@@ -103,7 +103,7 @@ def load_settings(
     named = {
         name.removeprefix(ENVIRONMENT_PREFIX).lower(): value
         for name, value in environment.items()
-        if name.startswith(ENVIRONMENT_PREFIX) and name != DEBUG
+        if name.startswith(ENVIRONMENT_PREFIX) and name != DEBUG and value
     }
     chosen = {name: value for name, value in (flags or {}).items() if value is not None}
     home = Path(chosen.get("home") or named.get("home") or default_home()).expanduser()

@@ -19,6 +19,7 @@ import json
 import os
 import secrets
 import shutil
+from collections import Counter
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -57,6 +58,7 @@ def save_index(index: PassageIndex, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     generation = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
     new = folder / generation
+    passages_of = Counter(passage.document_id for passage in index.passages)
     try:
         _write_files(index, new)
         manifest = {
@@ -70,7 +72,7 @@ def save_index(index: PassageIndex, folder: Path) -> None:
                     "title": document.title,
                     "source": document.source,
                     "characters": len(document.text),
-                    "passages": sum(passage.document_id == document.id for passage in index.passages),
+                    "passages": passages_of[document.id],
                     "sha256": _sha256(document.text.encode()),
                 }
                 for document in index.documents.values()
@@ -83,10 +85,12 @@ def save_index(index: PassageIndex, folder: Path) -> None:
         }
         manifest["checksum"] = _manifest_checksum(manifest)
         _sync_tree(new)
-        _replace_file(folder / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False).encode())
+        swapped = _written_beside(folder / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False).encode())
     except BaseException:
         shutil.rmtree(new, ignore_errors=True)
         raise
+    swapped.replace(folder / MANIFEST)  # from here on `new` is the index, whatever happens
+    _sync(folder)
     for other in folder.iterdir():  # earlier generations, and what a killed run left behind
         if other.is_dir() and other.name != generation:
             shutil.rmtree(other, ignore_errors=True)
@@ -189,14 +193,14 @@ def _manifest_checksum(manifest: dict[str, Any]) -> str:
     return _sha256(json.dumps(rest, sort_keys=True).encode())
 
 
-def _replace_file(path: Path, data: bytes) -> None:
+def _written_beside(path: Path, data: bytes) -> Path:
+    """A file with the data, safely on the disk, that is ready to replace the one at `path`."""
     temporary = path.with_name(path.name + ".new")
     with temporary.open("wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-    temporary.replace(path)
-    _sync(path.parent)
+    return temporary
 
 
 def _sync_tree(folder: Path) -> None:

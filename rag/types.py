@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+STAGES = ("retrieve", "read", "write", "total")
 FloatArray: TypeAlias = npt.NDArray[np.float32]
 
 
@@ -122,6 +124,10 @@ class Citation:
     highlight: Span | None = None
 
 
+_QUOTE = re.compile(r"(“.*”) \[(\d+)\]", re.DOTALL)
+_STATEMENT = re.compile(r"(\S.*?) \[(\d+)\](?=\s|$)", re.DOTALL)
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What is shown for a question: `text` with `[n]` markers, or, when `abstained`, that the article does not say.
@@ -139,6 +145,17 @@ class Answer:
     passages: tuple[RetrievedPassage, ...] = ()
     timings_ms: dict[str, float] = field(default_factory=dict)
     model: dict[str, str] = field(default_factory=dict)
+
+    def statements(self) -> tuple[tuple[str, int], ...]:
+        """The text as (statement, number of the citation that supports it), in order; none where it abstained.
+
+        A `[n]` of the article's own, inside a quote, is no marker.
+        """
+        if self.abstained:
+            return ()
+        if quote := _QUOTE.fullmatch(self.text):
+            return ((quote[1], int(quote[2])),)
+        return tuple((found[1], int(found[2])) for found in _STATEMENT.finditer(self.text))
 
     def to_json(self) -> dict[str, Any]:
         """The answer as the plain object that `ask --json` prints; fields are added over time, never renamed."""
@@ -158,6 +175,6 @@ class Answer:
                 }
                 for found in self.passages
             ],
-            "timings_ms": {stage: round(ms, 1) for stage, ms in self.timings_ms.items()},
+            "timings_ms": {stage: round(self.timings_ms.get(stage, 0.0), 1) for stage in STAGES},
             "model": dict(self.model),
         }

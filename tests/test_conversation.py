@@ -39,7 +39,7 @@ def test_a_question_that_stands_alone_is_left_alone(question: str) -> None:
 def test_a_question_that_leans_on_the_conversation_gets_the_last_that_did_not(question: str) -> None:
     history = [Turn("Who was Ada Lovelace?"), Turn("Who wrote the first program?"), Turn("When did she do that?")]
     assert not stands_alone(question)
-    assert standalone_question(question, history) == f"Who wrote the first program? {question}"
+    assert standalone_question(question, history) == f"Who wrote the first program? ; {question}"
 
 
 def test_without_history_the_question_is_as_asked() -> None:
@@ -47,4 +47,4 @@ def test_without_history_the_question_is_as_asked() -> None:
 
 
 def test_where_no_question_stands_alone_the_last_one_helps() -> None:
-    assert standalone_question("Why?", [Turn("And then?")]) == "And then? Why?"
+    assert standalone_question("Why?", [Turn("And then?")]) == "And then? ; Why?"

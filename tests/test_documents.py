@@ -69,11 +69,20 @@ def test_the_size_limit_is_a_setting(tmp_path: Path) -> None:
         load_document(path, max_mb=0.001)
 
 
+def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / b"caf\xe9.txt".decode("utf-8", "surrogateescape")
+    path.write_text("Text.")
+    with pytest.raises(DocumentError, match="rename the file"):
+        load_document(path, max_mb=1)
+
+
 def test_other_files_and_missing_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DocumentError, match="save the article as"):
         load_document(write(tmp_path, "a.docx", b"text"), max_mb=1)
     with pytest.raises(DocumentError, match=r"gone\.txt: cannot be read: No such file"):
         load_document(tmp_path / "gone.txt", max_mb=1)
+    with pytest.raises(DocumentError, match="gone: cannot be read: No such file"):
+        load_document(tmp_path / "gone", max_mb=1)
     (tmp_path / "folder.txt").mkdir()
     with pytest.raises(DocumentError, match="cannot be read"):
         load_document(tmp_path / "folder.txt", max_mb=1)
@@ -88,6 +97,8 @@ def test_other_files_and_missing_files_are_refused(tmp_path: Path) -> None:
         ("x.md", "```\n# a comment\n```\n# Real", "Real"),
         ("x.md", "#hashtag\n", "X"),
         ("---.txt", "t", "---"),
+        ("x.md", "# Learning C#", "Learning C#"),
+        ("x.md", "# #\n# Real", "X"),
     ],
 )
 def test_titles(name: str, text: str, title: str) -> None:

@@ -53,6 +53,40 @@ def test_the_prompt_is_the_models_own_template(smollm: LlamaCppModel) -> None:
     )
 
 
+GEMMA = (
+    "{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
+    "{% for m in messages %}<s>{{ m['role'] }}: {{ m['content'] }}</s>{% endfor %}"
+)
+LAST = (  # moves the system message into the last user's, out of order
+    "{% for m in messages %}{% if m['role'] != 'system' %}{% if loop.last %}{{ messages[0]['content'] }} {% endif %}"
+    "{{ m['content'] }}{% endif %}{% endfor %}"
+)
+
+
+@pytest.mark.parametrize(
+    ("template", "start"),
+    [
+        (GEMMA, "<s>user: Be brief.\n\nHi</s>"),
+        (LAST, "<|im_start|>system\nBe brief."),
+        ("{{ nonsense(", "<|im_start|>"),
+    ],
+)
+def test_other_templates_are_used_or_replaced(
+    smollm: LlamaCppModel, monkeypatch: pytest.MonkeyPatch, template: str, start: str
+) -> None:
+    llama = smollm._load()
+    monkeypatch.setitem(llama.metadata, "tokenizer.chat_template", template)
+    messages = [
+        Message("system", "Be brief."),
+        Message("user", "Hi"),
+        Message("assistant", "Yes"),
+        Message("user", "Q"),
+    ]
+    text = llama.detokenize(smollm._tokenize(llama, messages), special=True).decode()
+    assert text.startswith(start)
+    assert text.index("Hi") < text.index("Yes") < text.index("Q")
+
+
 def test_it_stops_at_each_limit(smollm: LlamaCppModel) -> None:
     endless = [Message("user", "Count from one to one thousand in words, slowly.")]
     assert len(list(smollm.generate(endless, max_tokens=5, seconds=60, stopped=lambda: False))) <= 5

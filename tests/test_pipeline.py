@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 from fakes import FakeEmbedder, OverlapReader, ScriptedModel
 
+from rag.conversation import clean_question
 from rag.errors import UsageError
 from rag.index import Chunking, PassageIndex
-from rag.pipeline import Pipeline, clean_question
+from rag.pipeline import Pipeline
 from rag.prompts import NO_ANSWER
 from rag.settings import Settings
 from rag.types import Document, Turn
@@ -97,7 +98,7 @@ def test_stopping_shows_the_quote(pipeline: Pipeline, model: ScriptedModel) -> N
 def test_a_follow_up_is_asked_as_a_question_that_stands_alone(pipeline: Pipeline) -> None:
     answer = pipeline.answer("When did it move to Basel?", [Turn("Who founded the maritime museum?", "Clara Lindt.")])
     assert answer.question == "When did it move to Basel?"
-    assert answer.standalone_question == "Who founded the maritime museum? When did it move to Basel?"
+    assert answer.standalone_question == "Who founded the maritime museum? ; When did it move to Basel?"
     assert any("moved to Basel" in citation.quote for citation in answer.citations)
 
 

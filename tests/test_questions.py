@@ -65,7 +65,7 @@ def test_the_limit_counts_questions(tmp_path: Path) -> None:
         (question(answers=[{"text": "Oslo", "start": -5}]), "does not stand at -5"),
         (question(answers=[{"text": "Oslo"}]), "'start' is missing"),
         (question(answers=[]), "answerable must be true, with at least one answer, or false"),
-        (question(question=" "), "the question is empty"),
+        (question(question=" "), "question 1: there is no question"),
         (question(history="x"), "the history is not a list"),
         (question(question="\ud800?"), "surrogates not allowed"),
         (entry(), "another line has the id 'd'"),

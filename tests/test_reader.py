@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from rag.passages import split_passages
-from rag.reader import MAX_QUOTE_WORDS, SpanReader, boundary_segments, merge_overlapping, quote_span
+from rag.reader import MAX_QUOTE_WORDS, SpanReader, boundary_segments, merge_touching, quote_span
 from rag.sentences import split_sentences
 from rag.types import Document, Passage, Quote, Reading, RetrievedPassage, Span
 
@@ -97,15 +97,34 @@ def test_the_quote_of_a_very_long_sentence_is_the_part_around_the_answer() -> No
     assert len(words[found.start : found.end].split()) <= MAX_QUOTE_WORDS
 
 
+def quote(text: str, start: int, end: int, score: float, highlight: Span | None = None) -> Quote:
+    return Quote("d", Span(start, end), text[start:end], score, highlight)
+
+
+def merged(text: str, *quotes: Quote) -> list[tuple[str, float, Span | None]]:
+    found = merge_touching(quotes, {"d": Document("d", "D", text, "")})
+    return [(q.text, q.score, q.highlight) for q in found]
+
+
 def test_overlapping_quotes_become_one() -> None:
-    text = "One two three. Four five six. Ten."
-    documents = {"d": Document("d", "D", text, "")}
+    text = "One two three. Four five six.\n\nTen."
+    one = quote(text, 10, 29, 0.9, Span(15, 19))
+    expected = [(text[:29], 0.9, Span(15, 19)), ("Ten.", 0.7, None)]
+    assert merged(text, one, quote(text, 0, 14, 0.8), quote(text, 31, 35, 0.7)) == expected
 
-    def quote(start: int, end: int, score: float, highlight: Span | None = None) -> Quote:
-        return Quote("d", Span(start, end), text[start:end], score, highlight)
 
-    merged = merge_overlapping([quote(10, 29, 0.9, Span(15, 19)), quote(0, 14, 0.8), quote(30, 34, 0.7)], documents)
-    assert [(q.text, q.score, q.highlight) for q in merged] == [(text[:29], 0.9, Span(15, 19)), ("Ten.", 0.7, None)]
+def test_three_quotes_that_hang_together_become_one() -> None:
+    text = "x" * 100
+    quotes = (quote(text, 8, 33, 0.9), quote(text, 55, 80, 0.8), quote(text, 31, 57, 0.7))
+    assert merged(text, *quotes) == [("x" * 72, 0.9, None)]
+
+
+def test_neighbours_are_joined_while_that_stays_short() -> None:
+    short = "One two. Three four."
+    assert merged(short, quote(short, 9, 20, 0.9), quote(short, 0, 8, 0.8)) == [(short, 0.9, None)]
+    long = f"{'a ' * MAX_QUOTE_WORDS}b. Short one."
+    split = long.index("Short")
+    assert len(merged(long, quote(long, split, len(long), 0.9), quote(long, 0, split - 1, 0.8))) == 2
 
 
 def boundaries(text: str, segment: Callable[[str], list[Span]]) -> set[int]:
@@ -136,4 +155,6 @@ def test_boundaries_come_back_when_punctuation_is_taken_away() -> None:
 
 @pytest.mark.parametrize("text", ["one", "one two", "word " * 500, "x" * 5000])
 def test_any_text_has_segments(text: str) -> None:
-    assert " ".join(text[s.start : s.end] for s in boundary_segments(text)).split() == text.split()
+    segments = [text[s.start : s.end] for s in boundary_segments(text)]
+    assert "".join("".join(segments).split()) == "".join(text.split())
+    assert all(segments)

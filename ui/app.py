@@ -67,7 +67,10 @@ def build_app(pipeline: Pipeline, examples: Examples | None = None) -> gr.Blocks
         def answer(text: str, exchanges: tuple[Exchange, ...], request: gr.Request) -> Iterator[dict[Any, Any]]:
             views = chat.ask(text, exchanges, str(request.session_hash))
             for number, view in enumerate(views):
-                yield {**show(view), **(asked if number == 0 else {}), **(refused(text) if view.failed else {})}
+                if view.failed:
+                    yield {**show(view), question: text}
+                else:
+                    yield {**show(view), **(asked if number == 0 else {})}
 
         def show(view: View) -> dict[Any, Any]:
             shown = {
@@ -78,9 +81,6 @@ def build_app(pipeline: Pipeline, examples: Examples | None = None) -> gr.Blocks
             return shown if view.running else {**shown, conversation: view.exchanges}
 
         asked: dict[Any, Any] = {question: "", example_row: gr.Row(visible=False)}
-
-        def refused(text: str) -> dict[Any, Any]:
-            return {question: text}
 
         outputs = [conversation, answers, status, question, stop, example_row]
         answering: dict[str, Any] = {

@@ -16,10 +16,10 @@ MOST_TRIED = 24
 _READ_CHARACTERS = 200_000
 
 _SAID = re.compile(
-    r"((?:[\w’'.-]+ ){1,3}?[\w’'-]+),? "
+    r"(?<![\w’'.-])((?:[\w’'.-]{1,40} ){1,3}?[\w’'-]{1,40}),? "
     r"(said|argued|insisted|predicted|explained|wrote|warned|promised|claimed|announced)\b"
 )
-_NAME = re.compile(r"[A-Z][\w’'-]+(?: (?:(?:of|the|de|van|von) )?[A-Z][\w’'-]+)+")
+_NAME = re.compile(r"(?<![\w’'-])[A-Z][\w’'-]{1,40}(?: (?:(?:of|the|de|van|von) )?[A-Z][\w’'-]{1,40}){1,6}")
 _WORD = re.compile(r"[^\W\d_]+")
 _COMMON = frozenset(
     "a about after again against ago all also although always am among an and another any are around as asked at "
@@ -64,7 +64,11 @@ class Examples:
             self._thread.join()
 
     def _find(self, pipeline: Pipeline, document: Document) -> None:
-        self.questions = find_examples(pipeline, document, stopped=self._stopped)
+        found: tuple[str, ...] = ()
+        try:
+            found = find_examples(pipeline, document, stopped=self._stopped)
+        finally:
+            self.questions = found
 
 
 def find_examples(

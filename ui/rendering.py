@@ -117,19 +117,20 @@ def _cuts(text: str, words: Sequence[int], known: set[int]) -> list[int]:
 
 def _cited(answer: Answer, documents: Mapping[str, Document]) -> str:
     """The answer's text, each `[n]` of a citation as the button that shows it."""
-    by_number = {str(citation.number): citation for citation in answer.citations}
-    parts = re.split(r"\s*\[(\d+)\]", answer.text)  # text, number, text, number, …, text
-    html = escape(parts[0])
-    for number, text in zip(parts[1::2], parts[2::2], strict=True):
-        citation = by_number.get(number)
-        html += f" {_button('Source', citation, documents)}" if citation else escape(f" [{number}]")
-        html += escape(text)
-    return html
+    by_number = {citation.number: citation for citation in answer.citations}
+    if not answer.statements():
+        return escape(answer.text)
+    return " ".join(
+        escape(statement)
+        + " "
+        + (_button("Source", by_number[number], documents) if number in by_number else escape(f"[{number}]"))
+        for statement, number in answer.statements()
+    )
 
 
 def _card(citation: Citation, answer: Answer, documents: Mapping[str, Document]) -> str:
     """A quote with its place; its button is "Source n" unless the text above has that button."""
-    name = "Quote" if f"[{citation.number}]" in answer.text else "Source"
+    name = "Quote" if citation.number in {number for _, number in answer.statements()} else "Source"
     quote = escape(citation.quote)
     if citation.highlight is not None:
         start, end = citation.highlight.start - citation.start, citation.highlight.end - citation.start

@@ -172,6 +172,7 @@
       const article = await fetched(known[0].id);
       if (!panel().childNodes.length) show(article);
     } catch (error) {
+      filling = false;
       console.error(error);
     }
   }
