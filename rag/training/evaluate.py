@@ -1,0 +1,242 @@
+# ruff: noqa: S311 (the draws are for repeatable samples)
+"""Scores on articles that training never saw: spans, hits, answerability and sentence boundaries.
+
+An article is read as the product reads it: paragraphs joined, in windows of 100 words that overlap by half.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from rag.network import ReaderNetwork, ScoredSpan, best_spans, encode, use_bfloat16
+from rag.training.augment import Marked, follow_up, strip, with_history
+from rag.training.batches import boundary_batch
+from rag.training.boundaries import boundary_window
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+    from tokenizers import Tokenizer
+
+    from rag.training.data import Corpus, Question
+
+MAIN_SOURCE = "squad2_train"
+WINDOW_WORDS, STRIDE_WORDS, QUOTE_WORDS = 100, 50, 10
+_WORD = re.compile(r"\S+")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A question of a whole text and the character ranges of its answers, empty where it has none."""
+
+    question: str
+    text: str
+    spans: tuple[tuple[int, int], ...]
+
+
+def windows(text: str, words: int = WINDOW_WORDS, stride: int = STRIDE_WORDS) -> list[tuple[int, int]]:
+    """Character ranges of overlapping runs of words that together hold every word."""
+    places = [match.span() for match in _WORD.finditer(text)]
+    starts = range(0, max(1, len(places) - (words - stride)), stride)
+    return [(places[n][0], places[min(n + words, len(places)) - 1][1]) for n in starts] if places else []
+
+
+@torch.inference_mode()
+def read(network: ReaderNetwork, tokenizer: Tokenizer, question: str, text: str, top: int = 3) -> list[ScoredSpan]:
+    """The best spans of a text, best first, `row` being their window; no span lies in the quote of a better one."""
+    device = network.words.weight.device
+    parts = windows(text)
+    found: list[ScoredSpan] = []
+    for at in range(0, len(parts), 32):
+        batch = parts[at : at + 32]
+        encoded = encode(tokenizer, [text[a:b] for a, b in batch], [question] * len(batch)).to(device)
+        with torch.autocast(device.type, torch.bfloat16, enabled=use_bfloat16("auto", device)):
+            start, end = network.spans(network(encoded), encoded.answerable)
+        for (shift, _), spans in zip(batch, best_spans(start.cpu(), end.cpu(), encoded, 5), strict=True):
+            found += [ScoredSpan(s.row + at, s.start + shift, s.end + shift, s.score) for s in spans]
+    chosen: list[ScoredSpan] = []
+    for span in sorted(found, key=lambda s: -s.score):
+        quotes = [quote(text, better.start, better.end) for better in chosen]
+        if not any(a <= span.start and span.end <= b for a, b in quotes):
+            chosen.append(span)
+        if len(chosen) == top:
+            break
+    return chosen
+
+
+def quote(text: str, start: int, end: int, words: int = QUOTE_WORDS) -> tuple[int, int]:
+    """The span with so many words before and after it."""
+    before, after = list(_WORD.finditer(text, 0, start)), list(_WORD.finditer(text, end))
+    return (before[-words:][0].start() if before else start), (after[:words][-1].end() if after else end)
+
+
+def word_f1(mine: str, gold: str) -> float:
+    """Token F1 as SQuAD counts it, articles and punctuation left out."""
+    a, b = ([w for w in re.findall(r"\w+", part.lower()) if w not in ("a", "an", "the")] for part in (mine, gold))
+    same = sum((Counter(a) & Counter(b)).values())
+    return 2 * same / (len(a) + len(b)) if same else float(a == b)
+
+
+def found_in(case: Case, span: ScoredSpan) -> bool:
+    """Whether the quote around a span holds the words of an answer."""
+    start, end = quote(case.text, span.start, span.end)
+    shown = " ".join(re.findall(r"\w+", case.text[start:end].lower()))
+    return any(" ".join(re.findall(r"\w+", case.text[a:b].lower())) in shown for a, b in case.spans)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What reading a case gave: the best score, and for an answerable one F1 and the rank of the first hit (or 0)."""
+
+    answerable: bool
+    score: float
+    f1: float
+    rank: int
+    words: int
+
+
+def read_all(network: ReaderNetwork, tokenizer: Tokenizer, cases: Sequence[Case]) -> list[Outcome]:
+    """An outcome for each case."""
+    outcomes = []
+    for case in cases:
+        spans = read(network, tokenizer, case.question, case.text)
+        f1 = max(
+            (word_f1(case.text[spans[0].start : spans[0].end], case.text[a:b]) for a, b in case.spans), default=0.0
+        )
+        rank = next((n for n, span in enumerate(spans, 1) if case.spans and found_in(case, span)), 0)
+        outcomes.append(Outcome(bool(case.spans), spans[0].score, f1, rank, len(case.text.split())))
+    return outcomes
+
+
+def summary(outcomes: Sequence[Outcome]) -> dict[str, float]:
+    """Span F1 and hits over answerable cases; AUC and best balanced accuracy where there are both kinds."""
+    asked = [o for o in outcomes if o.answerable]
+    scores = {"questions": float(len(outcomes))}
+    if asked:
+        scores["f1"] = float(np.mean([o.f1 for o in asked]))
+        scores |= {f"hit{k}": float(np.mean([0 < o.rank <= k for o in asked])) for k in (1, 2, 3)}
+    if asked and len(asked) < len(outcomes):
+        labels, values = np.array([o.answerable for o in outcomes]), np.array([o.score for o in outcomes])
+        scores["auc"] = auc(values, labels)
+        cuts = np.unique(values)
+        scores["balanced"] = max(float((values[labels] >= c).mean() + (values[~labels] < c).mean()) / 2 for c in cuts)
+    return {name: round(value, 4) for name, value in scores.items()}
+
+
+def auc(values: NDArray[np.float64], labels: NDArray[np.bool_]) -> float:
+    """The chance that a true one's value is above a false one's, ties counted half."""
+    above = (values[labels][:, None] > values[~labels]).mean() + (values[labels][:, None] == values[~labels]).mean() / 2
+    return float(above)
+
+
+def held_out_cases(
+    corpus: Corpus, count: int, *, paragraphs: int, seed: int = 0, source: str | None = None
+) -> list[Case]:
+    """Questions of one source (default: the main one), each on so many consecutive paragraphs, its own among them."""
+    source = source or MAIN_SOURCE
+    random_ = random.Random(f"{seed} {source} {paragraphs}")
+    own = [q for q in corpus.questions if corpus.documents[q.document].source == source]
+    cases = []
+    for question in random_.sample(own, min(count, len(own))):
+        near = corpus.documents[question.document].neighbours
+        first = min(
+            max(near.start, question.document - random_.randrange(paragraphs)), max(near.start, near.stop - paragraphs)
+        )
+        texts = [corpus.documents[n].text for n in range(first, min(near.stop, first + paragraphs))]
+        shift = sum(len(text) + 2 for text in texts[: question.document - first])
+        spans = tuple((a + shift, b + shift) for a, b in question.spans)
+        cases.append(Case(question.text, "\n\n".join(texts), spans))
+    return cases
+
+
+@torch.inference_mode()
+def boundary_scores(
+    network: ReaderNetwork, tokenizer: Tokenizer, corpus: Corpus, count: int
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Probabilities and labels (n,) at the word ends of so many windows of stripped text."""
+    device = network.words.weight.device
+    random_ = random.Random("boundaries")
+    squad = [n for n, d in enumerate(corpus.documents) if d.source == MAIN_SOURCE]
+    values, labels = [], []
+    for _ in range(0, count, 16):
+        batch = boundary_batch(tokenizer, [boundary_window(random_, corpus, 100, 100, squad) for _ in range(16)])
+        with torch.autocast(device.type, torch.bfloat16, enabled=use_bfloat16("auto", device)):
+            logits = network.boundaries(network(batch.encoded.to(device))).cpu()
+        known = batch.labels >= 0
+        values.append(logits[known].sigmoid().numpy())
+        labels.append(batch.labels[known].numpy() > 0)
+    return np.concatenate(values), np.concatenate(labels)
+
+
+def best_f1(values: NDArray[np.float32], labels: NDArray[np.bool_]) -> tuple[float, float]:
+    """The best F1 of the labels over thresholds on the values, and that threshold."""
+    results = []
+    for cut in np.arange(0.1, 0.9, 0.02):
+        chosen = values >= cut
+        right = (chosen & labels).sum()
+        results.append((float(2 * right / max(1, chosen.sum() + labels.sum())), float(cut)))
+    return max(results)
+
+
+def follow_up_cases(corpus: Corpus, count: int) -> tuple[list[Case], list[Case]]:
+    """Questions with a pronoun for a name that an earlier question of the paragraph has: alone, and with that one."""
+    random_ = random.Random("follow-ups")
+    alone: list[Case] = []
+    composed: list[Case] = []
+    by_document: dict[int, list[Question]] = {}
+    for question in corpus.questions:
+        by_document.setdefault(question.document, []).append(question)
+    for number in random_.sample(sorted(by_document), len(by_document)):
+        text = corpus.documents[number].text
+        for earlier, question in itertools.pairwise(by_document[number]):
+            changed = follow_up(question.text, earlier.text, text)
+            if changed != question.text and question.spans and len(alone) < count:
+                alone.append(Case(changed, text, question.spans))
+                composed.append(Case(with_history(changed, earlier.text), text, question.spans))
+                break
+    return alone, composed
+
+
+def stripped(cases: Sequence[Case]) -> list[Case]:
+    """The cases on text without punctuation and capitals."""
+    marked = [(case, strip(Marked(case.text, case.spans))) for case in cases]
+    return [Case(case.question, m.text, m.spans) for case, m in marked if bool(m.spans) == bool(case.spans)]
+
+
+def quick(
+    network: ReaderNetwork, tokenizer: Tokenizer, corpus: Corpus, count: int = 500
+) -> dict[str, dict[str, float]]:
+    """About a minute's worth of scores for the log: whole articles, single paragraphs, boundaries."""
+    articles = [case for case in held_out_cases(corpus, count * 3 // 5, paragraphs=5) if case.spans]
+    paragraphs = held_out_cases(corpus, count, paragraphs=1)
+    f1, cut = best_f1(*boundary_scores(network, tokenizer, corpus, 64))
+    return {
+        "articles": summary(read_all(network, tokenizer, articles)),
+        "paragraphs": summary(read_all(network, tokenizer, paragraphs)),
+        "boundaries": {"f1": round(f1, 4), "threshold": round(cut, 2)},
+    }
+
+
+def full(network: ReaderNetwork, tokenizer: Tokenizer, corpus: Corpus, count: int = 400) -> dict[str, dict[str, float]]:
+    """The scores of the model card: each source, stripped text, follow-ups."""
+    articles = [case for case in held_out_cases(corpus, count, paragraphs=5, seed=2) if case.spans]
+    alone, composed = follow_up_cases(corpus, count // 2)
+    sets = {
+        "articles of five paragraphs": articles,
+        "the same, stripped": stripped(articles),
+        "single paragraphs": held_out_cases(corpus, count, paragraphs=1, seed=2),
+        "follow-ups alone": alone,
+        "follow-ups with history": composed,
+    }
+    others = sorted({d.source for d in corpus.documents} - {MAIN_SOURCE})
+    sets |= {source: held_out_cases(corpus, count // 4, paragraphs=3, seed=2, source=source) for source in others}
+    return {name: summary(read_all(network, tokenizer, cases)) for name, cases in sets.items() if cases}
