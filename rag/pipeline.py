@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -93,7 +94,7 @@ class Pipeline:
         yield Progress("done", replace(answer, timings_ms=clock.total()))
 
     def _write(self, quote: Quote, question: str, stopped: Callable[[], bool]) -> Iterator[str]:
-        """The drafted sentences that the quote supports, up to the first that it does not."""
+        """The drafted sentences that the quote supports, up to the first that it does not; the first has the answer."""
         if self._model is None:
             return
         draft = ""
@@ -109,8 +110,10 @@ class Pipeline:
         if stopped():
             return
         draft = draft.strip().split("\n")[0]
-        for span in split_sentences(draft):
+        for number, span in enumerate(split_sentences(draft)):
             sentence = draft[span.start : span.end]
+            if number == 0 and not _keeps_most_of(_highlighted(quote) or "", sentence):
+                return
             if not sentence.endswith((".", "!", "?")) or not check(sentence, quote.text, question).supported:
                 return
             yield sentence
@@ -151,6 +154,13 @@ def _highlighted(quote: Quote) -> str | None:
     if quote.highlight is None:
         return None
     return quote.text[quote.highlight.start - quote.span.start : quote.highlight.end - quote.span.start]
+
+
+def _keeps_most_of(short_answer: str, sentence: str) -> bool:
+    """Whether the sentence has at least half of the words that answer: a true sentence may leave out the answer."""
+    words = re.findall(r"\w+", short_answer.lower())
+    kept = set(re.findall(r"\w+", sentence.lower()))
+    return 2 * sum(word in kept for word in words) >= len(words)
 
 
 class _Clock:

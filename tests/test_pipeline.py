@@ -7,11 +7,12 @@ from fakes import FakeEmbedder, OverlapReader, ScriptedModel
 
 from rag.conversation import clean_question
 from rag.errors import UsageError
+from rag.grounding import check
 from rag.index import Chunking, PassageIndex
 from rag.pipeline import Pipeline
 from rag.prompts import NO_ANSWER
 from rag.settings import Settings
-from rag.types import Document, Turn
+from rag.types import Document, Quote, Reading, Span, Turn
 
 
 def test_a_supported_draft_is_shown_with_its_citation(pipeline: Pipeline, model: ScriptedModel) -> None:
@@ -48,6 +49,26 @@ def test_an_unsupported_or_unfinished_draft_gives_way_to_the_quote(
 def test_sentences_after_an_unsupported_one_are_dropped(pipeline: Pipeline, model: ScriptedModel) -> None:
     model.replies.append("Clara Lindt founded the maritime museum in 1911. She was born in Zurich. It was 1911.")
     assert pipeline.answer("Who founded the maritime museum?").text.endswith("in 1911. [1]")
+
+
+def test_a_true_draft_that_leaves_out_the_answer_gives_way_to_the_quote(settings: Settings) -> None:
+    text = "Anna Brandt refined this work by showing that fire needs air."
+    quote = Quote("d", Span(0, len(text)), text, 0.9, Span(text.index("fire"), len(text) - 1))
+    index = PassageIndex.build([Document("d", "D", text, "")], embedder=FakeEmbedder(), chunking=Chunking(40, 15))
+
+    class FixedReader:
+        name = "fixed"
+
+        def read(self, *_: object, max_quotes: int) -> Reading:
+            return Reading((quote,), 0.9)
+
+    def ask(draft: str) -> str:
+        model = ScriptedModel([draft])
+        return Pipeline(index, reader=FixedReader(), model=model, settings=settings).answer("What did she show?").text
+
+    assert check("Anna Brandt refined this work.", text).supported
+    assert ask("Anna Brandt refined this work.") == f"“{text}” [1]"
+    assert ask(text) == f"{text} [1]"
 
 
 def test_only_the_first_line_of_a_draft_counts(pipeline: Pipeline, model: ScriptedModel) -> None:
