@@ -25,6 +25,9 @@ CONTEXT_WORDS = 12
 """Words kept on both sides of the answer where its sentence is longer than MAX_QUOTE_WORDS."""
 LEAST_SCORE = 0.1
 """A second or third quote that is less likely than this to answer is not worth reading."""
+BOUNDARY_CHANCE = 0.5
+"""A missed boundary makes a quote longer, a wrong one cuts the answer off: so this is above the threshold that is best
+for F1 (`Calibration.boundary`). What is too long is cut anyway."""
 _BATCH = 16
 _LEAST_WORDS = 3
 
@@ -167,13 +170,12 @@ def boundary_segments(text: str, *, window: int = 100, margin: int = 20) -> list
         found = _boundary_chances(text, words[first : first + window])
         kept = found if first == starts[-1] else found[: window - margin]
         chances += kept[len(chances) - first :]
-    threshold = _weights().calibration.boundary
     spans, todo = [], [(0, len(words))]
     while todo:
         start, stop = todo.pop()
         inner = range(start + _LEAST_WORDS - 1, stop - _LEAST_WORDS)
         cut = max(inner, key=lambda i: chances[i], default=None)
-        if cut is not None and (chances[cut] >= threshold or stop - start > MAX_QUOTE_WORDS):
+        if cut is not None and (chances[cut] >= BOUNDARY_CHANCE or stop - start > MAX_QUOTE_WORDS):
             todo += [(cut + 1, stop), (start, cut + 1)]
         else:
             spans.append(Span(words[start][0], words[stop - 1][1]))
