@@ -52,9 +52,8 @@ class PassageIndex:
         self.passages = tuple(passages)
         self.embedder = embedder
         self.chunking = chunking
-        faiss.omp_set_num_threads(
-            1
-        )  # a flat search is quick, and threads of three libraries would fight over the cores
+        # A flat search is quick, and the threads of three libraries would fight over the cores.
+        faiss.omp_set_num_threads(1)
         self.faiss_index = faiss.IndexFlatIP(vectors.shape[1])
         self.faiss_index.add(vectors)
         self.bm25 = bm25 or build_bm25([passage.text for passage in passages])

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
+from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -24,12 +25,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
-    from tokenizers import Tokenizer
 
 MAX_QUESTION_PIECES = 64
 MAX_PIECES = 320
 MAX_SPAN_PIECES = 30
 _CLS, _SEP, _PAD = 101, 102, 0
+
+
+def plain_tokenizer(model: Path) -> Tokenizer:
+    """The tokenizer in a model's folder, without the truncation and padding that it comes with."""
+    tokenizer = Tokenizer.from_file(str(model / "tokenizer.json"))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from itertools import combinations
@@ -29,6 +30,7 @@ BOUNDARY_CHANCE = 0.5
 """A missed boundary makes a quote longer, a wrong one cuts the answer off: so this is above the threshold that is best
 for F1 (`Calibration.boundary`). What is too long is cut anyway."""
 _BATCH = 16
+_ONE_AT_A_TIME = threading.Lock()
 _LEAST_WORDS = 3
 
 
@@ -52,20 +54,32 @@ class _Weights:
     network: ReaderNetwork
     calibration: Calibration
     tokenizer: Tokenizer
-    lock: threading.Lock
+
+
+def _weights() -> _Weights:
+    with _ONE_AT_A_TIME:
+        return _load_weights()
 
 
 @cache
-def _weights() -> _Weights:
-    from tokenizers import Tokenizer
+def _load_weights() -> _Weights:
+    from rag.network import load, plain_tokenizer
 
-    from rag.network import load
+    model = packaged_model_path()
+    network, calibration = load(WEIGHTS, model / "model.safetensors")
+    return _Weights(network, calibration, plain_tokenizer(model))
 
-    network, calibration = load(WEIGHTS, packaged_model_path() / "model.safetensors")
-    tokenizer = Tokenizer.from_file(str(packaged_model_path() / "tokenizer.json"))
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return _Weights(network, calibration, tokenizer, threading.Lock())
+
+@contextmanager
+def _running() -> Iterator[None]:
+    """What every pass of the network runs in: one at a time, without gradients, in the precision that is fastest."""
+    import torch
+
+    from rag.network import use_bfloat16
+
+    half = use_bfloat16("auto", torch.device("cpu"))
+    with _ONE_AT_A_TIME, torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=half):
+        yield
 
 
 class SpanReader:
@@ -98,18 +112,15 @@ class SpanReader:
 
 def _answer_spans(question: str, texts: Sequence[str]) -> list[tuple[float, int, Span]]:
     """(probability, row, span in the text) of the best spans of each text, likeliest first."""
-    import torch
-
-    from rag.network import best_spans, encode, use_bfloat16
+    from rag.network import best_spans, encode
 
     weights = _weights()
-    half = use_bfloat16("auto", torch.device("cpu"))
     found = []
     by_length = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # little padding within a batch
     for at in range(0, len(texts), _BATCH):
         rows = by_length[at : at + _BATCH]
         batch = encode(weights.tokenizer, [texts[i] for i in rows], [question] * len(rows))
-        with weights.lock, torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=half):
+        with _running():
             start, end = weights.network.spans(weights.network(batch), batch.answerable)  # (B, T) each
         for row, spans in zip(rows, best_spans(start, end, batch, top=5), strict=True):
             found += [
@@ -186,13 +197,12 @@ def _boundary_chances(text: str, words: Sequence[tuple[int, int]]) -> list[float
     """For each word the probability that a sentence ends after it."""
     import torch
 
-    from rag.network import encode, use_bfloat16
+    from rag.network import encode
 
     weights = _weights()
     shift = words[0][0]
     batch = encode(weights.tokenizer, [text[shift : words[-1][1]]])
-    half = use_bfloat16("auto", torch.device("cpu"))
-    with weights.lock, torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=half):
+    with _running():
         logits = weights.network.boundaries(weights.network(batch))[0]  # (T,)
     last_piece = {piece_end + shift: batch.first[0] + i for i, (_, piece_end) in enumerate(batch.offsets[0])}
     return [float(torch.sigmoid(logits[last_piece[end]])) if end in last_piece else 0.0 for _, end in words]

