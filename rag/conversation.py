@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 
 from rag.errors import UsageError
+from rag.prompts import NO_ANSWER
 from rag.types import Turn
 
 _WORD = re.compile(r"\w+(?:['’]\w+)?")
@@ -40,10 +41,12 @@ _OPENINGS = re.compile(
 )
 # "is it true that …": no pronoun that stands for something.
 _EXPLETIVE = re.compile(r"\bit (?:true|possible|likely|known|clear|the case|that)\b", re.IGNORECASE)
+_MARKER = re.compile(r"\s*\[\d+\]")
 _MAX_BACK = 6
 MAX_QUESTION_CHARACTERS = 1000
-HISTORY_SEPARATOR = " ; "
-"""Between an earlier question and one that leans on it: the form in which the reader was trained to read follow-ups."""
+MAX_ANSWER_WORDS = 30
+"""So much of an earlier answer helps to understand a question that leans on it."""
+_SEPARATOR = " ; "
 
 
 def stands_alone(question: str) -> bool:
@@ -68,10 +71,30 @@ def standalone_question(question: str, history: Sequence[Turn]) -> str:
     question = question.strip()
     if not history or stands_alone(question):
         return question
-    for turn in reversed(history[-_MAX_BACK:]):
-        if stands_alone(turn.question):
-            return f"{turn.question.strip()}{HISTORY_SEPARATOR}{question}"
-    return f"{history[-1].question.strip()}{HISTORY_SEPARATOR}{question}"
+    return in_context(_topic(history).question, question)
+
+
+def question_in_context(question: str, history: Sequence[Turn]) -> str:
+    """What retrieval and the reader are asked: the stand-alone question, and where it leans on the conversation also
+    the last question and the beginning of its answer, in the form in which the reader was trained on dialogues.
+    """
+    question = question.strip()
+    if not history or stands_alone(question):
+        return question
+    topic, last = _topic(history), history[-1]
+    earlier = [] if topic is last else [topic.question]
+    answer = " ".join(_MARKER.sub("", last.answer).strip(" “”").split()[:MAX_ANSWER_WORDS])
+    return in_context(*earlier, last.question, "" if last.answer == NO_ANSWER else answer, question)
+
+
+def in_context(*parts: str) -> str:
+    """Earlier questions and an answer, oldest first, and a question as one text; empty parts are left out."""
+    return _SEPARATOR.join(part.strip() for part in parts if part.strip())
+
+
+def _topic(history: Sequence[Turn]) -> Turn:
+    """The last turn whose question stood alone, or the last of all."""
+    return next((turn for turn in reversed(history[-_MAX_BACK:]) if stands_alone(turn.question)), history[-1])
 
 
 def clean_question(question: str) -> str:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-MAX_QUESTION_PIECES = 64
+MAX_QUESTION_PIECES = 96
 MAX_PIECES = 320
 MAX_SPAN_PIECES = 30
 _CLS, _SEP, _PAD = 101, 102, 0
@@ -72,7 +72,7 @@ class Encoded:
 def encode(tokenizer: Tokenizer, passages: Sequence[str], questions: Sequence[str] | None = None) -> Encoded:
     """`[CLS] question [SEP] passage [SEP]` a row, or `[CLS] passage [SEP]` without questions.
 
-    A question keeps its last 64 pieces (history stands first), a row at most 320; what is cut has no offsets.
+    A question keeps its last 96 pieces (history stands first), a row at most 320; what is cut has no offsets.
     The tokenizer must neither truncate nor pad.
     """
     right = tokenizer.encode_batch(list(passages), add_special_tokens=False)

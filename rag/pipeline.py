@@ -7,16 +7,16 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from rag.conversation import clean_question, standalone_question
+from rag.conversation import clean_question, question_in_context, standalone_question
 from rag.grounding import check
 from rag.index import PassageIndex
 from rag.llm import LanguageModel, LlamaCppModel
-from rag.prompts import NO_ANSWER, draft_prompt
+from rag.prompts import NO_ANSWER, NOTHING_ELSE, draft_prompt
 from rag.reader import Reader, SpanReader
 from rag.retrieval import retrieve
 from rag.sentences import split_sentences
 from rag.settings import Settings
-from rag.types import Answer, Citation, Quote, Turn
+from rag.types import Answer, Citation, Quote, Span, Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,31 +58,39 @@ class Pipeline:
         return last.answer
 
     def stream(
-        self, question: str, history: Sequence[Turn] = (), *, stopped: Callable[[], bool] = lambda: False
+        self,
+        question: str,
+        history: Sequence[Turn] = (),
+        *,
+        besides: Sequence[Citation] = (),
+        stopped: Callable[[], bool] = lambda: False,
     ) -> Iterator[Progress]:
         """The answer as it grows: citations are there from stage "write" on, sentences come one by one as each has been
         verified, and the last is "done". When `stopped()` becomes true, drafting ends and the quote is shown.
 
-        Raises UsageError for an empty or overlong question.
+        With `besides`, the quotes of an earlier answer to this question, it answers from the next best ones, or says
+        that there is nothing else. Raises UsageError for an empty or overlong question.
         """
         question = clean_question(question)
         clock = _Clock()
         answer = Answer(question, standalone_question(question, history), text="", abstained=False, model=self._names())
+        in_context = question_in_context(question, history)
 
         yield Progress("retrieve", answer)
-        found = retrieve(self.index, answer.standalone_question, k=self._settings.retrieved_passages)
+        found = retrieve(self.index, in_context, k=self._settings.retrieved_passages)
         answer = replace(answer, passages=tuple(found), timings_ms=clock.lap("retrieve"))
 
         yield Progress("read", answer)
-        reading = self._reader.read(
-            answer.standalone_question, self.index.documents, found, max_quotes=self._settings.max_quotes
-        )
+        wanted = self._settings.max_quotes
+        reading = self._reader.read(in_context, self.index.documents, found, max_quotes=wanted + len(besides))
         answer = replace(answer, timings_ms=clock.lap("read"))
-        if not reading.quotes or reading.answerable < self._settings.abstain_below:
-            yield Progress("done", replace(answer, text=NO_ANSWER, abstained=True, timings_ms=clock.total()))
+        quotes = [quote for quote in reading.quotes if not any(_overlap(quote, seen) for seen in besides)][:wanted]
+        if not quotes or (reading.answerable < self._settings.abstain_below and not besides):
+            text = NOTHING_ELSE if besides else NO_ANSWER
+            yield Progress("done", replace(answer, text=text, abstained=True, timings_ms=clock.total()))
             return
-        best = reading.quotes[0]
-        answer = replace(answer, citations=self._cite(reading.quotes), short_answer=_highlighted(best))
+        best = quotes[0]
+        answer = replace(answer, citations=self._cite(quotes), short_answer=_highlighted(best))
 
         yield Progress("write", answer)
         for sentence in self._write(best, answer.standalone_question, stopped):
@@ -148,6 +156,10 @@ def build_pipeline(index: PassageIndex, settings: Settings) -> Pipeline:
     """
     model = None if settings.llm == "none" else LlamaCppModel(settings.llm, threads=settings.threads)
     return Pipeline(index, reader=SpanReader(), model=model, settings=settings)
+
+
+def _overlap(quote: Quote, citation: Citation) -> bool:
+    return quote.document_id == citation.document_id and quote.span.overlaps(Span(citation.start, citation.end))
 
 
 def _highlighted(quote: Quote) -> str | None:

@@ -1,6 +1,7 @@
 import pytest
 
-from rag.conversation import standalone_question, stands_alone
+from rag.conversation import MAX_ANSWER_WORDS, question_in_context, standalone_question, stands_alone
+from rag.prompts import NO_ANSWER
 from rag.types import Turn
 
 
@@ -48,3 +49,23 @@ def test_without_history_the_question_is_as_asked() -> None:
 
 def test_where_no_question_stands_alone_the_last_one_helps() -> None:
     assert standalone_question("Why?", [Turn("And then?")]) == "And then? ; Why?"
+
+
+def test_in_context_a_question_that_leans_follows_the_last_question_and_answer() -> None:
+    history = [
+        Turn("Who was Ada Lovelace?", "A poet's daughter. [1]"),
+        Turn("Did she marry?", "“She married a baron.” [1]"),
+    ]
+    asked = question_in_context("When was that?", history)
+    assert asked == "Who was Ada Lovelace? ; Did she marry? ; She married a baron. ; When was that?"
+    assert (
+        question_in_context("Who was her father?", history[:1])
+        == "Who was Ada Lovelace? ; A poet's daughter. ; Who was her father?"
+    )
+    assert question_in_context("What is the capital of France?", history) == "What is the capital of France?"
+
+
+def test_in_context_a_refusal_is_left_out_and_a_long_answer_is_cut() -> None:
+    assert question_in_context("Why?", [Turn("Who left?", NO_ANSWER)]) == "Who left? ; Why?"
+    words = question_in_context("Why?", [Turn("Who left?", "word " * 99)]).split(" ; ")[1].split()
+    assert len(words) == MAX_ANSWER_WORDS

@@ -10,7 +10,7 @@ from rag.errors import UsageError
 from rag.grounding import check
 from rag.index import Chunking, PassageIndex
 from rag.pipeline import Pipeline
-from rag.prompts import NO_ANSWER
+from rag.prompts import NO_ANSWER, NOTHING_ELSE
 from rag.settings import Settings
 from rag.types import Document, Quote, Reading, Span, Turn
 
@@ -69,6 +69,19 @@ def test_a_true_draft_that_leaves_out_the_answer_gives_way_to_the_quote(settings
     assert check("Anna Brandt refined this work.", text).supported
     assert ask("Anna Brandt refined this work.") == f"“{text}” [1]"
     assert ask(text) == f"{text} [1]"
+
+
+def test_asked_again_it_answers_from_the_next_best_quotes_until_there_are_none(pipeline: Pipeline) -> None:
+    question, seen = "Who founded the maritime museum?", []
+    for _ in range(20):
+        *_, last = pipeline.stream(question, besides=seen)
+        if last.answer.abstained:
+            break
+        shown = {(c.document_id, c.start) for c in seen}
+        assert shown.isdisjoint((c.document_id, c.start) for c in last.answer.citations)
+        seen += last.answer.citations
+    assert last.answer.text == NOTHING_ELSE
+    assert len(seen) > 1
 
 
 def test_only_the_first_line_of_a_draft_counts(pipeline: Pipeline, model: ScriptedModel) -> None:

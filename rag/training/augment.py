@@ -6,8 +6,6 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rag.conversation import HISTORY_SEPARATOR
-
 if TYPE_CHECKING:
     import random
 
@@ -104,27 +102,6 @@ def casual(random_: random.Random, question: str) -> str:
     if draw < 0.4:
         return strip(Marked(question, ())).text.strip()
     return question
-
-
-def follow_up(question: str, previous: str, paragraph: str) -> str:
-    """The question with a name that it shares with the previous one replaced by a pronoun; unchanged without one."""
-    shared = [name for name in NAME.findall(question) if name in previous and not question.startswith(name)]
-    if not shared:
-        return question
-    name = max(shared, key=len)
-    words = re.findall(r"[a-z]+", paragraph.lower())
-    he, she, they = (sum(map(words.count, forms)) for forms in (("he", "his"), ("she", "her"), ("they", "their")))
-    if max(he, she) >= 2:
-        plain, owner = ("he", "his") if he >= she else ("she", "her")
-    else:
-        plain, owner = ("they", "their") if they >= 3 else ("it", "its")
-    owned = re.sub(rf"\b(?:[Tt]he )?{re.escape(name)}(?:'s|s')(?!\w)", owner, question)
-    return re.sub(rf"\b(?:[Tt]he )?{re.escape(name)}(?!\w)", plain, owned)
-
-
-def with_history(question: str, *history: str) -> str:
-    """Earlier questions, oldest first, then this one: the form in which the network reads a follow-up."""
-    return HISTORY_SEPARATOR.join((*history, question))
 
 
 def swap(random_: random.Random, question: str, other: str, text: str) -> str | None:

@@ -10,16 +10,18 @@ import itertools
 import random
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
+from rag.conversation import in_context
 from rag.network import ReaderNetwork, ScoredSpan, best_spans, encode, use_bfloat16
-from rag.training.augment import Marked, follow_up, strip, with_history
+from rag.training.augment import Marked, strip
 from rag.training.batches import boundary_batch
 from rag.training.boundaries import boundary_window
+from rag.training.dialogues import asked_in_dialogue
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -145,17 +147,21 @@ def held_out_cases(
     source = source or MAIN_SOURCE
     random_ = random.Random(f"{seed} {source} {paragraphs}")
     own = [q for q in corpus.questions if corpus.documents[q.document].source == source]
-    cases = []
-    for question in random_.sample(own, min(count, len(own))):
-        near = corpus.documents[question.document].neighbours
-        first = min(
-            max(near.start, question.document - random_.randrange(paragraphs)), max(near.start, near.stop - paragraphs)
-        )
-        texts = [corpus.documents[n].text for n in range(first, min(near.stop, first + paragraphs))]
-        shift = sum(len(text) + 2 for text in texts[: question.document - first])
-        spans = tuple((a + shift, b + shift) for a, b in question.spans)
-        cases.append(Case(question.text, "\n\n".join(texts), spans))
-    return cases
+    return [
+        among_paragraphs(random_, corpus, question, paragraphs)
+        for question in random_.sample(own, min(count, len(own)))
+    ]
+
+
+def among_paragraphs(random_: random.Random, corpus: Corpus, question: Question, paragraphs: int) -> Case:
+    """The question on its paragraph and as many of those around it as make so many in all."""
+    near = corpus.documents[question.document].neighbours
+    first = min(
+        max(near.start, question.document - random_.randrange(paragraphs)), max(near.start, near.stop - paragraphs)
+    )
+    texts = [corpus.documents[n].text for n in range(first, min(near.stop, first + paragraphs))]
+    shift = sum(len(text) + 2 for text in texts[: question.document - first])
+    return Case(question.text, "\n\n".join(texts), tuple((a + shift, b + shift) for a, b in question.spans))
 
 
 @torch.inference_mode()
@@ -187,23 +193,27 @@ def best_f1(values: NDArray[np.float32], labels: NDArray[np.bool_]) -> tuple[flo
     return max(results)
 
 
-def follow_up_cases(corpus: Corpus, count: int) -> tuple[list[Case], list[Case]]:
-    """Questions with a pronoun for a name that an earlier question of the paragraph has: alone, and with that one."""
-    random_ = random.Random("follow-ups")
-    alone: list[Case] = []
+def dialogue_cases(corpus: Corpus, count: int) -> tuple[list[Case], list[Case]]:
+    """Follow-ups in dialogues made of the questions of a paragraph, on three paragraphs: the bare follow-up, and the
+    same behind the question and answer that it follows.
+    """
+    bare: list[Case] = []
     composed: list[Case] = []
     by_document: dict[int, list[Question]] = {}
     for question in corpus.questions:
-        by_document.setdefault(question.document, []).append(question)
-    for number in random_.sample(sorted(by_document), len(by_document)):
-        text = corpus.documents[number].text
-        for earlier, question in itertools.pairwise(by_document[number]):
-            changed = follow_up(question.text, earlier.text, text)
-            if changed != question.text and question.spans and len(alone) < count:
-                alone.append(Case(changed, text, question.spans))
-                composed.append(Case(with_history(changed, earlier.text), text, question.spans))
-                break
-    return alone, composed
+        if corpus.documents[question.document].source == MAIN_SOURCE:
+            by_document.setdefault(question.document, []).append(question)
+    random_ = random.Random("dialogues")
+    for number in itertools.cycle(random_.sample(sorted(by_document), len(by_document))):
+        question = random_.choice(by_document[number])
+        asked = asked_in_dialogue(random_, question, by_document[number], corpus.documents[number].text)
+        if asked.text != question.text:
+            case = among_paragraphs(random_, corpus, replace(question, text=asked.text, spans=asked.spans), 3)
+            bare.append(case)
+            composed.append(replace(case, question=in_context(*asked.earlier, asked.answer, asked.text)))
+        if len(bare) == count:
+            return bare, composed
+    return bare, composed
 
 
 def stripped(cases: Sequence[Case]) -> list[Case]:
@@ -229,13 +239,13 @@ def quick(
 def full(network: ReaderNetwork, tokenizer: Tokenizer, corpus: Corpus, count: int = 400) -> dict[str, dict[str, float]]:
     """The scores of the model card: each source, stripped text, follow-ups."""
     articles = [case for case in held_out_cases(corpus, count, paragraphs=5, seed=2) if case.spans]
-    alone, composed = follow_up_cases(corpus, count // 2)
+    bare, composed = dialogue_cases(corpus, count // 2)
     sets = {
         "articles of five paragraphs": articles,
         "the same, stripped": stripped(articles),
         "single paragraphs": held_out_cases(corpus, count, paragraphs=1, seed=2),
-        "follow-ups alone": alone,
-        "follow-ups with history": composed,
+        "follow-ups, bare": bare,
+        "follow-ups in their dialogue": composed,
     }
     others = sorted({d.source for d in corpus.documents} - {MAIN_SOURCE})
     sets |= {source: held_out_cases(corpus, count // 4, paragraphs=3, seed=2, source=source) for source in others}

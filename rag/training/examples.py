@@ -8,10 +8,12 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rag.conversation import in_context
 from rag.training import augment
 from rag.training.augment import Marked
 from rag.training.batches import BoundaryBatch, Example, SpanBatch, boundary_batch, span_batch
 from rag.training.boundaries import boundary_window
+from rag.training.dialogues import Asked, asked_in_dialogue
 from rag.training.offtask import off_task
 
 if TYPE_CHECKING:
@@ -31,12 +33,12 @@ class Mix:
     per_epoch: Mapping[str, float]  # how often a source's questions are used in an epoch
     stripped: float = 0.4
     beside: float = 0.10  # of answerable questions: the same paragraph without its answer
-    elsewhere: float = 0.12  # of answerable questions: another paragraph of the article
+    elsewhere: float = 0.14  # of answerable questions: another paragraph of the article
     foreign: float = 0.02  # a question about another article
     swapped: float = 0.03  # a name or number of the question replaced
     off_task: float = 0.02
     neighbours: float = 0.35  # the paragraph stands among its neighbours
-    history: float = 0.12
+    history: float = 0.25  # asked as part of a conversation
     words: tuple[int, int] = (45, 125)
     boundary_every: int = 5  # each so many-th batch is a boundary batch
 
@@ -115,7 +117,11 @@ def compose(random_: random.Random, stream: Stream, question: Question) -> Examp
     mix, corpus = stream.mix, stream.corpus
     document = corpus.documents[question.document]
     words = random_.randint(*mix.words)
-    text, centre, marked = question.text, question.document, Marked(document.text, question.spans)
+    asked = Asked(question.text, question.spans)
+    if random_.random() < mix.history:
+        own = [corpus.questions[n] for n in stream.by_document[question.document]]
+        asked = asked_in_dialogue(random_, question, own, document.text)
+    text, centre, marked = asked.text, question.document, Marked(document.text, asked.spans)
     draw = random_.random()
     kinds = (mix.off_task, mix.foreign, mix.swapped, mix.beside, mix.elsewhere)
     kind = sum(draw >= sum(kinds[: n + 1]) for n in range(len(kinds)))
@@ -129,9 +135,9 @@ def compose(random_: random.Random, stream: Stream, question: Question) -> Examp
     elif kind == 2:
         changed = augment.swap(random_, text, random_.choice(peers).text, document.text)
         text, marked = (changed, Marked(document.text, ())) if changed else (text, marked)
-    elif kind == 3 and question.spans:
+    elif kind == 3 and asked.spans:
         marked = augment.without_answers(random_, marked, words) or marked
-    elif kind == 4 and question.spans:
+    elif kind == 4 and asked.spans:
         centre = _other_paragraph(random_, corpus, question)
     if any(len(marked.text[start:end].split()) > LONGEST_ANSWER for start, end in marked.spans):
         centre = _other_paragraph(random_, corpus, question)  # nobody's quote is that long
@@ -140,11 +146,11 @@ def compose(random_: random.Random, stream: Stream, question: Question) -> Examp
     if len(marked.text.split()) < words / 2 or random_.random() < mix.neighbours * (1 if marked.spans else 0.5):
         marked = _among_neighbours(random_, corpus, centre, marked, words * 6, avoid=question.document)
     marked = augment.crop(random_, marked, words, keep=random_.choice(marked.spans) if marked.spans else None)
+    told = asked.answer
     if random_.random() < mix.stripped:
-        marked = augment.strip(marked)
-    if random_.random() < mix.history:
-        text = _in_conversation(random_, stream, question, text)
-    return Example(augment.casual(random_, text), marked)
+        marked, told = augment.strip(marked), augment.strip(Marked(told, ())).text.strip()
+    earlier = [augment.casual(random_, one) for one in asked.earlier]
+    return Example(in_context(*earlier, told, augment.casual(random_, text)), marked)
 
 
 def _other_paragraph(random_: random.Random, corpus: Corpus, question: Question) -> int:
@@ -174,16 +180,3 @@ def _among_neighbours(
         sides.append(side)
     glue = random_.choice(("\n\n", " "))
     return augment.join(glue.join(reversed(sides[0])), marked, glue.join(sides[1]))
-
-
-def _in_conversation(random_: random.Random, stream: Stream, question: Question, text: str) -> str:
-    """The question after one or two others, mostly of its own paragraph and with a pronoun for a name they share."""
-    document = stream.corpus.documents[question.document]
-    own = [n for n in stream.by_document.get(question.document, ()) if stream.corpus.questions[n] is not question]
-    numbers = own if own and random_.random() < 0.75 else stream.by_group[document.group]
-    history = [stream.corpus.questions[random_.choice(numbers)].text for _ in range(random_.choice((1, 1, 1, 2)))]
-    naming = [n for n in own if augment.follow_up(text, stream.corpus.questions[n].text, "") != text]
-    if naming and random_.random() < 0.8:
-        history[-1] = stream.corpus.questions[random_.choice(naming)].text
-        text = augment.follow_up(text, history[-1], document.text)
-    return augment.with_history(text, *history)

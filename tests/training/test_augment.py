@@ -55,18 +55,6 @@ def test_stripping_writes_text_as_transcripts_do() -> None:
     assert stripped == "mr trump s ended early "
 
 
-def test_a_follow_up_names_by_pronoun_what_the_earlier_question_named() -> None:
-    earlier = "Where did Clara Lindt study?"
-    paragraph = "She left. Her teacher praised her."
-    assert augment.follow_up("When did Clara Lindt marry?", earlier, paragraph) == "When did she marry?"
-    assert augment.follow_up("What was Clara Lindt's first book?", earlier, paragraph) == "What was her first book?"
-    assert augment.follow_up("When did Otto marry?", earlier, paragraph) == "When did Otto marry?"
-
-
-def test_history_stands_before_the_question() -> None:
-    assert augment.with_history("Why?", "Who left?", "When?") == "Who left? ; When? ; Why?"
-
-
 def test_swapping_changes_a_name_that_the_text_tells_apart() -> None:
     random_ = random.Random(0)
     swapped = augment.swap(random_, "When did Ri Yong-ho speak?", "When did Mike Pompeo speak?", "Ri Yong-ho spoke")

@@ -45,7 +45,7 @@ def test_an_answer_occurs_as_whole_words_only() -> None:
 
 
 def test_composed_examples_point_at_an_answer_of_their_question(corpus: Corpus, tokenizer: Tokenizer) -> None:
-    made = stream(corpus, tokenizer, words=(12, 30), stripped=0.5)
+    made = stream(corpus, tokenizer, words=(12, 30), stripped=0.5, history=0)
     random_ = random.Random(0)
     answered = 0
     for question in random_.choices(corpus.questions, k=400):
@@ -56,6 +56,12 @@ def test_composed_examples_point_at_an_answer_of_their_question(corpus: Corpus, 
             assert plain_words(example.marked.text[start:end]) in answers
         answered += bool(example.marked.spans)
     assert 100 < answered < 300
+
+
+def test_some_examples_are_asked_in_a_dialogue(corpus: Corpus, tokenizer: Tokenizer) -> None:
+    made = stream(corpus, tokenizer, history=0.5, stripped=1)
+    questions = [compose(random.Random(seed), made, corpus.questions[seed % 9]).question for seed in range(200)]
+    assert 60 < sum(" ; " in question for question in questions) < 120
 
 
 def test_without_augmentation_every_answerable_question_keeps_its_answer(corpus: Corpus, tokenizer: Tokenizer) -> None:
