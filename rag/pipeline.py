@@ -16,7 +16,7 @@ from rag.reader import Reader, SpanReader
 from rag.retrieval import retrieve
 from rag.sentences import split_sentences
 from rag.settings import Settings
-from rag.types import Answer, Citation, Quote, Span, Turn
+from rag.types import Answer, Citation, Document, Passage, Quote, RetrievedPassage, Span, Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Pipeline:
         found = retrieve(self.index, "warm up", k=1)
         self._reader.read("warm up", self.index.documents, found, max_quotes=1)
         if self._model is not None:
-            for _ in self._model.generate(draft_prompt("", ""), max_tokens=1, seconds=60, stopped=lambda: False):
+            for _ in self._model.generate(draft_prompt("", "", ""), max_tokens=1, seconds=60, stopped=lambda: False):
                 pass
 
     def answer(
@@ -107,7 +107,7 @@ class Pipeline:
             return
         draft = ""
         for piece in self._model.generate(
-            draft_prompt(question, quote.text),
+            draft_prompt(question, _highlighted(quote) or "", quote.text),
             max_tokens=self._settings.draft_tokens,
             seconds=self._settings.draft_seconds,
             stopped=stopped,
@@ -120,11 +120,21 @@ class Pipeline:
         draft = draft.strip().split("\n")[0]
         for number, span in enumerate(split_sentences(draft)):
             sentence = draft[span.start : span.end]
-            if number == 0 and not _keeps_most_of(_highlighted(quote) or "", sentence):
-                return
             if not sentence.endswith((".", "!", "?")) or not check(sentence, quote.text, question).supported:
                 return
+            if number == 0 and not self._answers(sentence, question, _highlighted(quote)):
+                return
             yield sentence
+
+    def _answers(self, sentence: str, question: str, short_answer: str | None) -> bool:
+        """Whether the reader, asked the same question of the sentence, finds most of the short answer again: a true
+        sentence may leave it out.
+        """
+        draft = Document("draft", "draft", sentence, source="")
+        whole = Passage(draft.id, Span(0, len(sentence)), sentence)
+        reading = self._reader.read(question, {draft.id: draft}, [RetrievedPassage(whole, 1.0)], max_quotes=1)
+        found = next((_highlighted(quote) for quote in reading.quotes), None)
+        return short_answer is None or _shares_most(short_answer, found or "")
 
     def _cite(self, quotes: Sequence[Quote]) -> tuple[Citation, ...]:
         return tuple(
@@ -168,11 +178,10 @@ def _highlighted(quote: Quote) -> str | None:
     return quote.text[quote.highlight.start - quote.span.start : quote.highlight.end - quote.span.start]
 
 
-def _keeps_most_of(short_answer: str, sentence: str) -> bool:
-    """Whether the sentence has at least half of the words that answer: a true sentence may leave out the answer."""
+def _shares_most(short_answer: str, found: str) -> bool:
     words = re.findall(r"\w+", short_answer.lower())
-    kept = set(re.findall(r"\w+", sentence.lower()))
-    return 2 * sum(word in kept for word in words) >= len(words)
+    again = set(re.findall(r"\w+", found.lower()))
+    return 2 * sum(word in again for word in words) >= len(words)
 
 
 class _Clock:

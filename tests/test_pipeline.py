@@ -1,5 +1,6 @@
 import json
 import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,7 @@ from rag.index import Chunking, PassageIndex
 from rag.pipeline import Pipeline
 from rag.prompts import NO_ANSWER, NOTHING_ELSE
 from rag.settings import Settings
-from rag.types import Document, Quote, Reading, Span, Turn
+from rag.types import Document, Quote, Reading, RetrievedPassage, Span, Turn
 
 
 def test_a_supported_draft_is_shown_with_its_citation(pipeline: Pipeline, model: ScriptedModel) -> None:
@@ -53,18 +54,22 @@ def test_sentences_after_an_unsupported_one_are_dropped(pipeline: Pipeline, mode
 
 def test_a_true_draft_that_leaves_out_the_answer_gives_way_to_the_quote(settings: Settings) -> None:
     text = "Anna Brandt refined this work by showing that fire needs air."
-    quote = Quote("d", Span(0, len(text)), text, 0.9, Span(text.index("fire"), len(text) - 1))
     index = PassageIndex.build([Document("d", "D", text, "")], embedder=FakeEmbedder(), chunking=Chunking(40, 15))
 
-    class FixedReader:
-        name = "fixed"
+    class FireReader:
+        name = "finds fire, else the first word"
 
-        def read(self, *_: object, max_quotes: int) -> Reading:
-            return Reading((quote,), 0.9)
+        def read(
+            self, _: str, documents: Mapping[str, Document], passages: Sequence[RetrievedPassage], *, max_quotes: int
+        ) -> Reading:
+            passage = passages[0].passage
+            at = max(0, passage.text.find("fire"))
+            highlight = Span(at, passage.text.index(" ", at))
+            return Reading((Quote(passage.document_id, passage.span, passage.text, 0.9, highlight),), 0.9)
 
     def ask(draft: str) -> str:
         model = ScriptedModel([draft])
-        return Pipeline(index, reader=FixedReader(), model=model, settings=settings).answer("What did she show?").text
+        return Pipeline(index, reader=FireReader(), model=model, settings=settings).answer("What did she show?").text
 
     assert check("Anna Brandt refined this work.", text).supported
     assert ask("Anna Brandt refined this work.") == f"“{text}” [1]"
@@ -89,10 +94,13 @@ def test_only_the_first_line_of_a_draft_counts(pipeline: Pipeline, model: Script
     assert pipeline.answer("Who founded the maritime museum?").text.endswith("in 1911. [1]")
 
 
-def test_the_model_sees_the_best_quote_and_the_question_only(pipeline: Pipeline, model: ScriptedModel) -> None:
+def test_the_model_sees_the_question_the_short_answer_and_the_best_quote_only(
+    pipeline: Pipeline, model: ScriptedModel
+) -> None:
     answer = pipeline.answer("Who founded the maritime museum?")
-    last = model.prompts[0][-1].content
-    assert last == f"Question: Who founded the maritime museum?\nQuote: {' '.join(answer.citations[0].quote.split())}"
+    quote = " ".join(answer.citations[0].quote.split())
+    question = "Who founded the maritime museum?"
+    assert model.prompts[0][-1].content == f"Question: {question}\nAnswer: {answer.short_answer}\nQuote: {quote}"
     pipeline.answer("How much will the repairs to the northern dam cost?")
     assert model.prompts[0][:-1] == model.prompts[1][:-1]
 
