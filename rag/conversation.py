@@ -42,6 +42,15 @@ _OPENINGS = re.compile(
 # "is it true that …": no pronoun that stands for something.
 _EXPLETIVE = re.compile(r"\bit (?:true|possible|likely|known|clear|the case|that)\b", re.IGNORECASE)
 _MARKER = re.compile(r"\s*\[\d+\]")
+_WH = "who|whom|whose|what|which|when|where|why|how"
+_TWO_QUESTIONS = re.compile(rf"((?:{_WH})\b.*[^\s,]),? and ((?:{_WH})\b.*)", re.IGNORECASE)
+_NAME = r"(?-i:[A-Z])[^\s,?]*"
+_TWO_SUBJECTS = re.compile(  # the subject follows the auxiliary: "what did [both] the cat and the dog want"
+    rf"(?P<ask>(?:{_WH})\b(?: [^\s,]+){{0,4}}? (?:do|does|did|is|are|was|were|has|have|had|can|could|will|would) )"
+    r"(?:both )?(?P<one>[^\s,]+(?: [^\s,]+){0,3}?) and "
+    rf"(?P<other>(?:(?:the|a|an|his|her|its|their) )?(?:{_NAME}(?: {_NAME})*|[^\s,?]+))(?P<rest> .+)",
+    re.IGNORECASE,
+)
 _MAX_BACK = 6
 MAX_QUESTION_CHARACTERS = 1000
 MAX_ANSWER_WORDS = 30
@@ -85,6 +94,18 @@ def question_in_context(question: str, history: Sequence[Turn]) -> str:
     earlier = [] if topic is last else [topic.question]
     answer = " ".join(_MARKER.sub("", last.answer).strip(" “”").split()[:MAX_ANSWER_WORDS])
     return in_context(*earlier, last.question, "" if last.answer == NO_ANSWER else answer, question)
+
+
+def parts(question: str) -> list[str]:
+    """The questions in a question that asks two, such as "who won and when?" and, one about each of two subjects, "what
+    do Kim and Moon want?"; none where it asks one.
+    """
+    if two := _TWO_QUESTIONS.match(question):
+        first, second = two.groups()
+        return [first, second if stands_alone(second) else in_context(first, second)]
+    if two := _TWO_SUBJECTS.match(question):
+        return [f"{two['ask']}{subject}{two['rest']}" for subject in two.group("one", "other")]
+    return []
 
 
 def in_context(*parts: str) -> str:

@@ -7,16 +7,16 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from rag.conversation import clean_question, question_in_context, standalone_question
+from rag.conversation import clean_question, parts, question_in_context, standalone_question
 from rag.grounding import check
 from rag.index import PassageIndex
 from rag.llm import LanguageModel, LlamaCppModel
 from rag.prompts import NO_ANSWER, NOTHING_ELSE, draft_prompt
-from rag.reader import Reader, SpanReader
+from rag.reader import LEAST_SCORE, Reader, SpanReader, merge_touching
 from rag.retrieval import retrieve
 from rag.sentences import split_sentences
 from rag.settings import Settings
-from rag.types import Answer, Citation, Document, Passage, Quote, RetrievedPassage, Span, Turn
+from rag.types import Answer, Citation, Document, Passage, Quote, Reading, RetrievedPassage, Span, Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class Pipeline:
 
         yield Progress("read", answer)
         wanted = self._settings.max_quotes
-        reading = self._reader.read(in_context, self.index.documents, found, max_quotes=wanted + len(besides))
+        reading = self._read(in_context, found, wanted + len(besides))
         answer = replace(answer, timings_ms=clock.lap("read"))
         quotes = [quote for quote in reading.quotes if not any(_overlap(quote, seen) for seen in besides)][:wanted]
         if not quotes or (reading.answerable < self._settings.abstain_below and not besides):
@@ -100,6 +100,18 @@ class Pipeline:
             answer = replace(answer, text=f"“{' '.join(best.text.split())}” [1]")
         clock.lap("write")
         yield Progress("done", replace(answer, timings_ms=clock.total()))
+
+    def _read(self, question: str, found: Sequence[RetrievedPassage], max_quotes: int) -> Reading:
+        """The reading for the question; where it asks two, what answers each comes first."""
+        documents = self.index.documents
+        whole = self._reader.read(question, documents, found, max_quotes=max_quotes)
+        apart = [self._reader.read(part, documents, found, max_quotes=1) for part in parts(question)]
+        if not apart:
+            return whole
+        by_chance = sorted((whole, *apart), key=lambda reading: -reading.answerable)
+        first = [quote for reading in by_chance for quote in reading.quotes[:1] if quote.score >= LEAST_SCORE]
+        quotes = merge_touching([*first, *(quote for quote in whole.quotes if quote not in first)], documents)
+        return Reading(tuple(quotes[:max_quotes]), by_chance[0].answerable)
 
     def _write(self, quote: Quote, question: str, stopped: Callable[[], bool]) -> Iterator[str]:
         """The drafted sentences that the quote supports, up to the first that it does not; the first has the answer."""

@@ -1,6 +1,6 @@
 import pytest
 
-from rag.conversation import MAX_ANSWER_WORDS, question_in_context, standalone_question, stands_alone
+from rag.conversation import MAX_ANSWER_WORDS, parts, question_in_context, standalone_question, stands_alone
 from rag.prompts import NO_ANSWER
 from rag.types import Turn
 
@@ -69,3 +69,20 @@ def test_in_context_a_refusal_is_left_out_and_a_long_answer_is_cut() -> None:
     assert question_in_context("Why?", [Turn("Who left?", NO_ANSWER)]) == "Who left? ; Why?"
     words = question_in_context("Why?", [Turn("Who left?", "word " * 99)]).split(" ; ")[1].split()
     assert len(words) == MAX_ANSWER_WORDS
+
+
+@pytest.mark.parametrize(
+    ("question", "asked"),
+    [
+        ("who won and when?", ["who won", "who won ; when?"]),
+        ("What did Kim say, and why did Moon leave?", ["What did Kim say", "why did Moon leave?"]),
+        ("What did both Ann Lee and the mayor want?", ["What did Ann Lee want?", "What did the mayor want?"]),
+        ("what did trump and kim disagree about", ["what did trump disagree about", "what did kim disagree about"]),
+        ("Where were the fleet and its crew lost?", ["Where were the fleet lost?", "Where were its crew lost?"]),
+        ("What happened between 1914 and 1918?", []),
+        ("Who wrote Pride and Prejudice?", []),
+        ("what is bread", []),
+    ],
+)
+def test_a_compound_question_asks_each_of_its_parts(question: str, asked: list[str]) -> None:
+    assert parts(question) == asked

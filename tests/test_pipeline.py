@@ -16,6 +16,15 @@ from rag.settings import Settings
 from rag.types import Document, Quote, Reading, RetrievedPassage, Span, Turn
 
 
+class OneQuoteReader(OverlapReader):
+    """Quotes the best sentence only."""
+
+    def read(
+        self, question: str, documents: Mapping[str, Document], passages: Sequence[RetrievedPassage], *, max_quotes: int
+    ) -> Reading:
+        return super().read(question, documents, passages, max_quotes=1)
+
+
 def test_a_supported_draft_is_shown_with_its_citation(pipeline: Pipeline, model: ScriptedModel) -> None:
     model.replies.append("Clara Lindt founded the maritime museum in 1911.")
     answer = pipeline.answer("Who founded the maritime museum?")
@@ -74,6 +83,15 @@ def test_a_true_draft_that_leaves_out_the_answer_gives_way_to_the_quote(settings
     assert check("Anna Brandt refined this work.", text).supported
     assert ask("Anna Brandt refined this work.") == f"“{text}” [1]"
     assert ask(text) == f"{text} [1]"
+
+
+def test_a_question_about_two_sides_shows_both(settings: Settings) -> None:
+    text = "Anna Brandt wanted a bridge. The rain fell on the harbour for days. Otto Lindt wanted a tunnel."
+    index = PassageIndex.build([Document("d", "D", text, "")], embedder=FakeEmbedder(), chunking=Chunking(40, 15))
+    asked = Pipeline(index, reader=OneQuoteReader(), settings=settings)
+    quotes = [c.quote for c in asked.answer("What did Otto Lindt and Anna Brandt want?").citations]
+    assert sorted(quotes) == ["Anna Brandt wanted a bridge.", "Otto Lindt wanted a tunnel."]
+    assert len(asked.answer("What did Otto Lindt want?").citations) == 1
 
 
 def test_asked_again_it_answers_from_the_next_best_quotes_until_there_are_none(pipeline: Pipeline) -> None:
