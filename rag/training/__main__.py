@@ -20,6 +20,7 @@ from rag.embeddings import packaged_model_path
 from rag.network import ReaderNetwork, load, load_base, plain_tokenizer, save
 from rag.training.calibrate import calibrate
 from rag.training.data import Corpus, load_corpus
+from rag.training.diagram import reliability_svg
 from rag.training.evaluate import full, quick
 from rag.training.examples import DEFAULT_MIX, Stream
 from rag.training.train import Plan, Trainer
@@ -90,20 +91,23 @@ def main(arguments: list[str] | None = None) -> None:
         finish(trainer, tokenizer, held, told.out)
 
 
-def finish(trainer: Trainer, tokenizer: Tokenizer, held: Corpus, out: Path) -> None:
-    """Calibrate on held-out articles, write the weights, and write `report.json` beside the checkpoint."""
+def finish(trainer: Trainer, tokenizer: Tokenizer, held: Corpus, out: Path, *, count: int = 1000) -> None:
+    """Calibrate on held-out articles, write the weights and beside them the reliability diagram, and `report.json`
+    beside the checkpoint; it is measured on about `count` questions.
+    """
     network = trainer.averaged_network()
-    fit = calibrate(network, tokenizer, held)
+    fit = calibrate(network, tokenizer, held, count)
     save(out, trainer.averaged, fit.calibration, network.shape)
     report = {
         "steps": trainer.step,
         "examples": trainer.examples,
         "hours": round(trainer.seconds / 3600, 2),
         "calibration": asdict(fit),
-        "held_out": full(network, tokenizer, held),
+        "held_out": full(network, tokenizer, held, count * 2 // 5),
     }
     text = json.dumps(report, indent=1)
     (trainer.folder / "report.json").write_text(text + "\n", encoding="utf-8")
+    out.with_name("reliability.svg").write_text(reliability_svg(fit.diagram, fit.ece), encoding="utf-8")
     print(text, f"written: {out}", sep="\n")
 
 

@@ -1,17 +1,37 @@
 from __future__ import annotations
 
 import itertools
+import json
+from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
 import tiny
+import torch
 from tokenizers import Tokenizer
 
 from rag.network import ScoredSpan
 from rag.training import evaluate
+from rag.training.__main__ import finish
 from rag.training.calibrate import calibrate, calibration_cases, fit_logistic, reliability
 from rag.training.data import Corpus
-from rag.training.evaluate import Case, auc, best_f1, held_out_cases, quick, quote, read, summary, windows, word_f1
+from rag.training.diagram import reliability_svg
+from rag.training.evaluate import (
+    Case,
+    auc,
+    best_f1,
+    dialogue_cases,
+    held_out_cases,
+    quick,
+    quote,
+    read,
+    summary,
+    windows,
+    word_f1,
+)
+from rag.training.examples import DEFAULT_MIX, Stream
+from rag.training.train import Plan, Trainer
 
 TEXT = " ".join(f"w{n}" for n in range(230))
 
@@ -91,6 +111,40 @@ def test_quick_and_calibration_run_on_a_tiny_corpus(
     fit = calibrate(network, tokenizer, corpus, count=60)
     assert 0 <= fit.ece <= 1
     assert 0 < fit.calibration.probability(0.0) < 1
+
+
+def test_dialogue_cases_are_asked_bare_and_after_what_they_follow(
+    corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluate, "MAIN_SOURCE", "town")
+    bare, composed = dialogue_cases(corpus, 30)
+    assert len(bare) == len(composed) == 30
+    for alone, after in zip(bare, composed, strict=True):
+        assert after.question.endswith(f" ; {alone.question}")
+        assert (alone.text, alone.spans) == (after.text, after.spans)
+
+
+def test_the_reliability_diagram_shows_each_bin_at_its_place() -> None:
+    svg = ET.fromstring(reliability_svg(((0.25, 0.5, 100), (1.0, 1.0, 25)), 0.125))
+    circles = [c for c in svg.iter() if c.tag.endswith("circle")]
+    places = [tuple(float(c.attrib[name]) for name in ("cx", "cy", "r")) for c in circles]
+    assert places == [(136, 184, 16), (376, 24, 10)]
+    assert any("ECE 0.125, 125 questions" in (part.text or "") for part in svg.iter())
+
+
+def test_a_finished_run_leaves_calibrated_weights_a_diagram_and_a_report(
+    corpus: Corpus, tokenizer: Tokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluate, "MAIN_SOURCE", "town")
+    stream = Stream(corpus, tokenizer, DEFAULT_MIX, seed=5, rows=4, group=1)
+    trainer = Trainer(tiny.network(), stream, Plan(1), tmp_path / "run", torch.device("cpu"))
+    trainer.folder.mkdir()
+    (tmp_path / "weights").mkdir()
+    finish(trainer, tokenizer, corpus, tmp_path / "weights" / "reader.safetensors", count=60)
+    report = json.loads((tmp_path / "run" / "report.json").read_text())
+    assert report["held_out"]["single paragraphs"]["questions"] > 0
+    assert sorted(path.name for path in (tmp_path / "weights").iterdir()) == ["reader.safetensors", "reliability.svg"]
+    assert ET.parse(tmp_path / "weights" / "reliability.svg").getroot().tag.endswith("svg")
 
 
 def test_a_summary_has_only_what_its_cases_allow() -> None:
