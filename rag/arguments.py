@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NoReturn
 
+from rag.documents import SUFFIXES
 from rag.errors import UsageError
 from rag.library import SEEDS
 from rag.settings import DEBUG, ENVIRONMENT_PREFIX, FILE_NAME, Settings
@@ -74,8 +75,10 @@ def build_parser() -> argparse.ArgumentParser:
     )
     _add_collection(ask, SEEDS, "articles to ask")
 
-    index = command("index", "add articles, or refresh those that changed", "index notes.md papers/")
-    index.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a .txt or .md file, or a folder of them")
+    index = command("index", "add articles, or refresh those that changed", "index notes.md report.pdf papers/")
+    index.add_argument(
+        "paths", nargs="+", type=Path, metavar="PATH", help=f"a {', '.join(SUFFIXES)} file, or a folder of them"
+    )
     _add_collection(index, DEFAULT_COLLECTION, "where they go; 'seeds' follows the folder seeds/ by itself")
 
     listing = command("list", "show the collections and their articles", "list")

@@ -18,6 +18,7 @@ from typing import Any
 from tqdm import tqdm
 
 from rag.arguments import NAME, build_parser
+from rag.documents import SUFFIXES
 from rag.download import download
 from rag.embeddings import Embedder, SentenceTransformerEmbedder
 from rag.errors import ArticleChatError, UsageError
@@ -109,8 +110,7 @@ def _ask(context: _Context) -> int:
     if arguments.json:
         _print_json(answer.to_json())
     else:
-        titles = {document.id: document.title for document in pipeline.index.documents.values()}
-        print(readable(answer, titles))
+        print(readable(answer, pipeline.index.documents))
     return 0
 
 
@@ -125,7 +125,7 @@ def _index(context: _Context) -> int:
         if ids
     ]
     if not done and not change.failed:
-        raise UsageError("there is no .txt or .md file in these folders; name the articles to add")
+        raise UsageError(f"there is no {', '.join(SUFFIXES)} file in these folders; name the articles to add")
     if done:
         print(f"{name}: {'; '.join(done)}")
         print(f'Ask them: {NAME} ask "…" --collection {name}')

@@ -68,6 +68,7 @@ def test_ask_json_is_one_object_with_the_documented_fields(run: Run, capsys: pyt
         "quote",
         "score",
         "highlight",
+        "page",
     }
     assert answer["model"]["llm"] == "none"
 

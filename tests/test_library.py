@@ -47,7 +47,7 @@ def test_a_bad_seed_is_left_out_with_a_warning(library: Library, home: Path, cap
 
 def test_no_seeds_is_an_error_that_says_where_to_put_them(settings: Settings, home: Path) -> None:
     (home / "seeds" / "harbour-news.txt").unlink()
-    with pytest.raises(CollectionError, match=r"put a \.txt or \.md file there"):
+    with pytest.raises(CollectionError, match=r"put a file there \(\.txt, \.md, "):
         Library(settings, FakeEmbedder()).open()
 
 
@@ -80,7 +80,7 @@ def test_adding_refreshing_and_removing(library: Library, tmp_path: Path, embedd
 
 def test_a_folder_is_searched_and_bad_files_are_reported(library: Library, tmp_path: Path) -> None:
     write(tmp_path / "x" / "deep", "a.md", "# A\n\nText.")
-    write(tmp_path / "x", "ignored.pdf", "not looked at")
+    write(tmp_path / "x", "ignored.docx", "not looked at")
     (tmp_path / "x" / "bad.txt").write_bytes(b"\xff")
     change = library.add([tmp_path / "x"], "mine")
     assert change.added == ("a",)
