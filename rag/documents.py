@@ -7,6 +7,7 @@ import os
 import re
 import unicodedata
 from pathlib import Path
+from textwrap import shorten
 
 from rag.errors import DocumentError
 from rag.sandbox import parse
@@ -76,6 +77,20 @@ def read_document(data: bytes, name: str, settings: Settings) -> Document:
         return Document(document_id(path.stem), parsed.title or title_of("", path), text, name, parsed.pages)
     except ValueError as error:
         raise _refused(name, "crashed", settings) from error
+
+
+def document_from_text(text: str, title: str, settings: Settings) -> Document:
+    """The article that somebody pasted, normalised as a file is; without a title, its first words are its title.
+
+    Raises DocumentError where there is nothing to ask about, or too much.
+    """
+    title = " ".join(title.split())[:200] or shorten(text, 60, placeholder=" …") or "Pasted text"
+    _check("pasted.txt", len(text.encode("utf-8", "replace")), settings)
+    try:
+        text = normalize(decode(text.encode(), name="the text"))
+    except UnicodeEncodeError as error:
+        raise DocumentError("the text has characters that are none; paste it again") from error
+    return Document(document_id(title), title, text, "pasted")
 
 
 def decode(data: bytes, *, name: str) -> str:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from rag.documents import decode, document_id, load_document, normalize, title_of
+from rag.documents import decode, document_from_text, document_id, load_document, normalize, title_of
 from rag.errors import DocumentError
 from rag.settings import Settings
 
@@ -112,3 +112,18 @@ def test_titles(name: str, text: str, title: str) -> None:
 )
 def test_ids_are_safe_file_names(name: str, key: str) -> None:
     assert document_id(name) == key
+
+
+def test_pasted_text_is_normalised_and_named_by_its_first_words() -> None:
+    document = document_from_text("The bee\r\nvisits.", " The  bees\n", Settings())
+    assert (document.text, document.title, document.source) == ("The bee\nvisits.", "The bees", "pasted")
+    assert document_from_text("The bee visits\n\nflowers.", "", Settings()).title == "The bee visits flowers."
+    assert document_from_text("word " * 50, " ", Settings()).title == "word " * 11 + "…"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"), [(" \n", "is empty"), ("a\x00b", "control"), ("\ud800", "paste it"), ("x" * 2000, "MB allowed")]
+)
+def test_what_is_pasted_and_no_text_is_refused(text: str, says: str) -> None:
+    with pytest.raises(DocumentError, match=says):
+        document_from_text(text, "T", Settings(max_document_mb=0.001))
