@@ -89,9 +89,18 @@ def _run(argv: Sequence[str] | None, embedder: Embedder | None) -> int:
 
 def _serve(context: _Context) -> int:
     from ui.app import serve
+    from ui.owners import Accounts
 
     wanted = context.arguments
-    serve(context.library, context.settings, collection=wanted.collection, host=wanted.host, port=wanted.port)
+    serve(
+        context.library,
+        context.settings,
+        collection=wanted.collection,
+        host=wanted.host,
+        port=wanted.port,
+        accounts=Accounts.read(wanted.auth, wanted.auth_file),
+        public_url=wanted.public_url or "",
+    )
     return 0
 
 

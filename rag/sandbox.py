@@ -15,6 +15,8 @@ from pathlib import Path
 from rag.settings import Settings
 
 PROGRAM = Path(__file__).with_name("formats.py")
+_AT_ONCE = threading.BoundedSemaphore(2)
+"""Children at a time: each may take the memory that one is allowed."""
 _PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
 
 
@@ -45,6 +47,14 @@ def parse(data: bytes, kind: str, settings: Settings, *, program: Path = PROGRAM
         "max_pages": settings.max_pages,
         "max_characters": most,
     }
+    # As JSON, a character takes 12 bytes at most.
+    with _AT_ONCE:
+        output = _run(program, json.dumps(request).encode() + b"\n" + data, settings.parse_seconds, 12 * most + 100_000)
+    return Parsed(error="time") if output is None else _checked(output, most)
+
+
+def _run(program: Path, request: bytes, seconds: float, most: int) -> bytes | None:
+    """The first `most` bytes that the program answers; None where that took too long."""
     # -I: neither the environment nor the folder that we are in decides what it imports.
     child = subprocess.Popen(  # noqa: S603  # our own program
         [sys.executable, "-I", "-X", "utf8", str(program)],
@@ -63,26 +73,23 @@ def parse(data: bytes, kind: str, settings: Settings, *, program: Path = PROGRAM
         late.set()
         _kill(child)
 
-    timer = threading.Timer(settings.parse_seconds, end)
+    timer = threading.Timer(seconds, end)
     timer.daemon = True
     timer.start()
-    output = b""
     try:
         with suppress(BrokenPipeError):
-            child.stdin.write(json.dumps(request).encode() + b"\n" + data)
+            child.stdin.write(request)
             child.stdin.flush()
-        # As JSON, a character takes 12 bytes at most. The input stays open: its end would end the child.
-        output = child.stdout.read(12 * most + 100_000)
+        output = child.stdout.read(most)  # the input stays open meanwhile: its end would end the child
     finally:
         timer.cancel()
+        timer.join()  # or it could end whoever gets the child's id next
         _kill(child)
         child.wait()
         child.stdout.close()
         with suppress(BrokenPipeError):
             child.stdin.close()
-    if late.is_set():
-        return Parsed(error="time")
-    return _checked(output, most)
+    return None if late.is_set() else output
 
 
 def _checked(output: bytes, most: int) -> Parsed:

@@ -56,7 +56,7 @@ class Shelf:
 
     def __init__(self, library: Library, settings: Settings) -> None:
         self._library = library
-        self._settings = settings
+        self.settings = settings
         self._folder = settings.indexes / FOLDER
         self._open: OrderedDict[tuple[str, str], PassageIndex] = OrderedDict()
         self._lock = threading.Lock()
@@ -156,7 +156,7 @@ class Shelf:
         return folder
 
     def _check_room(self, folder: Path, articles: int, document: Document) -> None:
-        if articles >= self._settings.max_articles:
+        if articles >= self.settings.max_articles:
             raise CollectionError(
                 f"you have {articles} articles, and there is room for no more; remove one that you no longer need"
             )
@@ -164,10 +164,10 @@ class Shelf:
         for path in folder.glob("*/*/documents/*.txt"):
             with suppress(FileNotFoundError):  # it is being removed
                 size += path.stat().st_size
-        if size > self._settings.max_articles_mb * 1_000_000:
+        if size > self.settings.max_articles_mb * 1_000_000:
             raise CollectionError(
                 f"with this article, yours would hold {size / 1e6:.1f} MB of text, and there is room for "
-                f"{self._settings.max_articles_mb:g} MB; remove one that you no longer need"
+                f"{self.settings.max_articles_mb:g} MB; remove one that you no longer need"
             )
 
     @contextmanager
