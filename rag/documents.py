@@ -19,7 +19,7 @@ PARSED = {".html": "html", ".htm": "html", ".pdf": "pdf"}
 SUFFIXES = (".txt", ".md", ".markdown", *PARSED)
 _REFUSALS = {
     "broken": "the file is damaged, or no PDF; open it in a viewer and save it anew",
-    "characters": "its text is longer than the {0.max_document_mb:g} MB allowed; split it, or raise the setting "
+    "characters": "it is longer than the {0.max_document_mb:g} MB of text allowed; split it, or raise the setting "
     "max_document_mb",
     "crashed": "it cannot be read, perhaps because it is damaged; copy its text into a .txt file",
     "encrypted": "the PDF is locked with a password; save a copy without one",
@@ -85,11 +85,13 @@ def document_from_text(text: str, title: str, settings: Settings) -> Document:
     Raises DocumentError where there is nothing to ask about, or too much.
     """
     title = " ".join(title.split())[:200] or shorten(text, 60, placeholder=" …") or "Pasted text"
-    _check("pasted.txt", len(text.encode("utf-8", "replace")), settings)
     try:
-        text = normalize(decode(text.encode(), name="the text"))
-    except UnicodeEncodeError as error:
-        raise DocumentError("the text has characters that are none; paste it again") from error
+        data = text.encode()
+    except UnicodeEncodeError as error:  # half of a surrogate pair, which JSON can spell
+        raise DocumentError("The text has characters that are none; paste it again") from error
+    if len(data) > settings.max_document_mb * 1_000_000:
+        raise _refused("The text", "characters", settings)
+    text = normalize(decode(data, name="The text"))
     return Document(document_id(title), title, text, "pasted")
 
 
@@ -112,7 +114,7 @@ def decode(data: bytes, *, name: str) -> str:
             f"{name}: byte {at} (0x{byte:02x}) is not valid {encoding.upper()}; save the file as UTF-8"
         ) from error
     if not text.strip():
-        raise DocumentError(f"{name}: the file is empty; there is nothing to ask about")
+        raise DocumentError(f"{name}: it is empty; there is nothing to ask about")
     if (control := _CONTROL.search(text)) is not None:
         raise DocumentError(
             f"{name}: character {control.start()} is the control character 0x{ord(control[0]):02x}: this looks like a "

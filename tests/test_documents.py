@@ -122,7 +122,8 @@ def test_pasted_text_is_normalised_and_named_by_its_first_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "says"), [(" \n", "is empty"), ("a\x00b", "control"), ("\ud800", "paste it"), ("x" * 2000, "MB allowed")]
+    ("text", "says"),
+    [(" \n", "is empty"), ("a\x00b", "control"), ("\ud800", "paste it"), ("x" * 2000, "MB of text allowed")],
 )
 def test_what_is_pasted_and_no_text_is_refused(text: str, says: str) -> None:
     with pytest.raises(DocumentError, match=says):

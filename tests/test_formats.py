@@ -101,9 +101,9 @@ def test_what_is_no_readable_pdf_is_refused_in_one_line(tmp_path: Path, data: by
 def test_pages_text_and_file_have_limits() -> None:
     with pytest.raises(DocumentError, match=r"more than the 2 pages allowed; .*max_pages"):
         read(pages("a", "b", "c"), max_pages=2)
-    with pytest.raises(DocumentError, match=r"longer than the 0\.001 MB allowed; .*max_document_mb"):
+    with pytest.raises(DocumentError, match=r"longer than the 0\.001 MB of text allowed; .*max_document_mb"):
         read(pages("word " * 500), max_document_mb=0.001)
-    with pytest.raises(DocumentError, match=r"longer than the 0\.001 MB allowed; .*max_document_mb"):
+    with pytest.raises(DocumentError, match=r"longer than the 0\.001 MB of text allowed; .*max_document_mb"):
         read(f"<html><p>{chr(246) * 600} a b c d e</p></html>".encode(), "a.html", max_document_mb=0.001)
     with pytest.raises(DocumentError, match=r"allowed; raise the setting max_file_mb"):
         read(paper(PARAGRAPHS), max_file_mb=0.001)

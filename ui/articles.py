@@ -34,6 +34,7 @@ from rag import (
     ArticleChatError,
     CollectionError,
     Document,
+    DocumentError,
     Shelf,
     document_from_text,
     read_document,
@@ -168,6 +169,8 @@ class _Intake:
                 owner, document, lambda done, total: tell({"stage": "indexing", "done": done, "total": total})
             )
             last = {"stage": "done", "article": asdict(article)}
+        except DocumentError as error:
+            last["message"] = str(error)  # it begins with the file's name
         except ArticleChatError as error:
             last["message"] = sentence(str(error))
         except Exception:

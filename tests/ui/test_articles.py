@@ -168,15 +168,15 @@ def test_other_sites_post_and_delete_nothing(visitor, home, headers):
 @pytest.mark.parametrize(
     ("data", "name", "says"),
     [
-        (b"", "a.txt", "A.txt: the file is empty; there is nothing to ask about"),
-        (b"caf\xe9", "a.txt", "A.txt: byte 3 (0xe9) is not valid UTF-8; save the file as UTF-8"),
-        (b"text", "a.docx", "A.docx: only .txt, .md, "),
-        (b"text", "txt", "Txt: only .txt, "),
-        (scan(), "a.pdf", "A.pdf: it holds pictures of pages and no text; "),
-        (pages("x", password="p"), "a.pdf", "A.pdf: the PDF is locked with a password; "),
-        (b"%PDF-1.4 rubbish", "a.pdf", "A.pdf: the file is damaged, or no PDF; "),
-        (b"<html></html>", "a.html", "A.html: there is no article in this web page; "),
-        (b"word " * 3000, "a.txt", "A.txt: 0.0 MB is more than the 0.01 MB allowed; "),
+        (b"", "a.txt", "a.txt: it is empty; there is nothing to ask about"),
+        (b"caf\xe9", "a.txt", "a.txt: byte 3 (0xe9) is not valid UTF-8; save the file as UTF-8"),
+        (b"text", "a.docx", "a.docx: only .txt, .md, "),
+        (b"text", "txt", "txt: only .txt, "),
+        (scan(), "a.pdf", "a.pdf: it holds pictures of pages and no text; "),
+        (pages("x", password="p"), "a.pdf", "a.pdf: the PDF is locked with a password; "),
+        (b"%PDF-1.4 rubbish", "a.pdf", "a.pdf: the file is damaged, or no PDF; "),
+        (b"<html></html>", "a.html", "a.html: there is no article in this web page; "),
+        (b"word " * 3000, "a.txt", "a.txt: 0.0 MB is more than the 0.01 MB allowed; "),
     ],
 )
 def test_a_bad_file_is_one_line_and_changes_nothing(library, settings, home, data, name, says):
