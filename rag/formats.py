@@ -47,6 +47,8 @@ class Line:
     height: float
     first_word: float
     """How wide its first word is."""
+    begins: float
+    """The `bottom` of its first letter, which may be raised."""
 
 
 def main() -> None:
@@ -136,13 +138,10 @@ def joined(pages: list[list[Line]]) -> tuple[str, list[int]]:
     starts: list[int] = []
     for page in pages:
         for number, line in enumerate(page):
-            before = lines[at - 1] if at else None
             separator = ""
-            if before is not None:
-                across = number == 0 or line.bottom >= before.bottom or _apart(line, before)
+            if at > 0:
                 right = _right_edge(lines, at - 1)
-                goes_on = _goes_on_elsewhere(before, line, right) if across else _goes_on(before, line, right, leading)
-                separator = "\n\n" if not goes_on else "" if before.text.endswith(_HYPHENS) else " "
+                separator = _between(lines[at - 1], line, right, leading, new_page=number == 0)
             text = clean(line.text)
             parts += [separator, text]
             length += len(separator)
@@ -230,7 +229,27 @@ def _lines(page: Any) -> Iterator[Line]:
         boxes = {i: page.get_charbox(i, loose=True) for i in {*seen[:: max(1, len(seen) // 5)], word, seen[-1]}}
         left, right = boxes[seen[0]][0], boxes[seen[-1]][2]
         height = median(box[3] - box[1] for box in boxes.values()) or 1.0
-        yield Line(text, left, right, median(box[1] for box in boxes.values()), height, boxes[word][2] - left)
+        bottom = median(box[1] for box in boxes.values())
+        yield Line(text, left, right, bottom, height, boxes[word][2] - left, boxes[seen[0]][1])
+
+
+def _between(before: Line, line: Line, right: float, leading: float, *, new_page: bool) -> str:
+    """What the text has between two lines: nothing, a space, or the end of a paragraph."""
+    if not new_page and _is_raised(before, line):
+        return ""
+    if new_page or line.bottom >= before.bottom or line.right < before.left or before.right < line.left:
+        goes_on = _goes_on_elsewhere(before, line, right)
+    else:
+        goes_on = _goes_on(before, line, right, leading)
+    if not goes_on:
+        return "\n\n"
+    return "" if before.text.endswith(_HYPHENS) else " "
+
+
+def _is_raised(before: Line, line: Line) -> bool:
+    """Whether a "line" begins beside the end of the one before: with the mark of a footnote, say, a little higher."""
+    near = -0.2 * before.height < line.left - before.right < before.height
+    return near and abs(line.begins - before.bottom) < 0.8 * before.height
 
 
 def _goes_on(before: Line, line: Line, right: float, leading: float) -> bool:
@@ -265,10 +284,6 @@ def _right_edge(lines: list[Line], at: int) -> float:
 
 def _same_size(a: Line, b: Line) -> bool:
     return 0.87 < a.height / b.height < 1.15
-
-
-def _apart(a: Line, b: Line) -> bool:
-    return a.right < b.left or b.right < a.left
 
 
 def _largest(pages: list[list[Line]]) -> str:

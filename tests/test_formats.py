@@ -110,7 +110,7 @@ def test_pages_text_and_file_have_limits() -> None:
 
 
 def line(text: str, bottom: float, left: float = 0.0, right: float = 100.0, height: float = 10.0) -> Line:
-    return Line(text, left, right, bottom, height, first_word=20.0)
+    return Line(text, left, right, bottom, height, first_word=20.0, begins=bottom)
 
 
 def test_broken_words_keep_their_hyphen() -> None:
@@ -131,6 +131,11 @@ def test_broken_words_keep_their_hyphen() -> None:
 def test_where_a_paragraph_ends(second: Line, separator: str) -> None:
     page = [line("a first line", 74), line("a line", 62), line("a full line", 50), second]
     assert joined([page])[0].endswith(f"a full line{separator}{second.text}")
+
+
+def test_a_footnotes_mark_does_not_end_a_line() -> None:
+    mark = Line("1 when it was cold", 101, 100, bottom=38, height=10, first_word=4, begins=54)
+    assert joined([[line("a line", 62), line("in March,", 50), mark]])[0] == "a line in March,1 when it was cold"
 
 
 def test_a_line_that_was_ended_on_purpose_ends_a_paragraph() -> None:
