@@ -158,17 +158,19 @@ def joined(pages: list[list[Line]]) -> tuple[str, list[int]]:
 
 
 def without_running_lines(pages: list[list[Line]]) -> list[list[Line]]:
-    """The pages without headers and footers: first and last lines that come back, but for numbers, on other pages at
-    the same height.
+    """The pages without headers and footers: first and last lines, no larger than the text, that come back, but for
+    numbers, on other pages at the same height.
     """
-    if len(pages) < 2:
+    if sum(map(bool, pages)) < 2:
         return pages
+    usual = median(line.height for page in pages for line in page)
 
-    def kind(line: Line) -> tuple[str, int]:
-        return re.sub(r"\d+", "#", line.text), round(line.bottom / 4)
+    def kind(line: Line) -> tuple[str, int] | None:
+        small = line.height < 1.15 * usual  # the titles of slides, say, are none
+        return (re.sub(r"\d+", "#", line.text), round(line.bottom / 4)) if small else None
 
     def edges(page: list[Line]) -> set[tuple[str, int]]:
-        return {kind(line) for line in [*page[:2], *page[-2:]]}
+        return {edge for line in [*page[:2], *page[-2:]] if (edge := kind(line)) is not None}
 
     count = Counter(edge for page in pages for edge in edges(page))
     running = {edge for edge, pages_with_it in count.items() if pages_with_it >= max(2, len(pages) / 4)}
@@ -180,7 +182,7 @@ def without_running_lines(pages: list[list[Line]]) -> list[list[Line]]:
         while end > start and kind(page[end - 1]) in running:
             end -= 1
         kept.append(page[start:end])
-    return kept
+    return kept if any(kept) else pages
 
 
 def clean(text: str) -> str:

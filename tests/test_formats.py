@@ -148,5 +148,16 @@ def test_headers_are_what_comes_back_at_the_same_place() -> None:
     assert [[x.text for x in page] for page in without_running_lines(book)] == [["Same words"]] * 4
 
 
+def test_titles_of_slides_are_no_headers_and_something_always_stays() -> None:
+    slides = [
+        [line(f"Day {n}", 90, height=20), line(f"It {verb}", 70), line(f"and {verb}", 58)]
+        for n, verb in ((1, "rains"), (2, "snows"))
+    ]
+    assert without_running_lines(slides) == slides
+    same = [[line("Page", 90)], [line("Page", 90)]]
+    assert without_running_lines(same) == same
+    assert without_running_lines([[], []]) == [[], []]
+
+
 def test_clean_text_has_no_control_characters_and_is_composed() -> None:
     assert clean("a\x00b\x1b  u\u0308\ufffe \ud83d\ude00 \ud83d") == "ab ü- 😀"

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 from fakes import FakeEmbedder
+from files import PAGE, PARAGRAPHS, paper
 
 from rag.errors import CollectionError, IndexDamagedError
 from rag.library import SEEDS, Library
@@ -36,6 +37,19 @@ def test_changed_added_and_deleted_seeds_are_picked_up(library: Library, home: P
     assert all("ferry" not in text for text in embedder.embedded)
     (home / "seeds" / "harbour-news.txt").unlink()
     assert list(library.open().documents) == ["second"]
+
+
+def test_seeds_may_be_web_pages_and_pdf_files(library: Library, home: Path) -> None:
+    (home / "seeds" / "ice.pdf").write_bytes(paper(PARAGRAPHS * 8))
+    (home / "seeds" / "saved.html").write_text(PAGE.format(charset="utf-8"), encoding="utf-8")
+    for _ in range(2):
+        documents = library.open().documents
+        assert [document.title for document in documents.values()] == [
+            "Harbour news",
+            "Ice in the harbour",
+            "Harbour museum reopens",
+        ]
+        assert [len(document.pages) for document in documents.values()] == [0, 2, 0]
 
 
 def test_a_bad_seed_is_left_out_with_a_warning(library: Library, home: Path, caplog: pytest.LogCaptureFixture) -> None:
