@@ -17,11 +17,13 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from itertools import pairwise
 from statistics import median
 from typing import Any
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufeff\ufffe\uffff]")
+_LIBRARIES = {"html": "trafilatura", "pdf": "pypdfium2"}
 _BLOCK_TAGS = frozenset("ab body code div head item list p quote row table".split())
 FEWEST_WORDS = 5
 """What is left of a page that is all menus has fewer."""
@@ -54,6 +56,7 @@ class Line:
 def main() -> None:
     """Answer the one request on standard input."""
     request = json.loads(sys.stdin.buffer.readline())
+    import_module(_LIBRARIES[request["format"]])  # before the limits: what it compiles is kept for the next time
     _limit(seconds=request["seconds"], memory_mb=request["memory_mb"])
     data = sys.stdin.buffer.read(request["size"])
     threading.Thread(target=_end_with_parent, daemon=True).start()

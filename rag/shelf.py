@@ -109,7 +109,8 @@ class Shelf:
                 return index
         try:
             index = self._library.at(folder.parent).open(article)
-        except IndexDamagedError as error:
+        except ArticleChatError as error:
+            self._existing(owner, article)  # or it was removed meanwhile
             raise IndexDamagedError("this article was damaged on the disk; remove it, and add it again") from error
         with self._lock:
             if (folder / MANIFEST).is_file():  # not removed meanwhile

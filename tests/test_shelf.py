@@ -113,6 +113,29 @@ def test_many_at_once_all_arrive(shelf: Shelf) -> None:
     assert len(shelf.articles(ANN)) == 6
 
 
+def test_opening_what_is_being_removed_works_or_says_that_it_is_gone(shelf: Shelf, home: Path) -> None:
+    for number in range(10):
+        article = shelf.add(ANN, document(f"{SECRET} {number}"))
+        said: list[str] = []
+
+        def read(article: str = article.id, said: list[str] = said) -> None:
+            try:
+                said.append(next(iter(shelf.open(ANN, article).documents)))
+            except CollectionError as error:
+                said.append(str(error))
+
+        threads = [threading.Thread(target=read) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        shelf.remove(ANN, article.id)
+        for thread in threads:
+            thread.join()
+        gone = "this article is not, or no longer, among yours; add it again or choose another"
+        assert len(said) == 4
+        assert set(said) <= {article.id, gone}
+        assert places(home) == []
+
+
 def test_there_is_room_for_so_many_and_so_much(library: Library, settings: Settings, home: Path) -> None:
     shelf = Shelf(library, replace(settings, max_articles=2, max_articles_mb=0.002))
     shelf.add(ANN, document("One."))
