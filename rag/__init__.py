@@ -9,7 +9,7 @@
 Importing this loads no model and no deep-learning library; models load on first use.
 """
 
-from rag.documents import load_document
+from rag.documents import SUFFIXES, document_from_text, load_document, read_document
 from rag.errors import (
     ArticleChatError,
     CollectionError,
@@ -24,11 +24,13 @@ from rag.library import SEEDS, Library
 from rag.pipeline import Pipeline, Progress, build_pipeline
 from rag.prompts import NO_ANSWER
 from rag.settings import Settings, load_settings
+from rag.shelf import Shelf, ShelvedArticle
 from rag.types import Answer, Citation, Document, Passage, Quote, Reading, RetrievedPassage, Span, Turn
 
 __all__ = [
     "NO_ANSWER",
     "SEEDS",
+    "SUFFIXES",
     "Answer",
     "ArticleChatError",
     "Citation",
@@ -47,10 +49,14 @@ __all__ = [
     "RetrievedPassage",
     "Settings",
     "SettingsError",
+    "Shelf",
+    "ShelvedArticle",
     "Span",
     "Turn",
     "UsageError",
     "build_pipeline",
+    "document_from_text",
     "load_document",
     "load_settings",
+    "read_document",
 ]

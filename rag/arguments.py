@@ -7,7 +7,9 @@ from dataclasses import MISSING, fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NoReturn
+from urllib.parse import urlsplit
 
+from rag.documents import SUFFIXES
 from rag.errors import UsageError
 from rag.library import SEEDS
 from rag.settings import DEBUG, ENVIRONMENT_PREFIX, FILE_NAME, Settings
@@ -30,6 +32,15 @@ Every setting is also an environment variable (--max-quotes: {ENVIRONMENT_PREFIX
 in the home folder (max_quotes = 2). The command line wins over the environment, and that over the file.
 {DEBUG}=1 shows where an error came from.
 """
+_OTHERS = f"""\
+The page is for this computer only, unless you let people in by name:
+
+  {NAME} serve --host 0.0.0.0 --auth-file accounts.txt
+
+Plain HTTP shows passwords, questions and articles to everybody on the network between: put a proxy with TLS (Caddy,
+nginx) in front of it, leave --host alone, and give its address as --public-url https://chat.example.org.
+
+"""
 _METAVARS = {"Path": "PATH", "int": "N", "float": "X", "str": "NAME"}
 
 
@@ -48,12 +59,12 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=_Parser, prog=NAME)
     _add_settings(parser, shown=True)
 
-    def command(name: str, summary: str, example: str) -> argparse.ArgumentParser:
+    def command(name: str, summary: str, example: str, more: str = "") -> argparse.ArgumentParser:
         sub = commands.add_parser(
             name,
             help=summary,
             description=summary[0].upper() + summary[1:] + ".",
-            epilog=f"example: {NAME} {example}\n\nSettings such as --llm and --threads: {NAME} --help",
+            epilog=f"{more}example: {NAME} {example}\n\nSettings such as --llm and --threads: {NAME} --help",
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
@@ -61,9 +72,26 @@ def build_parser() -> argparse.ArgumentParser:
         _add_settings(sub, shown=False)
         return sub
 
-    serve = command("serve", "chat in the browser, on this computer only", "serve --port 8000")
+    serve = command("serve", "chat in the browser", "serve --port 8000", _OTHERS)
     serve.add_argument("--port", type=_port, default=7860, metavar="N", help="port of the page (default: 7860)")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this computer)")
+    serve.add_argument(
+        "--auth",
+        action="append",
+        default=[],
+        metavar="NAME:PASSWORD",
+        help="let only this person in, with a shelf of their own (may be repeated); others on this computer can read "
+        "it in the list of programs: see --auth-file",
+    )
+    serve.add_argument(
+        "--auth-file", type=Path, metavar="FILE", help="the same, from a file that has NAME:PASSWORD on each line"
+    )
+    serve.add_argument(
+        "--public-url",
+        type=_url,
+        metavar="URL",
+        help="where people reach the page through a proxy, such as https://chat.example.org",
+    )
     _add_collection(serve, SEEDS, "articles to ask")
 
     ask = command("ask", "answer one question", 'ask "why did the talks end?"')
@@ -74,8 +102,10 @@ def build_parser() -> argparse.ArgumentParser:
     )
     _add_collection(ask, SEEDS, "articles to ask")
 
-    index = command("index", "add articles, or refresh those that changed", "index notes.md papers/")
-    index.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a .txt or .md file, or a folder of them")
+    index = command("index", "add articles, or refresh those that changed", "index notes.md report.pdf papers/")
+    index.add_argument(
+        "paths", nargs="+", type=Path, metavar="PATH", help=f"a {', '.join(SUFFIXES)} file, or a folder of them"
+    )
     _add_collection(index, DEFAULT_COLLECTION, "where they go; 'seeds' follows the folder seeds/ by itself")
 
     listing = command("list", "show the collections and their articles", "list")
@@ -127,6 +157,13 @@ def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) <= 65535):
         raise argparse.ArgumentTypeError(f"a port is a number from 0 to 65535, not {text!r}")
     return int(text)
+
+
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.netloc or text != f"{parts.scheme}://{parts.netloc}":
+        raise argparse.ArgumentTypeError(f"an address such as https://chat.example.org is needed, not {text!r}")
+    return text.lower()
 
 
 def _positive(text: str) -> int:

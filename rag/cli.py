@@ -18,6 +18,7 @@ from typing import Any
 from tqdm import tqdm
 
 from rag.arguments import NAME, build_parser
+from rag.documents import SUFFIXES
 from rag.download import download
 from rag.embeddings import Embedder, SentenceTransformerEmbedder
 from rag.errors import ArticleChatError, UsageError
@@ -88,9 +89,18 @@ def _run(argv: Sequence[str] | None, embedder: Embedder | None) -> int:
 
 def _serve(context: _Context) -> int:
     from ui.app import serve
+    from ui.owners import Accounts
 
     wanted = context.arguments
-    serve(context.library, context.settings, collection=wanted.collection, host=wanted.host, port=wanted.port)
+    serve(
+        context.library,
+        context.settings,
+        collection=wanted.collection,
+        host=wanted.host,
+        port=wanted.port,
+        accounts=Accounts.read(wanted.auth, wanted.auth_file),
+        public_url=wanted.public_url or "",
+    )
     return 0
 
 
@@ -109,8 +119,7 @@ def _ask(context: _Context) -> int:
     if arguments.json:
         _print_json(answer.to_json())
     else:
-        titles = {document.id: document.title for document in pipeline.index.documents.values()}
-        print(readable(answer, titles))
+        print(readable(answer, pipeline.index.documents))
     return 0
 
 
@@ -125,7 +134,7 @@ def _index(context: _Context) -> int:
         if ids
     ]
     if not done and not change.failed:
-        raise UsageError("there is no .txt or .md file in these folders; name the articles to add")
+        raise UsageError(f"there is no {', '.join(SUFFIXES)} file in these folders; name the articles to add")
     if done:
         print(f"{name}: {'; '.join(done)}")
         print(f'Ask them: {NAME} ask "…" --collection {name}')

@@ -1,4 +1,4 @@
-"""Load a file into a Document: decoded strictly, normalised once, refused in one clear line if it is no article."""
+"""A file's bytes -> Document: decoded strictly, normalised once, refused in one clear line if it is no article."""
 
 from __future__ import annotations
 
@@ -7,41 +7,92 @@ import os
 import re
 import unicodedata
 from pathlib import Path
+from textwrap import shorten
 
 from rag.errors import DocumentError
+from rag.sandbox import parse
+from rag.settings import Settings
 from rag.types import Document
 
-SUFFIXES = (".txt", ".md", ".markdown")
+PARSED = {".html": "html", ".htm": "html", ".pdf": "pdf"}
+"""Formats that `formats.py` reads, in a process of its own."""
+SUFFIXES = (".txt", ".md", ".markdown", *PARSED)
+_REFUSALS = {
+    "broken": "the file is damaged, or no PDF; open it in a viewer and save it anew",
+    "characters": "it is longer than the {0.max_document_mb:g} MB of text allowed; split it, or raise the setting "
+    "max_document_mb",
+    "crashed": "it cannot be read, perhaps because it is damaged; copy its text into a .txt file",
+    "encrypted": "the PDF is locked with a password; save a copy without one",
+    "memory": "reading it takes more than {0.parse_memory_mb} MB of memory; copy its text into a .txt file, or raise "
+    "the setting parse_memory_mb",
+    "no_article": "there is no article in this web page; copy the text that you want to ask into a .txt file",
+    "no_text": "it holds pictures of pages and no text; run text recognition (OCR) over it, for example ocrmypdf",
+    "pages": "it has more than the {0.max_pages} pages allowed; split it, or raise the setting max_pages",
+    "time": "reading it takes more than {0.parse_seconds:g} s; copy its text into a .txt file, or raise the setting "
+    "parse_seconds",
+}
 _BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(\S.*)$", re.MULTILINE)
 _FENCE = re.compile(r"^ {0,3}(```|~~~).*?(^ {0,3}\1|\Z)", re.MULTILINE | re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
 
 
-def load_document(path: Path, *, max_mb: float) -> Document:
-    """The article in the file; its id is made from the file's name (`document_id`), its source is the path as given.
+def load_document(path: Path, settings: Settings) -> Document:
+    """The article in the file, as `read_document` reads it; its source is the path as given.
 
-    Text (`.txt`) and Markdown (`.md`), UTF-8 with or without byte-order mark, UTF-16 with one. Raises DocumentError,
-    which names the file and, for a wrong encoding, the byte.
+    Raises DocumentError, which names the file.
     """
     try:
         str(path).encode()
     except UnicodeEncodeError:
         name = os.fsencode(path).decode("utf-8", "replace")
         raise DocumentError(f"{name}: the file's name is not valid UTF-8; rename the file") from None
-    if path.suffix.lower() not in SUFFIXES and path.exists():
-        raise DocumentError(f"{path}: only {', '.join(SUFFIXES)} files can be read; save the article as one of these")
     try:
-        size = path.stat().st_size
-        if size > max_mb * 1_000_000:
-            raise DocumentError(
-                f"{path}: {size / 1e6:.1f} MB is more than the {max_mb:g} MB allowed; raise the setting max_document_mb"
-            )
-        data = path.read_bytes()
+        _check(str(path), path.stat().st_size, settings)
+        return read_document(path.read_bytes(), str(path), settings)
     except OSError as error:
         raise DocumentError(f"{path}: cannot be read: {error.strerror or error}") from error
-    text = normalize(decode(data, name=str(path)))
-    return Document(id=document_id(path.stem), title=title_of(text, path), text=text, source=str(path))
+
+
+def read_document(data: bytes, name: str, settings: Settings) -> Document:
+    """The article in a file's bytes; `name`, the file's path or name, tells its format, and its id is made from it.
+
+    Text (`.txt`) and Markdown (`.md`), UTF-8 with or without byte-order mark, UTF-16 with one; web pages (`.html`), of
+    which the article is taken; PDF (`.pdf`) that has text. Raises DocumentError, which begins with the name and, for a
+    wrong encoding, tells the byte.
+    """
+    _check(name, len(data), settings)
+    path = Path(name)
+    kind = PARSED.get(path.suffix.lower())
+    if kind is None:
+        text = normalize(decode(data, name=name))
+        return Document(document_id(path.stem), title_of(text, path), text, name)
+    parsed = parse(data, kind, settings)
+    if parsed.error is not None:
+        raise _refused(name, parsed.error, settings)
+    if len(parsed.text.encode()) > settings.max_document_mb * 1_000_000:
+        raise _refused(name, "characters", settings)
+    try:
+        text = normalize(decode(parsed.text.encode(), name=name))  # what we ask of text, whoever made it
+        return Document(document_id(path.stem), parsed.title or title_of("", path), text, name, parsed.pages)
+    except ValueError as error:
+        raise _refused(name, "crashed", settings) from error
+
+
+def document_from_text(text: str, title: str, settings: Settings) -> Document:
+    """The article that somebody pasted, normalised as a file is; without a title, its first words are its title.
+
+    Raises DocumentError where there is nothing to ask about, or too much.
+    """
+    title = " ".join(title.split())[:200] or shorten(text, 60, placeholder=" …") or "Pasted text"
+    try:
+        data = text.encode()
+    except UnicodeEncodeError as error:  # half of a surrogate pair, which JSON can spell
+        raise DocumentError("The text has characters that are none; paste it again") from error
+    if len(data) > settings.max_document_mb * 1_000_000:
+        raise _refused("The text", "characters", settings)
+    text = normalize(decode(data, name="The text"))
+    return Document(document_id(title), title, text, "pasted")
 
 
 def decode(data: bytes, *, name: str) -> str:
@@ -63,7 +114,7 @@ def decode(data: bytes, *, name: str) -> str:
             f"{name}: byte {at} (0x{byte:02x}) is not valid {encoding.upper()}; save the file as UTF-8"
         ) from error
     if not text.strip():
-        raise DocumentError(f"{name}: the file is empty; there is nothing to ask about")
+        raise DocumentError(f"{name}: it is empty; there is nothing to ask about")
     if (control := _CONTROL.search(text)) is not None:
         raise DocumentError(
             f"{name}: character {control.start()} is the control character 0x{ord(control[0]):02x}: this looks like a "
@@ -96,3 +147,19 @@ def document_id(name: str) -> str:
     """A short id from a file's or a document's name: letters, digits and hyphens, never empty, safe as a file name."""
     ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode("ascii").lower()
     return re.sub(r"[^a-z0-9]+", "-", ascii_name).strip("-")[:60] or "article"
+
+
+def _check(name: str, size: int, settings: Settings) -> None:
+    suffix = Path(name).suffix.lower()
+    if suffix not in SUFFIXES:
+        raise DocumentError(f"{name}: only {', '.join(SUFFIXES)} files can be read; save the article as one of these")
+    setting = "max_file_mb" if suffix in PARSED else "max_document_mb"
+    most: float = getattr(settings, setting)
+    if size > most * 1_000_000:
+        raise DocumentError(
+            f"{name}: {size / 1e6:.1f} MB is more than the {most:g} MB allowed; raise the setting {setting}"
+        )
+
+
+def _refused(name: str, why: str, settings: Settings) -> DocumentError:
+    return DocumentError(f"{name}: {_REFUSALS.get(why, _REFUSALS['crashed']).format(settings)}")

@@ -59,6 +59,7 @@ class SentenceTransformerEmbedder:
         self._model = model
         self._threads = threads
         self._lock = threading.Lock()
+        self._one_at_a_time = threading.Lock()  # counting and embedding set the same tokeniser up differently
         self._loaded: SentenceTransformer | None = None
 
     @property
@@ -78,20 +79,28 @@ class SentenceTransformerEmbedder:
         by_length = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # little padding within a batch
         for start in range(0, len(texts), 32):
             batch = by_length[start : start + 32]
-            vectors[batch] = encode(
-                [texts[i] for i in batch], batch_size=32, normalize_embeddings=True, show_progress_bar=False
-            )
+            with self._one_at_a_time:
+                vectors[batch] = encode(
+                    [texts[i] for i in batch], batch_size=32, normalize_embeddings=True, show_progress_bar=False
+                )
             if progress is not None:
                 progress(len(batch))
         return vectors
 
     def count_pieces(self, texts: Sequence[str]) -> list[int]:
-        if not texts:
-            return []
-        encoded = self._load().tokenizer(
-            list(texts), add_special_tokens=False, truncation=False, padding=False, verbose=False
-        )
-        return [len(ids) for ids in encoded["input_ids"]]
+        tokenizer = self._load().tokenizer
+        counts: list[int] = []
+        for start in range(0, len(texts), 1000):
+            with self._one_at_a_time:
+                encoded = tokenizer(
+                    list(texts[start : start + 1000]),
+                    add_special_tokens=False,
+                    truncation=False,
+                    padding=False,
+                    verbose=False,
+                )
+            counts += [len(ids) for ids in encoded["input_ids"]]
+        return counts
 
     def _load(self) -> SentenceTransformer:
         with self._lock:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ import faiss
 import numpy as np
 from bm25s.stopwords import STOPWORDS_EN
 
-from rag.embeddings import Embedder, Progress
+from rag.embeddings import Embedder
 from rag.errors import CollectionError
 from rag.passages import split_passages
 from rag.sentences import Segmenter
@@ -20,6 +20,10 @@ from rag.types import Document, FloatArray, Passage
 
 if TYPE_CHECKING:
     import Stemmer
+
+
+IndexProgress = Callable[[int, int], None]
+"""Called with the number of passages embedded so far, and of those to embed as far as that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +71,12 @@ class PassageIndex:
         chunking: Chunking,
         segmenter: Segmenter | None = None,
         known: PassageIndex | None = None,
-        progress: Progress | None = None,
+        progress: IndexProgress | None = None,
     ) -> PassageIndex:
         """The index of the documents; those that `known` holds with the same text are not cut or embedded again.
 
-        `segmenter` finds the sentences of text without punctuation; `progress` is called with the number of passages
-        embedded since its last call. Raises CollectionError where there is no document.
+        `segmenter` finds the sentences of text without punctuation; `progress` is told how many passages are
+        embedded, of how many. Raises CollectionError where there is no document.
         """
         documents = list(documents)
         if not documents:
@@ -99,9 +103,17 @@ class PassageIndex:
             passages += new
             vectors.append(np.zeros((len(new), embedder.dimension), np.float32))
             if progress is not None:
-                progress(0)
+                progress(0, len(fresh))
         matrix = np.concatenate(vectors)  # (n, d)
-        matrix[fresh] = embedder.embed([passages[i].text for i in fresh], progress=progress)
+        done = 0
+
+        def embedded(more: int) -> None:
+            nonlocal done
+            done += more
+            if progress is not None:
+                progress(done, len(fresh))
+
+        matrix[fresh] = embedder.embed([passages[i].text for i in fresh], progress=embedded)
         return cls(documents, passages, matrix, embedder=embedder, chunking=chunking)
 
     @property

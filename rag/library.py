@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from tqdm import tqdm
 from rag.documents import SUFFIXES, load_document
 from rag.embeddings import Embedder, SentenceTransformerEmbedder
 from rag.errors import CollectionError, DocumentError, IndexDamagedError
-from rag.index import Chunking, PassageIndex
+from rag.index import Chunking, IndexProgress, PassageIndex
 from rag.reader import boundary_segments
 from rag.sentences import Segmenter
 from rag.settings import Settings
@@ -47,15 +48,22 @@ class Change:
 
 
 class Library:
-    """The collections under `settings.indexes`; one process at a time opens or changes each."""
+    """The collections in a folder, `settings.indexes`; one process at a time opens or changes each."""
 
     def __init__(
         self, settings: Settings, embedder: Embedder | None = None, segmenter: Segmenter = boundary_segments
     ) -> None:
         self._settings = settings
+        self._folder = settings.indexes
         self._segmenter = segmenter
         self._embedder = embedder or SentenceTransformerEmbedder(settings.embedding_model, threads=settings.threads)
         self._chunking = Chunking(settings.passage_pieces, settings.passage_overlap_pieces)
+
+    def at(self, folder: Path) -> Library:
+        """The library of the collections in another folder, with the same models and settings."""
+        other = copy(self)
+        other._folder = folder
+        return other
 
     def open(self, name: str = SEEDS) -> PassageIndex:
         """The collection's index, ready to search; `seeds` is first brought up to date with the files in `seeds/`.
@@ -82,14 +90,21 @@ class Library:
         loaded, failed = self._load_files(_files(paths), relative_to=None)
         if not loaded:
             return Change((), (), (), failed)
-        folder = self._settings.indexes / name
+        return replace(self.put(loaded, name), failed=failed)
+
+    def put(self, loaded: Sequence[Document], name: str, progress: IndexProgress | None = None) -> Change:
+        """Add the documents to the collection, or refresh those that it has from the same source.
+
+        `progress` is told how far it is, in place of the bar in the terminal.
+        """
+        folder = self._folder / name
         with self._writing(name):
             old = self._load(folder) if (folder / MANIFEST).is_file() else None
             before = {document.source: document for document in old.documents.values()} if old else {}
             documents, change = _merge(before, loaded)
             if change.added or change.updated:
-                save_index(self.index_of(documents, old), folder)
-        return replace(change, failed=failed)
+                save_index(self.index_of(documents, old, progress), folder)
+        return change
 
     def remove(self, name: str, document_id: str | None = None) -> None:
         """Delete a collection, or one document of it, with its text and vectors; raises CollectionError where there is
@@ -119,7 +134,7 @@ class Library:
     def collections(self) -> list[CollectionInfo]:
         """Every collection that has been built, by name; one that cannot be read is left out with a warning."""
         found = []
-        for manifest_path in sorted(self._settings.indexes.glob(f"*/{MANIFEST}")):
+        for manifest_path in sorted(self._folder.glob(f"*/{MANIFEST}")):
             try:
                 entries = read_manifest(manifest_path.parent)["documents"]
             except IndexDamagedError as error:
@@ -135,8 +150,8 @@ class Library:
         for error in failed:
             log.warning("left out: %s", error)
         if not loaded:
-            raise CollectionError(f"there is no article in {seeds}: put a .txt or .md file there")
-        folder = self._settings.indexes / SEEDS
+            raise CollectionError(f"there is no article in {seeds}: put a file there ({', '.join(SUFFIXES)})")
+        folder = self._folder / SEEDS
         with self._writing(SEEDS):
             old = None
             if (folder / MANIFEST).is_file():
@@ -162,16 +177,27 @@ class Library:
         save_index(index, folder)
         return index
 
-    def index_of(self, documents: Sequence[Document], known: PassageIndex | None = None) -> PassageIndex:
+    def index_of(
+        self,
+        documents: Sequence[Document],
+        known: PassageIndex | None = None,
+        progress: IndexProgress | None = None,
+    ) -> PassageIndex:
         """The index, in memory, of the documents, made as every collection is; what `known` has is not made again."""
-        with tqdm(desc="Indexing", unit=" passages", delay=1, disable=None, leave=False) as bar:
+        quiet = progress is not None
+        with tqdm(desc="Indexing", unit=" passages", delay=1, disable=quiet or None, leave=False) as bar:
+
+            def shown(done: int, total: int) -> None:
+                bar.total = total
+                bar.update(done - bar.n)
+
             return PassageIndex.build(
                 documents,
                 embedder=self._embedder,
                 chunking=self._chunking,
                 segmenter=self._segmenter,
                 known=known,
-                progress=bar.update,
+                progress=progress or shown,
             )
 
     def _load_files(
@@ -180,7 +206,7 @@ class Library:
         loaded, failed = [], []
         for path in files:
             try:
-                document = load_document(path, max_mb=self._settings.max_document_mb)
+                document = load_document(path, self._settings)
             except DocumentError as error:
                 failed.append(error)
                 continue
@@ -190,7 +216,7 @@ class Library:
 
     def _existing(self, name: str) -> Path:
         self._check_name(name)
-        folder = self._settings.indexes / name
+        folder = self._folder / name
         if not folder.is_dir():
             known = ", ".join(info.name for info in self.collections()) or "none yet"
             raise CollectionError(
@@ -207,8 +233,8 @@ class Library:
 
     @contextmanager
     def _writing(self, name: str) -> Iterator[None]:
-        self._settings.indexes.mkdir(parents=True, exist_ok=True)
-        with FileLock(self._settings.indexes / f".{name}.lock"):
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(self._folder / f".{name}.lock"):
             yield
 
 
@@ -231,7 +257,7 @@ def _merge(before: dict[str, Document], loaded: Iterable[Document]) -> tuple[lis
     for document in loaded:
         old = after.get(document.source)
         new = replace(document, id=old.id if old else _free(document.id, taken))
-        changed = old is not None and (old.text, old.title) != (new.text, new.title)
+        changed = old is not None and (old.text, old.title, old.pages) != (new.text, new.title, new.pages)
         (added if old is None else updated if changed else unchanged).append(new.id)
         after[document.source] = new
         taken.add(new.id)

@@ -159,6 +159,7 @@ class Pipeline:
                 quote=quote.text,
                 score=quote.score,
                 highlight=quote.highlight,
+                page=self.index.documents[quote.document_id].page_at(quote.span.start),
             )
             for number, quote in enumerate(quotes, 1)
         )

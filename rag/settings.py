@@ -43,7 +43,19 @@ class Settings:
         default="packaged", metadata={"help": "path of a .gguf file, 'packaged' (SmolLM2), or 'none' to quote only"}
     )
     threads: int = field(default_factory=default_threads, metadata={"help": "CPU threads for the models"})
-    max_document_mb: float = field(default=5.0, metadata={"help": "largest article accepted, in megabytes"})
+    max_document_mb: float = field(default=5.0, metadata={"help": "longest article accepted, in megabytes of text"})
+    max_file_mb: float = field(default=25.0, metadata={"help": "largest HTML or PDF file accepted, in megabytes"})
+    max_pages: int = field(default=1000, metadata={"help": "pages of a PDF file, at most"})
+    parse_seconds: float = field(
+        default=30.0, metadata={"help": "give up reading an HTML or PDF file after so many seconds"}
+    )
+    parse_memory_mb: int = field(
+        default=1024, metadata={"help": "memory that reading an HTML or PDF file may take, in megabytes"}
+    )
+    max_articles: int = field(default=30, metadata={"help": "articles that each visitor of the page may add"})
+    max_articles_mb: float = field(
+        default=20.0, metadata={"help": "text of all articles that a visitor adds, in megabytes"}
+    )
     passage_pieces: int = field(default=160, metadata={"help": "longest passage, in word pieces of the embedder"})
     passage_overlap_pieces: int = field(default=50, metadata={"help": "how much consecutive passages share"})
     retrieved_passages: int = field(default=5, metadata={"help": "passages that the reader sees for a question"})
@@ -84,6 +96,12 @@ class Settings:
 _RANGES: tuple[tuple[str, float, float], ...] = (
     ("threads", 1, 256),
     ("max_document_mb", 0.001, 1024),
+    ("max_file_mb", 0.001, 1024),
+    ("max_pages", 1, 100_000),
+    ("parse_seconds", 1, 600),
+    ("parse_memory_mb", 256, 65536),
+    ("max_articles", 1, 10_000),
+    ("max_articles_mb", 0.001, 102_400),
     ("passage_pieces", 32, 200),  # MiniLM reads 256 pieces; 200 leaves room for the markers and for a title
     ("passage_overlap_pieces", 0, 100),
     ("retrieved_passages", 1, 50),

@@ -34,7 +34,7 @@ from rag.errors import IndexDamagedError
 from rag.index import Chunking, PassageIndex
 from rag.types import Document, Passage, Span
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MANIFEST = "manifest.json"
 
 
@@ -73,6 +73,7 @@ def save_index(index: PassageIndex, folder: Path) -> None:
                     "source": document.source,
                     "characters": len(document.text),
                     "passages": passages_of[document.id],
+                    "pages": list(document.pages),
                     "sha256": _sha256(document.text.encode()),
                 }
                 for document in index.documents.values()
@@ -129,7 +130,13 @@ def load_index(folder: Path, *, embedder: Embedder, chunking: Chunking) -> Store
     if texts := [name for name in wrong if name.startswith("documents/")]:
         raise _damaged(folder, f"{texts[0]} does not match its checksum")
     documents = [
-        Document(entry["id"], entry["title"], contents[f"documents/{entry['id']}.txt"].decode(), entry["source"])
+        Document(
+            entry["id"],
+            entry["title"],
+            contents[f"documents/{entry['id']}.txt"].decode(),
+            entry["source"],
+            tuple(entry.get("pages", ())),  # version 1 knew of none
+        )
         for entry in manifest["documents"]
     ]
     reason = None

@@ -7,7 +7,7 @@ import shutil
 import textwrap
 from collections.abc import Mapping
 
-from rag.types import Answer
+from rag.types import Answer, Document
 
 _STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _INDENT = "    "
@@ -15,21 +15,22 @@ _SHORT = 150
 """Characters shown of a passage that only may be near the answer."""
 
 
-def readable(answer: Answer, titles: Mapping[str, str], *, width: int | None = None) -> str:
+def readable(answer: Answer, documents: Mapping[str, Document], *, width: int | None = None) -> str:
     """The answer, then each cited quote with its article and its place; when it abstained, the nearest passages.
 
-    `titles` are the articles' titles by id; `width` is in characters, else the terminal's, at most 100.
+    `documents` are the articles by id; `width` is in characters, else the terminal's, at most 100.
     """
     width = width or min(100, shutil.get_terminal_size().columns)
     lines = [_wrapped(answer.text, width)]
     for citation in answer.citations:
-        place = f"[{citation.number}] {citation.title}, characters {citation.start}-{citation.end}"
-        lines += ["", plain(place), _wrapped(f"“{citation.quote}”", width, _INDENT)]
+        place = _place(citation.title, citation.page, citation.start, citation.end)
+        lines += ["", plain(f"[{citation.number}] {place}"), _wrapped(f"“{citation.quote}”", width, _INDENT)]
     if answer.abstained and answer.passages:
         lines += ["", "Nearest passages, which may not answer the question:"]
         for found in answer.passages:
-            span = found.passage.span
-            lines.append(plain(f"  {titles[found.passage.document_id]}, characters {span.start}-{span.end}"))
+            span, document = found.passage.span, documents[found.passage.document_id]
+            place = _place(document.title, document.page_at(span.start), span.start, span.end)
+            lines.append(plain(f"  {place}"))
             lines.append(_wrapped(textwrap.shorten(found.passage.text, _SHORT, placeholder=" …"), width, _INDENT))
     return "\n".join(lines)
 
@@ -37,6 +38,10 @@ def readable(answer: Answer, titles: Mapping[str, str], *, width: int | None = N
 def plain(text: str) -> str:
     """The text without the control characters that move a cursor or turn the direction of writing."""
     return _STEERING.sub("\ufffd", text)
+
+
+def _place(title: str, page: int | None, start: int, end: int) -> str:
+    return f"{title}, {f'page {page}, ' if page is not None else ''}characters {start}-{end}"
 
 
 def _wrapped(text: str, width: int, indent: str = "") -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -40,13 +42,24 @@ class Span:
 class Document:
     """An article as stored: `text` is normalised once, when it is loaded, and every offset counts its characters.
 
-    `source` is where it came from (a file's path, as a person would name it).
+    `source` is where it came from (a file's path, as a person would name it). `pages` are the offsets at which the
+    pages of a PDF begin, in order; empty for other formats.
     """
 
     id: str
     title: str
     text: str
     source: str
+    pages: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        ends = (0, *self.pages, len(self.text))
+        if (self.pages and self.pages[0] != 0) or any(a > b for a, b in pairwise(ends)):
+            raise ValueError(f"pages must begin at 0 and go on in order up to the end of the text: {self.pages}")
+
+    def page_at(self, offset: int) -> int | None:
+        """The number, from 1, of the page that the character at `offset` stands on; None in a text without pages."""
+        return bisect_right(self.pages, offset) or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +125,10 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """A numbered quote in an answer; `document.text[start:end] == quote` always holds."""
+    """A numbered quote in an answer; `document.text[start:end] == quote` always holds.
+
+    `page` is the page on which it begins, from 1, in a document that has pages.
+    """
 
     number: int
     document_id: str
@@ -122,6 +138,7 @@ class Citation:
     quote: str
     score: float
     highlight: Span | None = None
+    page: int | None = None
 
 
 _QUOTE = re.compile(r"(“.*”) \[(\d+)\]", re.DOTALL)

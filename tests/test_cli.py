@@ -68,6 +68,7 @@ def test_ask_json_is_one_object_with_the_documented_fields(run: Run, capsys: pyt
         "quote",
         "score",
         "highlight",
+        "page",
     }
     assert answer["model"]["llm"] == "none"
 
@@ -222,6 +223,11 @@ def test_download_refuses_other_addresses(run: Run, capsys: pytest.CaptureFixtur
         (["ask", "x", "--config", "/no/such.toml"], "/no/such.toml"),
         (["dance"], "invalid choice: 'dance'"),
         (["serve", "--port", "70000"], "a port is a number from 0 to 65535"),
+        (["serve", "--host", "0.0.0.0"], "others can reach the page on 0.0.0.0, so it needs accounts: add --auth"),
+        (["serve", "--auth", "ann"], "--auth: an account is given as NAME:PASSWORD"),
+        (["serve", "--auth-file", "/no/such.txt"], "/no/such.txt: cannot be read"),
+        (["serve", "--public-url", "https://a.example/chat"], "an address such as https://chat.example.org"),
+        (["serve", "--public-url", "https://a.example"], "so it needs accounts: add --auth"),
         (["evaluate", "x", "--limit", "0"], "a number above 0"),
         (["remove"], "--collection"),
         (["list", "--max-quot", "2"], "unrecognized arguments: --max-quot"),
@@ -319,7 +325,12 @@ def test_serve_hands_the_library_to_the_page(run: Run, home: Path, monkeypatch: 
     seen: dict[str, Any] = {}
     monkeypatch.setattr(ui.app, "serve", lambda library, settings, **rest: seen.update(rest, home=settings.home))
     assert run("serve", "--port", "0") == 0
+    accounts, public_url = seen.pop("accounts"), seen.pop("public_url")
     assert seen == {"home": home, "collection": "seeds", "host": "127.0.0.1", "port": 0}
+    assert (accounts, public_url) == (None, "")
+    assert run("serve", "--auth", "ann:a", "--auth", "bob:b", "--public-url", "https://chat.example.org") == 0
+    assert seen["accounts"].name_in("Basic Ym9iOmI=") == "bob"
+    assert seen["public_url"] == "https://chat.example.org"
 
 
 def test_no_command_prints_the_help() -> None:

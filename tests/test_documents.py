@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from rag.documents import decode, document_id, load_document, normalize, title_of
+from rag.documents import decode, document_from_text, document_id, load_document, normalize, title_of
 from rag.errors import DocumentError
+from rag.settings import Settings
 
 
 def write(folder: Path, name: str, data: bytes) -> Path:
@@ -14,7 +15,7 @@ def write(folder: Path, name: str, data: bytes) -> Path:
 
 def test_text_of_a_clean_file_is_the_file(tmp_path: Path) -> None:
     text = "  First line.\n\n\tSecond — “quoted”.  \n"
-    document = load_document(write(tmp_path, "a.txt", text.encode()), max_mb=1)
+    document = load_document(write(tmp_path, "a.txt", text.encode()), Settings())
     assert document.text == text
 
 
@@ -30,7 +31,7 @@ def test_text_of_a_clean_file_is_the_file(tmp_path: Path) -> None:
     ids=["utf-8", "utf-8 with mark", "utf-16-le", "utf-16-be", "decomposed"],
 )
 def test_encodings_give_the_same_text(tmp_path: Path, data: bytes) -> None:
-    assert load_document(write(tmp_path, "a.txt", data), max_mb=1).text == "Grüße aus Köln"
+    assert load_document(write(tmp_path, "a.txt", data), Settings()).text == "Grüße aus Köln"
 
 
 def test_line_ends_become_lf_and_nothing_else_changes() -> None:
@@ -39,7 +40,7 @@ def test_line_ends_become_lf_and_nothing_else_changes() -> None:
 
 def test_a_wrong_byte_is_named(tmp_path: Path) -> None:
     with pytest.raises(DocumentError, match=r"a\.txt: byte 3 \(0xe9\) is not valid UTF-8; save the file as UTF-8"):
-        load_document(write(tmp_path, "a.txt", b"caf\xe9 ole"), max_mb=1)
+        load_document(write(tmp_path, "a.txt", b"caf\xe9 ole"), Settings())
 
 
 def test_a_wrong_byte_behind_a_mark_is_counted_from_the_start_of_the_file() -> None:
@@ -59,33 +60,33 @@ def test_a_wrong_byte_behind_a_mark_is_counted_from_the_start_of_the_file() -> N
 )
 def test_empty_and_binary_files_are_refused(tmp_path: Path, data: bytes, says: str) -> None:
     with pytest.raises(DocumentError, match=says):
-        load_document(write(tmp_path, "a.txt", data), max_mb=1)
+        load_document(write(tmp_path, "a.txt", data), Settings())
 
 
 def test_the_size_limit_is_a_setting(tmp_path: Path) -> None:
     path = write(tmp_path, "a.txt", b"x" * 2000)
-    assert load_document(path, max_mb=0.002).text == "x" * 2000
+    assert load_document(path, Settings(max_document_mb=0.002)).text == "x" * 2000
     with pytest.raises(DocumentError, match="max_document_mb"):
-        load_document(path, max_mb=0.001)
+        load_document(path, Settings(max_document_mb=0.001))
 
 
 def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / b"caf\xe9.txt".decode("utf-8", "surrogateescape")
     path.write_text("Text.")
     with pytest.raises(DocumentError, match="rename the file"):
-        load_document(path, max_mb=1)
+        load_document(path, Settings())
 
 
 def test_other_files_and_missing_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DocumentError, match="save the article as"):
-        load_document(write(tmp_path, "a.docx", b"text"), max_mb=1)
+        load_document(write(tmp_path, "a.docx", b"text"), Settings())
     with pytest.raises(DocumentError, match=r"gone\.txt: cannot be read: No such file"):
-        load_document(tmp_path / "gone.txt", max_mb=1)
+        load_document(tmp_path / "gone.txt", Settings())
     with pytest.raises(DocumentError, match="gone: cannot be read: No such file"):
-        load_document(tmp_path / "gone", max_mb=1)
+        load_document(tmp_path / "gone", Settings())
     (tmp_path / "folder.txt").mkdir()
     with pytest.raises(DocumentError, match="cannot be read"):
-        load_document(tmp_path / "folder.txt", max_mb=1)
+        load_document(tmp_path / "folder.txt", Settings())
 
 
 @pytest.mark.parametrize(
@@ -111,3 +112,19 @@ def test_titles(name: str, text: str, title: str) -> None:
 )
 def test_ids_are_safe_file_names(name: str, key: str) -> None:
     assert document_id(name) == key
+
+
+def test_pasted_text_is_normalised_and_named_by_its_first_words() -> None:
+    document = document_from_text("The bee\r\nvisits.", " The  bees\n", Settings())
+    assert (document.text, document.title, document.source) == ("The bee\nvisits.", "The bees", "pasted")
+    assert document_from_text("The bee visits\n\nflowers.", "", Settings()).title == "The bee visits flowers."
+    assert document_from_text("word " * 50, " ", Settings()).title == "word " * 11 + "…"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [(" \n", "is empty"), ("a\x00b", "control"), ("\ud800", "paste it"), ("x" * 2000, "MB of text allowed")],
+)
+def test_what_is_pasted_and_no_text_is_refused(text: str, says: str) -> None:
+    with pytest.raises(DocumentError, match=says):
+        document_from_text(text, "T", Settings(max_document_mb=0.001))

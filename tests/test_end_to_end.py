@@ -1,9 +1,15 @@
 """The whole chain with the models that are shipped, on the article that is shipped."""
 
+import json
+import os
 import shutil
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
+from files import PARAGRAPHS, paper
 
 from rag import NO_ANSWER, Library, Pipeline, Settings, Turn, build_pipeline
 from rag.embeddings import SentenceTransformerEmbedder
@@ -101,3 +107,36 @@ def test_the_embedder_gives_unit_vectors_that_know_meaning() -> None:
     assert vectors @ vectors.T == pytest.approx((vectors @ vectors.T).T, abs=1e-5)
     assert (vectors**2).sum(axis=1) == pytest.approx([1, 1, 1], abs=1e-4)
     assert vectors[0] @ vectors[1] > vectors[0] @ vectors[2]
+
+
+def test_counting_pieces_while_embedding_changes_neither() -> None:
+    """As happens where a question is asked while an article is being indexed."""
+    embedder = SentenceTransformerEmbedder(threads=1)
+    long = "hello there " * 300
+    expected = embedder.count_pieces([long])
+    counts: list[list[int]] = []
+    thread = threading.Thread(target=lambda: counts.extend(embedder.count_pieces([long] * 50) for _ in range(20)))
+    thread.start()
+    while thread.is_alive():
+        assert embedder.embed([long]).shape == (1, 384)
+    thread.join()
+    assert counts == [expected * 50] * 20
+
+
+def test_a_pdf_is_indexed_and_its_page_cited(tmp_path: Path) -> None:
+    (tmp_path / "ice-report.pdf").write_bytes(
+        paper([*PARAGRAPHS * 8, "The lighthouse keeper Ole Brandt saw it first."])
+    )
+
+    def run(*arguments: str) -> str:
+        command = [sys.executable, "-m", "rag", "--home", str(tmp_path), "--threads", "2", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ})
+        return done.stdout
+
+    assert "added (ice-report)" in run("index", str(tmp_path / "ice-report.pdf"))
+    answer = json.loads(run("ask", "Who saw it first?", "--json", "--collection", "articles", "--llm", "none"))
+    best = answer["citations"][0]
+    assert "Ole Brandt" in best["quote"]
+    assert best["page"] == 2
+    assert best["title"] == "Ice in the harbour"
+    assert "Ice in the harbour, page 2, characters" in run("ask", "Who saw it first?", "--collection", "articles")

@@ -82,6 +82,9 @@ def test_no_document_is_an_error(embedder: FakeEmbedder) -> None:
 
 
 def test_progress_counts_every_passage(embedder: FakeEmbedder) -> None:
-    done: list[int] = []
-    index = PassageIndex.build(documents(3), embedder=embedder, chunking=CHUNKING, progress=done.append)
-    assert sum(done) == len(index.passages)
+    told: list[tuple[int, int]] = []
+    index = PassageIndex.build(
+        documents(3), embedder=embedder, chunking=CHUNKING, progress=lambda *done_of: told.append(done_of)
+    )
+    assert told[-1] == (len(index.passages), len(index.passages))
+    assert [done for done, _ in told] == sorted(done for done, _ in told)

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 from fakes import FakeEmbedder
+from files import PAGE, PARAGRAPHS, paper
 
 from rag.errors import CollectionError, IndexDamagedError
 from rag.library import SEEDS, Library
@@ -38,6 +39,19 @@ def test_changed_added_and_deleted_seeds_are_picked_up(library: Library, home: P
     assert list(library.open().documents) == ["second"]
 
 
+def test_seeds_may_be_web_pages_and_pdf_files(library: Library, home: Path) -> None:
+    (home / "seeds" / "ice.pdf").write_bytes(paper(PARAGRAPHS * 8))
+    (home / "seeds" / "saved.html").write_text(PAGE.format(charset="utf-8"), encoding="utf-8")
+    for _ in range(2):
+        documents = library.open().documents
+        assert [document.title for document in documents.values()] == [
+            "Harbour news",
+            "Ice in the harbour",
+            "Harbour museum reopens",
+        ]
+        assert [len(document.pages) for document in documents.values()] == [0, 2, 0]
+
+
 def test_a_bad_seed_is_left_out_with_a_warning(library: Library, home: Path, caplog: pytest.LogCaptureFixture) -> None:
     (home / "seeds" / "bad.txt").write_bytes(b"\xff\x00")
     with caplog.at_level(logging.WARNING):
@@ -47,7 +61,7 @@ def test_a_bad_seed_is_left_out_with_a_warning(library: Library, home: Path, cap
 
 def test_no_seeds_is_an_error_that_says_where_to_put_them(settings: Settings, home: Path) -> None:
     (home / "seeds" / "harbour-news.txt").unlink()
-    with pytest.raises(CollectionError, match=r"put a \.txt or \.md file there"):
+    with pytest.raises(CollectionError, match=r"put a file there \(\.txt, \.md, "):
         Library(settings, FakeEmbedder()).open()
 
 
@@ -80,7 +94,7 @@ def test_adding_refreshing_and_removing(library: Library, tmp_path: Path, embedd
 
 def test_a_folder_is_searched_and_bad_files_are_reported(library: Library, tmp_path: Path) -> None:
     write(tmp_path / "x" / "deep", "a.md", "# A\n\nText.")
-    write(tmp_path / "x", "ignored.pdf", "not looked at")
+    write(tmp_path / "x", "ignored.docx", "not looked at")
     (tmp_path / "x" / "bad.txt").write_bytes(b"\xff")
     change = library.add([tmp_path / "x"], "mine")
     assert change.added == ("a",)

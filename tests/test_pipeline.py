@@ -188,7 +188,7 @@ def test_the_json_object_has_the_documented_fields(pipeline: Pipeline) -> None:
         "model",
     }  # fmt: skip
     assert set(data["citations"][0]) == {
-        "number", "document_id", "title", "start", "end", "quote", "score", "highlight",
+        "number", "document_id", "title", "start", "end", "quote", "score", "highlight", "page",
     }  # fmt: skip
     assert set(data["passages"][0]) == {"document_id", "start", "end", "score"}
 

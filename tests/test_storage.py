@@ -47,6 +47,22 @@ def test_what_is_loaded_is_what_was_saved(tmp_path: Path) -> None:
         assert again.search_lexical(question, 5) == index.search_lexical(question, 5)
 
 
+def test_pages_are_kept_and_an_index_from_before_them_is_read(tmp_path: Path) -> None:
+    document = Document("d", "D", "One. Two.", "d.pdf", pages=(0, 5))
+    index = PassageIndex.build([document], embedder=FakeEmbedder(), chunking=CHUNKING)
+    save_index(index, tmp_path / "c")
+    assert loaded(tmp_path / "c").documents["d"] == document
+    path = tmp_path / "c" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["schema_version"] = 1
+    del manifest["documents"][0]["pages"]
+    manifest["checksum"] = storage._manifest_checksum(manifest)
+    path.write_text(json.dumps(manifest))
+    stored = load_index(tmp_path / "c", embedder=FakeEmbedder(), chunking=CHUNKING)
+    assert stored.rebuild_because == "it was written by an older version"
+    assert stored.documents == [Document("d", "D", "One. Two.", "d.pdf")]
+
+
 def test_a_person_can_open_the_folder(tmp_path: Path) -> None:
     save_index(build("The ferry was late."), tmp_path / "c")
     folder = generation(tmp_path / "c")

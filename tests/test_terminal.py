@@ -1,6 +1,6 @@
 from rag.prompts import NO_ANSWER
 from rag.terminal import plain, readable
-from rag.types import Answer, Citation, Passage, RetrievedPassage, Span
+from rag.types import Answer, Citation, Document, Passage, RetrievedPassage, Span
 
 
 def test_quotes_are_folded_and_indented_under_their_place() -> None:
@@ -15,7 +15,7 @@ def test_nearest_passages_are_shortened() -> None:
     text = "word " * 100
     passage = RetrievedPassage(Passage("d", Span(0, len(text)), text), 0.5)
     answer = Answer("q", "q", NO_ANSWER, abstained=True, passages=(passage,))
-    lines = readable(answer, {"d": "News"}, width=80).splitlines()
+    lines = readable(answer, {"d": Document("d", "News", text, "d.txt")}, width=80).splitlines()
     assert lines[:4] == [
         NO_ANSWER,
         "",
@@ -24,6 +24,16 @@ def test_nearest_passages_are_shortened() -> None:
     ]
     assert lines[-1].endswith(" …")
     assert sum(map(len, lines[4:])) < 200
+
+
+def test_places_in_a_document_with_pages_name_the_page() -> None:
+    document = Document("d", "News", "One. Two. Six.", "d.pdf", pages=(0, 5))
+    citation = Citation(1, "d", "News", 5, 9, "Two.", 0.5, page=2)
+    shown = readable(Answer("q", "q", "Two. [1]", abstained=False, citations=(citation,)), {"d": document})
+    assert "[1] News, page 2, characters 5-9\n" in shown
+    near = RetrievedPassage(Passage("d", Span(0, 4), "One."), 0.5)
+    shown = readable(Answer("q", "q", NO_ANSWER, abstained=True, passages=(near,)), {"d": document})
+    assert "  News, page 1, characters 0-4\n" in shown
 
 
 def test_a_text_cannot_steer_the_terminal() -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from rag.types import Answer, Passage, Quote, Span
+from rag.types import Answer, Document, Passage, Quote, Span
 
 
 def answer(text: str, *, abstained: bool = False) -> Answer:
@@ -42,3 +42,15 @@ def test_texts_are_as_long_as_their_spans_and_highlights_inside() -> None:
 
 def test_every_stage_has_a_time_in_json_also_when_it_did_not_run() -> None:
     assert answer("", abstained=True).to_json()["timings_ms"] == {"retrieve": 0, "read": 0, "write": 0, "total": 0}
+
+
+@pytest.mark.parametrize("pages", [(1,), (0, 3, 2), (0, 5)])
+def test_pages_begin_at_0_and_go_on_in_order(pages: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="pages must begin at 0"):
+        Document("d", "D", "Text", "d.pdf", pages)
+
+
+def test_every_character_stands_on_a_page_also_where_pages_are_empty() -> None:
+    document = Document("d", "D", "onetwo", "d.pdf", pages=(0, 0, 3, 6))
+    assert [document.page_at(offset) for offset in range(6)] == [2, 2, 2, 3, 3, 3]
+    assert Document("d", "D", "one", "d.txt").page_at(0) is None

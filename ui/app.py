@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import ipaddress
 import logging
 import os
 import socket
@@ -17,11 +16,13 @@ from fastapi import FastAPI, HTTPException
 from fastapi.responses import JSONResponse
 from starlette.staticfiles import StaticFiles
 
-from rag import Library, Pipeline, Settings, UsageError, build_pipeline
+from rag import Library, Pipeline, Settings, Shelf, UsageError, build_pipeline
+from ui.articles import add_article_routes
 from ui.chat import Chat, View
 from ui.examples import Examples
+from ui.owners import Accounts, Owners
 from ui.rendering import Exchange, article_json, conversation_html, introduction_html, status_html
-from ui.security import Guard
+from ui.security import Guard, Hosts, is_every_address, is_loopback
 
 ASSETS = Path(__file__).parent / "assets"
 HEAD = '<link rel="stylesheet" href="/page/page.css"><script src="/page/page.js" defer></script>'
@@ -115,13 +116,24 @@ def build_app(pipeline: Pipeline, examples: Examples | None = None) -> gr.Blocks
     return app
 
 
-def web_app(pipeline: Pipeline, examples: Examples | None = None, *, host: str = "127.0.0.1") -> FastAPI:
-    """The whole site: the page, its script and style, the articles as JSON, behind the guard."""
+def web_app(
+    pipeline: Pipeline,
+    examples: Examples | None = None,
+    *,
+    host: str = "127.0.0.1",
+    public_url: str = "",
+    accounts: Accounts | None = None,
+    shelf: Shelf | None = None,
+) -> FastAPI:
+    """The whole site: the page, its script and style, the articles as JSON, behind the guard and for known owners."""
     closed: dict[str, Any] = {"openapi_url": None, "docs_url": None, "redoc_url": None}
     site = FastAPI(**closed)
-    site.add_middleware(Guard, hosts={host, f"[{host}]", "localhost", "127.0.0.1", "[::1]"})
+    site.add_middleware(Owners, accounts=accounts)
+    site.add_middleware(Guard, hosts=Hosts(host), public_url=public_url)
     site.mount("/page", StaticFiles(directory=ASSETS))
     index = pipeline.index
+    if shelf is not None:
+        add_article_routes(site, shelf)
 
     @site.get("/articles")
     def articles() -> JSONResponse:
@@ -151,33 +163,53 @@ def web_app(pipeline: Pipeline, examples: Examples | None = None, *, host: str =
     return mounted
 
 
-def serve(library: Library, settings: Settings, *, collection: str, host: str, port: int) -> None:
+def serve(
+    library: Library,
+    settings: Settings,
+    *,
+    collection: str,
+    host: str,
+    port: int,
+    accounts: Accounts | None = None,
+    public_url: str = "",
+) -> None:
     """Serve the page about the collection until Ctrl-C or SIGTERM; its URL is printed once it answers.
 
-    Raises UsageError where the port is taken or the host is not this computer alone.
+    Raises UsageError where the port is taken, or where others could reach the page and there are no accounts.
     """
-    listener = listen(host, port)
+    if public_url and accounts is None:
+        raise UsageError("--public-url lets others reach the page, so it needs accounts: add --auth NAME:PASSWORD")
+    listener = listen(host, port, open_to_others=accounts is not None)
     with listener:
         os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
         pipeline = build_pipeline(library.open(collection), settings)
         document = next(iter(pipeline.index.documents.values()))
         pipeline.warm_up()
         examples = Examples(pipeline, document)
-        url = f"http://{_in_url(host)}:{listener.getsockname()[1]}"
-        server = server_of(web_app(pipeline, examples, host=host), url)
+        shelf = Shelf(library, settings)
+        name = socket.gethostname() if is_every_address(host) else _in_url(host)
+        url = public_url or f"http://{name}:{listener.getsockname()[1]}"
+        site = web_app(pipeline, examples, host=host, public_url=public_url, accounts=accounts, shelf=shelf)
+        server = server_of(site, url)
         examples.start()
         try:
             server.run(sockets=[listener])
         except KeyboardInterrupt:
             pass  # uvicorn raises the signal again once it has shut down
         finally:
+            shelf.close()
             examples.stop()
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A socket bound to the address; raises UsageError, in one line, where that cannot be."""
-    if not _is_loopback(host):
-        raise UsageError(f"the page has no accounts yet, so it serves this computer only: --host 127.0.0.1, not {host}")
+def listen(host: str, port: int, *, open_to_others: bool = False) -> socket.socket:
+    """A socket bound to the address; raises UsageError, in one line, where that cannot be, and where others could reach
+    it that may not.
+    """
+    if not is_loopback(host) and not open_to_others:
+        raise UsageError(
+            f"others can reach the page on {host}, so it needs accounts: add --auth NAME:PASSWORD, or serve this "
+            "computer only: --host 127.0.0.1"
+        )
     try:
         return _bind(host, port)
     except PermissionError as error:
@@ -218,13 +250,6 @@ class _Server(uvicorn.Server):
 
 def _markdown(value: str, *, elem_id: str) -> gr.Markdown:
     return gr.Markdown(value, elem_id=elem_id, latex_delimiters=[], container=False)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import ipaddress
 import re
+import socket
 from collections.abc import Iterable
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
@@ -28,12 +31,46 @@ NOTHING = "default-src 'none'; frame-ancestors 'none'; sandbox"
 """The policy of everything that is no page: nothing in it runs, should a browser show it as one."""
 
 
-class Guard:
-    """ASGI middleware that refuses other hosts (400) and other origins (403), and sets the security headers."""
+class Hosts:
+    """The hosts that a server on an address answers to; on all addresses of a computer, to each that is no name.
 
-    def __init__(self, app: ASGIApp, *, hosts: Iterable[str]) -> None:
+    An address in the place of a name can be no site's trick: DNS rebinding needs a name.
+    """
+
+    def __init__(self, host: str) -> None:
+        self._names = {host.lower(), f"[{host}]", "localhost", "127.0.0.1", "[::1]"}
+        self._any_address = is_every_address(host)
+        if self._any_address:
+            own = socket.gethostname().lower()
+            self._names |= {own, f"{own}.local"}
+
+    def __contains__(self, host: str) -> bool:
+        return host in self._names or (self._any_address and _address(host.strip("[]")) is not None)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether nobody but this computer reaches a server on the host."""
+    address = _address(host)
+    return address.is_loopback if address is not None else host == "localhost"
+
+
+def is_every_address(host: str) -> bool:
+    """Whether a server on the host answers on every address of this computer (0.0.0.0, ::)."""
+    address = _address(host)
+    return address is not None and address.is_unspecified
+
+
+class Guard:
+    """ASGI middleware that refuses other hosts (400) and other origins (403), and sets the security headers.
+
+    `hosts` are the names and addresses, without port, by which people reach the page. At `public_url` a proxy passes on
+    what people ask there, perhaps by way of https.
+    """
+
+    def __init__(self, app: ASGIApp, *, hosts: Hosts, public_url: str = "") -> None:
         self.app = app
-        self.hosts = frozenset(hosts)
+        self.hosts = hosts
+        self.public = urlsplit(public_url)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":  # the page opens none
@@ -43,7 +80,10 @@ class Guard:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        if re.sub(r":\d*$", "", headers.get("host", "")).lower() not in self.hosts:
+        host = headers.get("host", "").lower()
+        if host and host == self.public.netloc:
+            scope = {**scope, "scheme": self.public.scheme}
+        elif re.sub(r":\d*$", "", host) not in self.hosts:
             await PlainTextResponse("Unknown host", status_code=400)(scope, receive, send)
             return
         if _is_foreign(scope, headers):
@@ -98,6 +138,13 @@ def page_policy(html: bytes) -> str:
         "style-src-attr 'unsafe-inline'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
         "manifest-src 'self'; base-uri 'self'; form-action 'none'; frame-ancestors 'none'"
     )
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
 
 
 def _hashes(texts: Iterable[bytes]) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from fakes import FakeEmbedder, OverlapReader, ScriptedModel
 from playwright.sync_api import Locator, Page, expect
 
-from rag import Document, Pipeline, Quote, Reading, RetrievedPassage, Settings, Span
+from rag import Document, Pipeline, Quote, Reading, RetrievedPassage, Settings, Shelf, Span
 from rag.index import Chunking, PassageIndex
 from rag.llm import LanguageModel
 from rag.prompts import Message
@@ -64,11 +64,11 @@ def pipeline_over(
 
 
 @contextlib.contextmanager
-def served(pipeline: Pipeline, examples: Examples | None = None) -> Iterator[str]:
+def served(pipeline: Pipeline, examples: Examples | None = None, shelf: Shelf | None = None) -> Iterator[str]:
     """The page's URL while it is served."""
     with listen("127.0.0.1", 0) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server = server_of(web_app(pipeline, examples), url)
+        server = server_of(web_app(pipeline, examples, shelf=shelf), url)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         while not server.started and thread.is_alive():

@@ -1,0 +1,114 @@
+"""Run `formats.py` on a stranger's file in a child process that time, memory and the parent's end put an end to."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from rag.settings import Settings
+
+PROGRAM = Path(__file__).with_name("formats.py")
+_AT_ONCE = threading.BoundedSemaphore(2)
+"""Children at a time: each may take the memory that one is allowed."""
+_PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What the child read: the title ("" where there is none), the text, and where its pages begin.
+
+    Where it could not, `error` is the word that says why and the rest is empty.
+    """
+
+    title: str = ""
+    text: str = ""
+    pages: tuple[int, ...] = ()
+    error: str | None = None
+
+
+def parse(data: bytes, kind: str, settings: Settings, *, program: Path = PROGRAM) -> Parsed:
+    """The file's text, read by `program` in a child; `kind` is "pdf" or "html".
+
+    Nothing that the child says is believed without a look. Nothing of it is left when this returns.
+    """
+    most = int(settings.max_document_mb * 1_000_000)
+    request = {
+        "format": kind,
+        "size": len(data),
+        "seconds": settings.parse_seconds,
+        "memory_mb": settings.parse_memory_mb,
+        "max_pages": settings.max_pages,
+        "max_characters": most,
+    }
+    # As JSON, a character takes 12 bytes at most.
+    with _AT_ONCE:
+        output = _run(program, json.dumps(request).encode() + b"\n" + data, settings.parse_seconds, 12 * most + 100_000)
+    return Parsed(error="time") if output is None else _checked(output, most)
+
+
+def _run(program: Path, request: bytes, seconds: float, most: int) -> bytes | None:
+    """The first `most` bytes that the program answers; None where that took too long."""
+    # -I: neither the environment nor the folder that we are in decides what it imports.
+    child = subprocess.Popen(  # noqa: S603  # our own program
+        [sys.executable, "-I", "-X", "utf8", str(program)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={name: os.environ[name] for name in _PASSED_ON if name in os.environ},
+        cwd=PROGRAM.parent,
+        start_new_session=True,
+    )
+    assert child.stdin is not None  # noqa: S101
+    assert child.stdout is not None  # noqa: S101
+    late = threading.Event()
+
+    def end() -> None:
+        late.set()
+        _kill(child)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        with suppress(BrokenPipeError):
+            child.stdin.write(request)
+            child.stdin.flush()
+        output = child.stdout.read(most)  # the input stays open meanwhile: its end would end the child
+    finally:
+        timer.cancel()
+        timer.join()  # or it could end whoever gets the child's id next
+        _kill(child)
+        child.wait()
+        child.stdout.close()
+        with suppress(BrokenPipeError):
+            child.stdin.close()
+    return None if late.is_set() else output
+
+
+def _checked(output: bytes, most: int) -> Parsed:
+    try:
+        said = json.loads(output)
+        if error := said.get("error"):
+            return Parsed(error=str(error))
+        title, text, pages = said["title"], said["text"], tuple(said["pages"])
+        (title + text).encode()  # half of a surrogate pair is no text
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return Parsed(error="crashed")
+    sane = isinstance(title, str) and isinstance(text, str) and all(isinstance(page, int) for page in pages)
+    return Parsed(title, text, pages) if sane and len(text) <= most else Parsed(error="crashed")
+
+
+def _kill(child: subprocess.Popen[bytes]) -> None:
+    """End the child and whatever it started; it has not been waited for, so its id is still its own."""
+    with suppress(OSError):
+        if hasattr(os, "killpg"):
+            os.killpg(child.pid, signal.SIGKILL)
+        else:
+            child.kill()

@@ -1,0 +1,213 @@
+"""Private articles: a shelf for each owner, and on it a collection for each article, so that removing one removes all.
+
+    indexes/_owners/<owner>/<article>/     as `storage.py` describes it
+
+No collection of `article-chat index` can be called `_owners`. An owner is a key that the server made, never a name that
+a visitor gave.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import shutil
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from rag.errors import ArticleChatError, CollectionError, IndexDamagedError
+from rag.index import IndexProgress, PassageIndex
+from rag.library import Library
+from rag.settings import Settings
+from rag.storage import MANIFEST, read_manifest
+from rag.types import Document
+
+FOLDER = "_owners"
+OPEN_INDEXES = 4
+"""Articles kept in memory, the last used."""
+_OWNER = re.compile(r"[0-9a-f]{32}")
+_ARTICLE = re.compile(r"[0-9a-f]{12,32}")
+
+
+@dataclass(frozen=True, slots=True)
+class ShelvedArticle:
+    """What a list shows of an article; `pages` is their number, 0 where it has none, `source` its file's name."""
+
+    id: str
+    title: str
+    source: str
+    characters: int
+    pages: int
+
+
+class Shelf:
+    """The private articles of every owner; nothing of one owner's is ever reached with another's key.
+
+    Methods raise CollectionError for an article that the owner does not have.
+    """
+
+    def __init__(self, library: Library, settings: Settings) -> None:
+        self._library = library
+        self.settings = settings
+        self._folder = settings.indexes / FOLDER
+        self._open: OrderedDict[tuple[str, str], PassageIndex] = OrderedDict()
+        self._lock = threading.Lock()
+        self._indexing = threading.Lock()
+        self._closed = threading.Event()
+        self._sweep()
+
+    def articles(self, owner: str) -> tuple[ShelvedArticle, ...]:
+        """The owner's articles, in the order in which they were added."""
+        return tuple(map(_described, self._entries(owner)))
+
+    def add(self, owner: str, document: Document, progress: IndexProgress | None = None) -> ShelvedArticle:
+        """Index the document for the owner, one at a time; where the text is there already, that article.
+
+        The document gets a new id that no other article has. Raises CollectionError where the owner has no room left
+        (the settings `max_articles` and `max_articles_mb`); whatever it raises, nothing of the document is left.
+        """
+        folder = self._folder_of(owner)
+        with self._turn():
+            before = self._entries(owner)
+            sha256 = hashlib.sha256(document.text.encode()).hexdigest()
+            for entry in before:
+                if entry["sha256"] == sha256 and entry.get("pages", []) == list(document.pages):
+                    return _described(entry)
+            self._check_room(folder, len(before), document)
+            name = f"{time.time_ns() // 1_000_000:011x}{secrets.token_hex(4)}"  # in the order of time
+
+            def told(done: int, total: int) -> None:
+                self._check_open()
+                if progress is not None:
+                    progress(done, total)
+
+            try:
+                self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._library.at(folder).put([replace(document, id=name)], name, told)
+            except BaseException:
+                _erase(folder, name)
+                raise
+        return ShelvedArticle(name, document.title, document.source, len(document.text), len(document.pages))
+
+    def open(self, owner: str, article: str) -> PassageIndex:
+        """The index of the owner's article; its one document has the article's id.
+
+        Raises IndexDamagedError where its text is not what was stored.
+        """
+        folder = self._existing(owner, article)
+        with self._lock:
+            if (index := self._open.get((owner, article))) is not None:
+                self._open.move_to_end((owner, article))
+                return index
+        try:
+            index = self._library.at(folder.parent).open(article)
+        except ArticleChatError as error:
+            self._existing(owner, article)  # or it was removed meanwhile
+            raise IndexDamagedError("this article was damaged on the disk; remove it, and add it again") from error
+        with self._lock:
+            if (folder / MANIFEST).is_file():  # not removed meanwhile
+                self._open[owner, article] = index
+            while len(self._open) > OPEN_INDEXES:
+                self._open.popitem(last=False)
+        return index
+
+    def remove(self, owner: str, article: str) -> None:
+        """Delete the article's text, its vectors and all else that was made of it.
+
+        An answer that is being given from it ends undisturbed.
+        """
+        folder = self._existing(owner, article)
+        self._library.at(folder.parent).remove(article)
+        with self._lock:
+            self._open.pop((owner, article), None)
+        _erase(folder.parent, article)
+
+    def close(self) -> None:
+        """End what is being indexed, within a moment, and let nothing more in."""
+        self._closed.set()
+
+    def _entries(self, owner: str) -> list[dict[str, Any]]:
+        """What the manifests say of the owner's articles."""
+        entries = []
+        for manifest in sorted(self._folder_of(owner).glob(f"*/{MANIFEST}")):
+            try:
+                entries.append(read_manifest(manifest.parent)["documents"][0])
+            except IndexDamagedError:
+                nothing = {"title": "Damaged: remove it, and add it again", "source": "", "characters": 0, "sha256": ""}
+                entries.append({"id": manifest.parent.name, **nothing})
+        return entries
+
+    def _folder_of(self, owner: str) -> Path:
+        if not _OWNER.fullmatch(owner):
+            raise ValueError("an owner is a key of 32 hexadecimal digits")
+        return self._folder / owner
+
+    def _existing(self, owner: str, article: str) -> Path:
+        folder = self._folder_of(owner) / article
+        if not _ARTICLE.fullmatch(article) or not (folder / MANIFEST).is_file():
+            raise CollectionError("this article is not, or no longer, among yours; add it again or choose another")
+        return folder
+
+    def _check_room(self, folder: Path, articles: int, document: Document) -> None:
+        if articles >= self.settings.max_articles:
+            raise CollectionError(
+                f"you have {articles} articles, and there is room for no more; remove one that you no longer need"
+            )
+        size = len(document.text.encode())
+        for path in folder.glob("*/*/documents/*.txt"):
+            with suppress(FileNotFoundError):  # it is being removed
+                size += path.stat().st_size
+        if size > self.settings.max_articles_mb * 1_000_000:
+            raise CollectionError(
+                f"with this article, yours would hold {size / 1e6:.1f} MB of text, and there is room for "
+                f"{self.settings.max_articles_mb:g} MB; remove one that you no longer need"
+            )
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Wait for the articles that came before."""
+        while not self._indexing.acquire(timeout=0.2):
+            self._check_open()
+        try:
+            self._check_open()
+            yield
+        finally:
+            self._indexing.release()
+
+    def _check_open(self) -> None:
+        if self._closed.is_set():
+            raise ArticleChatError("the server is stopping; add the article again when it is back")
+
+    def _sweep(self) -> None:
+        """Delete what a killed server left of articles that it was indexing or removing."""
+        for folder in self._folder.glob("*/*/"):
+            with suppress(Timeout), FileLock(_lock_of(folder.parent, folder.name), timeout=0):
+                if not (folder / MANIFEST).is_file():
+                    _erase(folder.parent, folder.name)
+        for lock in self._folder.glob("*/.*.lock"):
+            if not lock.with_name(lock.name[1:].removesuffix(".lock")).is_dir():
+                lock.unlink(missing_ok=True)
+
+
+def _described(entry: dict[str, Any]) -> ShelvedArticle:
+    return ShelvedArticle(
+        entry["id"], entry["title"], entry["source"], entry["characters"], len(entry.get("pages", ()))
+    )
+
+
+def _lock_of(folder: Path, article: str) -> Path:
+    """The file by which `Library` locks a collection; ids are never used again, so it may go with the article."""
+    return folder / f".{article}.lock"
+
+
+def _erase(folder: Path, article: str) -> None:
+    shutil.rmtree(folder / article, ignore_errors=True)
+    _lock_of(folder, article).unlink(missing_ok=True)

@@ -1,0 +1,100 @@
+"""Web pages and PDF files of every kind that the tests read, made when they are needed."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    from fpdf import FPDF
+
+PARAGRAPHS = (
+    (
+        "The harbour of Aland was closed for two days in March because the ice broke the southern pier and no "
+        "pilot could be found who was willing to take a ship past it."
+    ),
+    (
+        "Clara Lindt, who founded the maritime museum in 1911, had warned the council about the pier many times. It "
+        "ignored her well-known letters until the spring of that year."
+    ),
+    (
+        "Repairs to the northern dam will cost 40 million crowns. The water board borrows the money from a bank in "
+        "Oslo, and pays it back over thirty years."
+    ),
+)
+PAGE = """\
+<!doctype html><html><head><meta charset="{charset}"><title>Harbour museum reopens - Åland Times</title>
+<script>var menu = 1;</script></head><body>
+<nav><ul><li><a href="/">Home</a></li><li><a href="/sport">Sport</a></li><li><a href="/w">Weather</a></li></ul></nav>
+<div class="cookie-banner">We use cookies. Accept all</div>
+<article><h1>Harbour museum reopens</h1>
+<p>The ferry to Åland was two hours late on Monday. A spokeswoman said the <a href="x">harbour
+pilot</a> had fallen <b>ill</b>, says <code>log.txt</code>.</p>
+<h2>A founder remembered</h2>
+<p>Clara Lindt founded the maritime museum in 1911. It moved to Basel after the war.</p>
+<ul><li>Entry is free on Sundays.</li><li><p>Dogs stay outside.</p></li></ul>
+<table><tr><td>Year</td><td>Visitors</td></tr><tr><td>1990</td><td>12000</td></tr></table>
+<p>Repairs cost 40 crowns &amp; more. <script>alert(1)</script>The board writes &lt;b&gt;.</p></article>
+<aside>Related: ten best boats</aside><footer>© Åland Times. Imprint. Privacy</footer></body></html>
+"""
+
+
+class _Paper(FPDF):
+    """A paper with a running header and a page number on each page."""
+
+    def header(self) -> None:
+        self.set_font("Helvetica", size=8)
+        self.cell(0, 8, "Harbour Review, volume 7", align="C", new_x="LMARGIN", new_y="NEXT")
+
+    def footer(self) -> None:
+        self.set_y(-15)
+        self.set_font("Helvetica", size=8)
+        self.cell(0, 10, f"Page {self.page_no()}", align="C")
+
+
+def paper(paragraphs: Sequence[str], *, title: str = "Ice in the harbour", named: str = "", gap: float = 2) -> bytes:
+    """A PDF with running headers and the paragraphs in one column; `named` is the title that only programs see."""
+    pdf = _Paper()
+    pdf.set_title(named)
+    pdf.add_page()
+    pdf.set_font("Times", "B", 20)
+    pdf.multi_cell(0, 10, title, new_x="LMARGIN", new_y="NEXT")
+    pdf.set_font("Times", size=11)
+    for text in paragraphs:
+        pdf.multi_cell(0, 5, text, new_x="LMARGIN", new_y="NEXT")
+        pdf.ln(gap)
+    return bytes(pdf.output())
+
+
+def columns(paragraphs: Sequence[str]) -> bytes:
+    """A PDF with the paragraphs in two justified columns."""
+    pdf = FPDF()
+    pdf.add_page()
+    pdf.set_font("Times", size=10)
+    with pdf.text_columns(ncols=2, gutter=8, text_align="J") as text:
+        for paragraph in paragraphs:
+            text.write(paragraph + "\n")
+            text.ln()
+    return bytes(pdf.output())
+
+
+def pages(*texts: str, password: str | None = None) -> bytes:
+    """A PDF with one text on each page, which may be empty."""
+    pdf = FPDF()
+    pdf.set_font("Times", size=11)
+    for text in texts:
+        pdf.add_page()
+        pdf.multi_cell(0, 5, text)
+    if password is not None:
+        pdf.set_encryption(owner_password="owner", user_password=password)
+    return bytes(pdf.output())
+
+
+def scan() -> bytes:
+    """A PDF of two pages that hold a drawing and no text."""
+    pdf = FPDF()
+    for _ in range(2):
+        pdf.add_page()
+        pdf.rect(20, 20, 100, 100, style="F")
+    return bytes(pdf.output())

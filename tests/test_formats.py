@@ -1,0 +1,163 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from files import PAGE, PARAGRAPHS, columns, pages, paper, scan
+
+from rag.documents import load_document, read_document
+from rag.errors import DocumentError
+from rag.formats import Line, clean, joined, without_running_lines
+from rag.settings import Settings
+from rag.types import Document
+
+
+def read(data: bytes, name: str = "a.pdf", **settings: float) -> Document:
+    return read_document(data, name, replace(Settings(), **settings))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "iso-8859-1", "utf-16"])
+def test_a_web_page_is_read_without_its_menus(charset: str) -> None:
+    document = read(PAGE.format(charset=charset).encode(charset), "saved-page.html")
+    assert document.text.split("\n\n") == [
+        "Harbour museum reopens",
+        (
+            "The ferry to Åland was two hours late on Monday. A spokeswoman said the harbour pilot had fallen ill, "
+            "says log.txt."
+        ),
+        "A founder remembered",
+        "Clara Lindt founded the maritime museum in 1911. It moved to Basel after the war.",
+        "- Entry is free on Sundays.",
+        "Dogs stay outside.",
+        "Year | Visitors",
+        "1990 | 12000",
+        "Repairs cost 40 crowns & more. The board writes <b>.",
+    ]
+    assert (document.id, document.title, document.pages) == ("saved-page", "Harbour museum reopens", ())
+
+
+def test_a_page_without_a_title_is_called_after_its_file() -> None:
+    document = read(b"<html><body><p>The bee visits two thousand flowers.</p></body></html>", "the-bee.htm")
+    assert (document.title, document.text) == ("The bee", "The bee visits two thousand flowers.")
+
+
+@pytest.mark.parametrize("data", [b"", b"<html><nav><a href=x>Home</a></nav></html>", b"\x00\xff" * 50, b"<" * 9000])
+def test_a_page_without_an_article_is_refused(data: bytes) -> None:
+    with pytest.raises(DocumentError, match=r"^a\.html: there is no article in this web page; copy"):
+        read(data, "a.html")
+
+
+def test_the_lines_of_a_paragraph_are_joined_and_running_lines_left_out() -> None:
+    document = read(paper(PARAGRAPHS * 8))
+    assert document.text == "\n\n".join(["Ice in the harbour", *PARAGRAPHS * 8])
+    assert document.title == "Ice in the harbour"
+    assert len(document.pages) == 2
+    assert document.page_at(document.text.index("harbour of Aland")) == 1
+    assert document.page_at(document.text.rindex("thirty years")) == 2
+
+
+def test_paragraphs_without_space_between_them_are_found() -> None:
+    assert read(paper(PARAGRAPHS * 2, gap=0)).text.split("\n\n")[-7:-1] == [*PARAGRAPHS * 2]
+
+
+def test_a_paragraph_goes_on_over_columns_and_pages() -> None:
+    document = read(columns(PARAGRAPHS * 20))
+    assert document.text.split("\n\n") == [*PARAGRAPHS * 20]
+    assert len(document.pages) == 2
+    assert 0 < document.pages[1] < len(document.text)
+
+
+def test_a_title_that_only_programs_see_is_used_where_a_reader_sees_it_too() -> None:
+    assert read(paper(PARAGRAPHS, named="untitled.doc")).title == "Ice in the harbour"
+    assert read(pages("The Ice Report\n\nIt was cold."), "b-c.pdf").title == "B c"
+    assert read(paper(PARAGRAPHS, named="ice in the harbour")).title == "ice in the harbour"
+
+
+def test_a_page_without_text_has_a_number_all_the_same() -> None:
+    document = read(pages("One is here.", "", "Three is here.", ""))
+    assert document.text == "One is here.\n\nThree is here."
+    assert document.pages == (0, 14, 14, 28)
+    assert document.page_at(document.text.index("Three")) == 3
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (scan(), "it holds pictures of pages and no text; run text recognition"),
+        (pages("Secret.", password="key"), "the PDF is locked with a password; save a copy without one"),
+        (pages("Text.")[:300], "the file is damaged, or no PDF"),
+        (b"no PDF at all", "the file is damaged, or no PDF"),
+        (b"", "the file is damaged, or no PDF"),
+    ],
+    ids=["scan", "locked", "cut off", "no PDF", "empty"],
+)
+def test_what_is_no_readable_pdf_is_refused_in_one_line(tmp_path: Path, data: bytes, says: str) -> None:
+    (tmp_path / "a.pdf").write_bytes(data)
+    with pytest.raises(DocumentError) as caught:
+        load_document(tmp_path / "a.pdf", Settings())
+    assert str(caught.value).startswith(f"{tmp_path / 'a.pdf'}: {says}")
+    assert "\n" not in str(caught.value)
+
+
+def test_pages_text_and_file_have_limits() -> None:
+    with pytest.raises(DocumentError, match=r"more than the 2 pages allowed; .*max_pages"):
+        read(pages("a", "b", "c"), max_pages=2)
+    with pytest.raises(DocumentError, match=r"longer than the 0\.001 MB of text allowed; .*max_document_mb"):
+        read(pages("word " * 500), max_document_mb=0.001)
+    with pytest.raises(DocumentError, match=r"longer than the 0\.001 MB of text allowed; .*max_document_mb"):
+        read(f"<html><p>{chr(246) * 600} a b c d e</p></html>".encode(), "a.html", max_document_mb=0.001)
+    with pytest.raises(DocumentError, match=r"allowed; raise the setting max_file_mb"):
+        read(paper(PARAGRAPHS), max_file_mb=0.001)
+
+
+def line(text: str, bottom: float, left: float = 0.0, right: float = 100.0, height: float = 10.0) -> Line:
+    return Line(text, left, right, bottom, height, first_word=20.0, begins=bottom)
+
+
+def test_broken_words_keep_their_hyphen() -> None:
+    assert joined([[line("the knowl\x02", 50), line("edge of it", 38)]])[0] == "the knowl-edge of it"
+
+
+@pytest.mark.parametrize(
+    ("second", "separator"),
+    [
+        (line("and so on", 38), " "),
+        (line("A heading", 36, height=14), "\n\n"),
+        (line("• an item", 38), "\n\n"),
+        (line("after a gap", 20), "\n\n"),
+        (line("in the next column", 90, left=120, right=220), " "),
+        (line("In the next column", 90, left=120, right=220), " "),
+    ],
+)
+def test_where_a_paragraph_ends(second: Line, separator: str) -> None:
+    page = [line("a first line", 74), line("a line", 62), line("a full line", 50), second]
+    assert joined([page])[0].endswith(f"a full line{separator}{second.text}")
+
+
+def test_a_footnotes_mark_does_not_end_a_line() -> None:
+    mark = Line("1 when it was cold", 101, 100, bottom=38, height=10, first_word=4, begins=54)
+    assert joined([[line("a line", 62), line("in March,", 50), mark]])[0] == "a line in March,1 when it was cold"
+
+
+def test_a_line_that_was_ended_on_purpose_ends_a_paragraph() -> None:
+    short = line("It ended here.", 62, right=50)
+    assert joined([[line("a full line", 74), short, line("Next one", 50)]])[0].endswith("here.\n\nNext one")
+
+
+def test_headers_are_what_comes_back_at_the_same_place() -> None:
+    book = [[line(f"Review {n}", 90), line("Same words", 80 - 9 * n), line(f"- {n} -", 5)] for n in range(4)]
+    assert [[x.text for x in page] for page in without_running_lines(book)] == [["Same words"]] * 4
+
+
+def test_titles_of_slides_are_no_headers_and_something_always_stays() -> None:
+    slides = [
+        [line(f"Day {n}", 90, height=20), line(f"It {verb}", 70), line(f"and {verb}", 58)]
+        for n, verb in ((1, "rains"), (2, "snows"))
+    ]
+    assert without_running_lines(slides) == slides
+    same = [[line("Page", 90)], [line("Page", 90)]]
+    assert without_running_lines(same) == same
+    assert without_running_lines([[], []]) == [[], []]
+
+
+def test_clean_text_has_no_control_characters_and_is_composed() -> None:
+    assert clean("a\x00b\x1b  u\u0308\ufffe \ud83d\ude00 \ud83d") == "ab ü- 😀"

@@ -1,0 +1,218 @@
+"""A stranger's file can neither hang nor fill nor outlive the program: real children, real limits."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import zlib
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from files import pages
+
+import rag.sandbox
+from rag.documents import read_document
+from rag.errors import DocumentError
+from rag.sandbox import PROGRAM, Parsed, parse
+from rag.settings import Settings
+
+QUICK = replace(Settings(), parse_seconds=2.0)
+
+
+def child(folder: Path, body: str, *, limited: bool = False) -> Path:
+    """A program in the place of `formats.py` that notes its process id, reads the file and goes on with `body`."""
+    path = folder / "child.py"
+    limit = f"""
+sys.path.insert(0, {str(PROGRAM.parent.parent)!r})
+from rag import formats
+formats._limit(seconds=1, memory_mb=1500)
+"""
+    path.write_text(
+        "import json, os, sys, time, subprocess\n"
+        f"open({str(folder / 'pid')!r}, 'w').write(str(os.getpid()))\n"
+        f"{limit if limited else ''}\n"
+        "request = json.loads(sys.stdin.buffer.readline()); data = sys.stdin.buffer.read(request['size'])\n"
+        f"{body}\n"
+    )
+    return path
+
+
+def is_gone(pid: int) -> bool:
+    for _ in range(200):
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        stat = Path(f"/proc/{pid}/stat")
+        if stat.is_file() and stat.read_text().rsplit(")", 1)[1].split()[0] == "Z":
+            return True  # ended; whoever adopted it has not looked yet
+        time.sleep(0.05)
+    return False
+
+
+def test_the_child_imports_the_parser_alone() -> None:
+    code = f"""
+import os, runpy, sys
+real = os._exit
+def report(code):
+    heavy = ("torch", "gradio", "numpy", "faiss", "rag", "trafilatura")
+    print([m for m in heavy if m in sys.modules], file=sys.stderr, flush=True)
+    real(code)
+os._exit = report
+runpy.run_path({str(PROGRAM)!r}, run_name="__main__")
+"""
+    data = pages("Hello there.")
+    limits = {"seconds": 30, "memory_mb": 1024, "max_pages": 5, "max_characters": 1000}
+    request = json.dumps({"format": "pdf", "size": len(data), **limits}).encode()
+    with subprocess.Popen(
+        [sys.executable, "-I", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        process.stdin.write(request + b"\n" + data)
+        process.stdin.flush()
+        assert json.loads(process.stdout.read())["text"] == "Hello there."
+        assert process.stderr.read().decode().strip() == "[]"
+
+
+def test_a_child_that_hangs_is_ended_with_what_it_started(tmp_path: Path) -> None:
+    body = f"""
+other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+open({str(tmp_path / "other")!r}, "w").write(str(other.pid))
+time.sleep(600)
+"""
+    start = time.monotonic()
+    assert parse(b"x", "pdf", QUICK, program=child(tmp_path, body)) == Parsed(error="time")
+    assert time.monotonic() - start < 60
+    assert is_gone(int((tmp_path / "pid").read_text()))
+    assert is_gone(int((tmp_path / "other").read_text()))
+
+
+def test_a_child_that_never_reads_is_ended(tmp_path: Path) -> None:
+    program = tmp_path / "deaf.py"
+    program.write_text("import time; time.sleep(600)")
+    assert parse(b"x" * 1_000_000, "pdf", QUICK, program=program) == Parsed(error="time")
+
+
+def test_the_system_ends_what_runs_on_without_a_parent(tmp_path: Path) -> None:
+    program = child(tmp_path, "while True: pass", limited=True)
+    process = subprocess.Popen([sys.executable, str(program)], stdin=subprocess.PIPE)
+    process.stdin.write(b'{"size": 1}\nx')
+    process.stdin.flush()
+    assert process.wait(timeout=60) in {-signal.SIGXCPU, -signal.SIGALRM, -signal.SIGKILL}
+    process.stdin.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not keep this limit")
+def test_a_child_that_takes_too_much_memory_is_refused_it(tmp_path: Path) -> None:
+    body = """
+try:
+    bytearray(3_000_000_000)
+except MemoryError:
+    print(json.dumps({"error": "memory"}))
+"""
+    program = child(tmp_path, body, limited=True)
+    assert parse(b"x", "pdf", Settings(), program=program) == Parsed(error="memory")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not keep this limit")
+def test_a_pdf_that_explodes_is_refused() -> None:
+    """A file of a few kilobytes whose page draws 200 MB of text."""
+    bomb = zlib.compress(zlib.compress(b"BT /F1 9 Tf 9 9 Td " + b"(word) Tj " * 20_000_000 + b" ET", 9), 9)
+    parts = [
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]/Contents 4 0 R/Resources<</Font<</F1 5 0 R>>>>>>",
+        b"<</Filter[/FlateDecode/FlateDecode]/Length %d>>stream\n%s\nendstream" % (len(bomb), bomb),
+        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+    ]
+    file, offsets = b"%PDF-1.4\n", []
+    for number, part in enumerate(parts, 1):
+        offsets.append(len(file))
+        file += b"%d 0 obj%s endobj\n" % (number, part)
+    start = len(file)
+    file += b"xref\n0 6\n0000000000 65535 f \n" + b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
+    file += b"trailer<</Root 1 0 R/Size 6>>startxref %d %%%%EOF" % start
+    assert len(file) < 10_000
+    with pytest.raises(DocumentError, match=r"^bomb\.pdf: "):
+        read_document(file, "bomb.pdf", replace(Settings(), parse_seconds=20.0, parse_memory_mb=512))
+
+
+def test_a_page_nested_without_end_is_refused_or_read(tmp_path: Path) -> None:
+    data = b"<div>" * 400_000 + b"<p>Deep words that nobody will ever reach.</p>"
+    with pytest.raises(DocumentError, match=r"^deep\.html: "):
+        read_document(data, "deep.html", Settings())
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "print('no JSON')",
+        "print('[1]')",
+        "print(json.dumps({'title': 1, 'text': 'x', 'pages': []}))",
+        "print(json.dumps({'title': '', 'text': 'x' * 6_000_000, 'pages': []}))",
+        "print(json.dumps({'title': '', 'text': '\\ud800', 'pages': []}))",
+        "print('x' * 70_000_000)",
+        "os.abort()",
+        "sys.exit(3)",
+        "os.close(1); time.sleep(600)",
+    ],
+)
+def test_what_a_child_says_is_not_believed(tmp_path: Path, said: str) -> None:
+    program = child(tmp_path, said)
+    assert parse(b"x", "pdf", Settings(), program=program) == Parsed(error="crashed")
+    assert is_gone(int((tmp_path / "pid").read_text()))
+
+
+@pytest.mark.parametrize(
+    "parsed",
+    [
+        Parsed("T", "text", (3, 1)),
+        Parsed("T", "a\x00b"),
+        Parsed("T", "   "),
+        Parsed(error="some new word"),
+    ],
+)
+def test_what_is_no_document_is_refused(monkeypatch: pytest.MonkeyPatch, parsed: Parsed) -> None:
+    monkeypatch.setattr("rag.documents.parse", lambda *_: parsed)
+    with pytest.raises(DocumentError, match=r"^a\.pdf: "):
+        read_document(b"x", "a.pdf", Settings())
+
+
+def test_the_child_ends_when_its_parent_does(tmp_path: Path) -> None:
+    """The parent is killed while its child waits for a file that never comes whole."""
+    code = f"""
+import sys, time
+sys.path.insert(0, {str(PROGRAM.parent.parent)!r})
+import rag.sandbox as sandbox
+from pathlib import Path
+real = sandbox.subprocess.Popen
+def noted(*arguments, **options):
+    child = real(*arguments, **options)
+    print(child.pid, flush=True)
+    return child
+sandbox.subprocess.Popen = noted
+from rag.settings import Settings
+sandbox.parse(b"x", "pdf", Settings(), program=Path({str(tmp_path / "slow.py")!r}))
+"""
+    (tmp_path / "slow.py").write_text(
+        f"import sys; sys.path.insert(0, {str(PROGRAM.parent.parent)!r})\n"
+        "import threading, time; from rag import formats\n"
+        "sys.stdin.buffer.readline(); sys.stdin.buffer.read(1)\n"
+        "threading.Thread(target=formats._end_with_parent, daemon=True).start()\n"
+        "time.sleep(600)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as parent:
+        pid = int(parent.stdout.readline())
+        parent.kill()
+    assert is_gone(pid)
+
+
+def test_the_child_knows_nothing_of_our_environment(tmp_path: Path) -> None:
+    os.environ["ARTICLE_CHAT_DEBUG"] = "secret"
+    program = child(tmp_path, "print(json.dumps({'title': '', 'text': repr(dict(os.environ)), 'pages': []}))")
+    parsed = parse(b"x", "pdf", Settings(), program=program)
+    assert "PATH" in parsed.text
+    assert "secret" not in parsed.text
+    assert rag.sandbox.PROGRAM.name == "formats.py"

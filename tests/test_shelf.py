@@ -1,0 +1,245 @@
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fakes import FakeEmbedder
+
+import rag
+from rag.embeddings import Progress
+from rag.errors import ArticleChatError, CollectionError, IndexDamagedError
+from rag.library import Library
+from rag.settings import Settings
+from rag.shelf import OPEN_INDEXES, Shelf
+from rag.types import Document, FloatArray
+
+ANN, BOB = "a" * 32, "b" * 32
+SECRET = "The vault under the mill holds seven owls."
+
+
+def document(text: str = SECRET, title: str = "The vault", pages: tuple[int, ...] = ()) -> Document:
+    return Document("vault", title, text, "vault.pdf", pages)
+
+
+@pytest.fixture
+def shelf(library: Library, settings: Settings) -> Shelf:
+    return Shelf(library, settings)
+
+
+def places(home: Path, text: str = "seven owls") -> list[Path]:
+    """Every file under the home folder that has the words, in whatever encoding of ours."""
+    return [path for path in home.rglob("*") if path.is_file() and text.encode() in path.read_bytes()]
+
+
+def files(home: Path) -> set[Path]:
+    return {path for path in home.rglob("*") if path.is_file()}
+
+
+def test_what_is_added_is_listed_opened_and_there_after_a_restart(
+    shelf: Shelf, library: Library, settings: Settings
+) -> None:
+    told: list[tuple[int, int]] = []
+    article = shelf.add(ANN, document(pages=(0, 10)), lambda *done: told.append(done))
+    assert told[-1] == (1, 1)
+    assert (article.title, article.source, article.characters, article.pages) == ("The vault", "vault.pdf", 42, 2)
+    second = shelf.add(ANN, document("Another text altogether.", "Another"))
+    for one in (shelf, Shelf(library, settings)):
+        assert one.articles(ANN) == (article, second)
+        (stored,) = one.open(ANN, article.id).documents.values()
+        assert stored == replace(document(pages=(0, 10)), id=article.id)
+    assert library.collections() == []  # the command line's collections are others
+
+
+def test_owners_share_nothing(shelf: Shelf) -> None:
+    article = shelf.add(ANN, document())
+    assert shelf.articles(BOB) == ()
+    for action in (shelf.open, shelf.remove):
+        with pytest.raises(CollectionError, match="not, or no longer, among yours"):
+            action(BOB, article.id)
+    own = shelf.add(BOB, document())
+    shelf.remove(BOB, own.id)
+    assert list(shelf.open(ANN, article.id).documents) == [article.id]
+
+
+@pytest.mark.parametrize("owner", ["", "..", "a" * 31, "A" * 32, "a" * 32 + "\n", "../" + "a" * 29])
+def test_an_owner_is_a_key(shelf: Shelf, owner: str) -> None:
+    for action in (lambda: shelf.articles(owner), lambda: shelf.add(owner, document()), lambda: shelf.open(owner, "a")):
+        with pytest.raises(ValueError, match="hexadecimal"):
+            action()
+
+
+@pytest.mark.parametrize("article", ["", ".", "..", "../seeds", "%2e%2e", "0" * 200, "\0"])
+def test_what_is_no_id_is_no_article(shelf: Shelf, library: Library, home: Path, article: str) -> None:
+    library.open()
+    shelf.add(ANN, document())
+    before = files(home)
+    for action in (shelf.open, shelf.remove):
+        with pytest.raises(CollectionError, match="not, or no longer, among yours"):
+            action(ANN, article)
+    assert files(home) == before
+
+
+def test_removing_leaves_nothing(shelf: Shelf, home: Path) -> None:
+    before = files(home)
+    article = shelf.add(ANN, document())
+    index = shelf.open(ANN, article.id)
+    assert places(home)
+    shelf.remove(ANN, article.id)
+    assert files(home) == before
+    assert places(home) == []
+    assert index.search_lexical("owls", 1)  # an answer that is being given ends undisturbed
+    with pytest.raises(CollectionError):
+        shelf.open(ANN, article.id)
+
+
+def test_the_same_text_again_is_the_same_article(shelf: Shelf) -> None:
+    article = shelf.add(ANN, document())
+    assert shelf.add(ANN, document(title="Another name")) == article
+    assert shelf.add(BOB, document()).id != article.id
+    assert len(shelf.articles(ANN)) == 1
+
+
+def test_many_at_once_all_arrive(shelf: Shelf) -> None:
+    texts = [f"The mill number {i % 6} burned down." for i in range(12)]
+    threads = [threading.Thread(target=shelf.add, args=(ANN, document(text))) for text in texts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found = {next(iter(shelf.open(ANN, a.id).documents.values())).text for a in shelf.articles(ANN)}
+    assert found == set(texts)
+    assert len(shelf.articles(ANN)) == 6
+
+
+def test_opening_what_is_being_removed_works_or_says_that_it_is_gone(shelf: Shelf, home: Path) -> None:
+    for number in range(10):
+        article = shelf.add(ANN, document(f"{SECRET} {number}"))
+        said: list[str] = []
+
+        def read(article: str = article.id, said: list[str] = said) -> None:
+            try:
+                said.append(next(iter(shelf.open(ANN, article).documents)))
+            except CollectionError as error:
+                said.append(str(error))
+
+        threads = [threading.Thread(target=read) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        shelf.remove(ANN, article.id)
+        for thread in threads:
+            thread.join()
+        gone = "this article is not, or no longer, among yours; add it again or choose another"
+        assert len(said) == 4
+        assert set(said) <= {article.id, gone}
+        assert places(home) == []
+
+
+def test_there_is_room_for_so_many_and_so_much(library: Library, settings: Settings, home: Path) -> None:
+    shelf = Shelf(library, replace(settings, max_articles=2, max_articles_mb=0.002))
+    shelf.add(ANN, document("One."))
+    with pytest.raises(CollectionError, match=r"would hold 0\.0 MB of text, .* remove one"):
+        shelf.add(ANN, document("word " * 500))
+    assert places(home, "word word") == []
+    shelf.add(ANN, document("Two."))
+    with pytest.raises(CollectionError, match=r"you have 2 articles, .* remove one"):
+        shelf.add(ANN, document("Three."))
+    shelf.add(BOB, document("Three."))
+    shelf.remove(ANN, shelf.articles(ANN)[0].id)
+    shelf.add(ANN, document("Three."))
+    assert len(shelf.articles(ANN)) == 2
+
+
+class Broken(FakeEmbedder):
+    def embed(self, texts: list[str], *, query: bool = False, progress: Progress | None = None) -> FloatArray:
+        raise OSError(28, "No space left on device")
+
+
+def test_what_fails_leaves_nothing(settings: Settings, home: Path) -> None:
+    before = files(home)
+    with pytest.raises(OSError, match="No space left"):
+        Shelf(Library(settings, Broken()), settings).add(ANN, document())
+    assert files(home) == before
+
+
+class Waiting(FakeEmbedder):
+    """Embeds nothing until it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.let = threading.Event(), threading.Event()
+
+    def embed(self, texts: list[str], *, query: bool = False, progress: Progress | None = None) -> FloatArray:
+        self.begun.set()
+        assert self.let.wait(60)
+        return super().embed(texts, query=query, progress=progress)
+
+
+def test_closing_ends_what_is_indexed_and_what_waits(settings: Settings, home: Path) -> None:
+    embedder = Waiting()
+    shelf = Shelf(Library(settings, embedder), settings)
+    before = files(home)
+    errors: list[str] = []
+
+    def add(text: str) -> None:
+        try:
+            shelf.add(ANN, document(text))
+        except ArticleChatError as error:
+            errors.append(str(error))
+
+    threads = [threading.Thread(target=add, args=(text,)) for text in ("One.", "Two.")]
+    for thread in threads:
+        thread.start()
+    assert embedder.begun.wait(60)
+    shelf.close()
+    embedder.let.set()
+    for thread in threads:
+        thread.join()
+    assert errors == ["the server is stopping; add the article again when it is back"] * 2
+    assert files(home) == before
+
+
+def test_a_bounded_number_is_kept_in_memory(shelf: Shelf) -> None:
+    articles = [shelf.add(ANN, document(f"Text {i}.")) for i in range(OPEN_INDEXES + 2)]
+    first = shelf.open(ANN, articles[0].id)
+    assert shelf.open(ANN, articles[0].id) is first
+    for article in articles[1:]:
+        shelf.open(ANN, article.id)
+    assert shelf.open(ANN, articles[0].id) is not first
+
+
+def test_what_a_killed_server_left_is_swept(shelf: Shelf, library: Library, settings: Settings, home: Path) -> None:
+    kept = shelf.add(ANN, document("Kept."))
+    before = files(home)
+    code = f"""
+import os, signal, sys
+sys.path[:0] = {[str(Path(__file__).parent), str(Path(rag.__file__).parent.parent)]!r}
+from pathlib import Path
+from fakes import FakeEmbedder
+from rag import Document, Library, Settings, Shelf, storage
+storage._sync_tree = lambda new: os.kill(os.getpid(), signal.SIGKILL)
+settings = Settings(home=Path({str(home)!r}))
+Shelf(Library(settings, FakeEmbedder()), settings).add({ANN!r}, Document("d", "D", {SECRET!r}, "d.txt"))
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode != 0
+    assert places(home)
+    assert Shelf(library, settings).articles(ANN) == (kept,)
+    assert files(home) == before
+
+
+def test_a_damaged_article_says_so_and_can_be_removed(shelf: Shelf, home: Path) -> None:
+    article = shelf.add(ANN, document())
+    next(home.rglob("_owners/*/*/*/documents/*.txt")).write_text("tampered")
+    with pytest.raises(IndexDamagedError, match="remove it, and add it again"):
+        shelf.open(ANN, article.id)
+    next(home.rglob("_owners/*/*/manifest.json")).write_text("{")
+    (listed,) = shelf.articles(ANN)
+    assert (listed.id, listed.title) == (article.id, "Damaged: remove it, and add it again")
+    shelf.remove(ANN, article.id)
+    assert shelf.articles(ANN) == ()
+
+
+def test_others_on_the_computer_cannot_look(shelf: Shelf, settings: Settings) -> None:
+    shelf.add(ANN, document())
+    assert (settings.indexes / "_owners").stat().st_mode & 0o077 == 0

@@ -1,0 +1,336 @@
+"""The routes of private articles, behind the real middleware, over fakes in place of the models."""
+
+import asyncio
+import contextlib
+import json
+import queue
+import tempfile
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import pytest
+from fakes import FakeEmbedder
+from fastapi import FastAPI
+from files import PAGE, PARAGRAPHS, pages, paper, scan
+from pages import pipeline_over, served
+from starlette.testclient import TestClient
+
+from rag import Library, Shelf
+from ui import articles
+from ui.app import web_app
+from ui.articles import MOST_AT_ONCE, add_article_routes
+from ui.owners import Accounts, Owners
+from ui.security import Guard, Hosts
+
+HOME = "http://127.0.0.1:7860"
+TEXT = "The vault under the mill holds seven owls."
+
+
+class Waiting(FakeEmbedder):
+    """Embeds nothing until it is let."""
+
+    def __init__(self):
+        super().__init__()
+        self.begun, self.let = threading.Event(), threading.Event()
+
+    def embed(self, texts, *, query=False, progress=None):
+        self.begun.set()
+        assert self.let.wait(60)
+        return super().embed(texts, query=query, progress=progress)
+
+
+def site(shelf, accounts=None):
+    app = FastAPI()
+    app.add_middleware(Owners, accounts=accounts)
+    app.add_middleware(Guard, hosts=Hosts("127.0.0.1"))
+    add_article_routes(app, shelf)
+    return app
+
+
+@pytest.fixture
+def shelf(library, settings):
+    return Shelf(library, settings)
+
+
+@pytest.fixture
+def visitor(shelf):
+    """Opens the page anew, as somebody whom the server has never seen."""
+    app = site(shelf)
+    return lambda: TestClient(app, base_url=HOME)
+
+
+def events(response):
+    assert response.status_code == 200, response.text
+    assert response.headers["content-type"].startswith("application/x-ndjson")
+    return [json.loads(line) for line in response.text.splitlines()]
+
+
+def add(client, data=TEXT, name="owls.txt"):
+    """The article that was added."""
+    last = events(client.post("/own/articles", params={"name": name}, content=data))[-1]
+    assert last["stage"] == "done", last
+    return last["article"]
+
+
+def listed(client):
+    return client.get("/own/articles").json()["articles"]
+
+
+def places(home, text="seven owls"):
+    return [path for path in home.rglob("*") if path.is_file() and text.encode() in path.read_bytes()]
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "title", "page_count"),
+    [
+        (TEXT.encode(), "the-owls.txt", "The owls", 0),
+        (b"# About owls\n\nThey sleep.", "x.md", "About owls", 0),
+        (PAGE.format(charset="utf-8").encode(), "saved.html", "Harbour museum reopens", 0),
+        (paper(PARAGRAPHS * 8), "ice.pdf", "Ice in the harbour", 2),
+    ],
+    ids=["txt", "md", "html", "pdf"],
+)
+def test_an_article_of_each_format_is_added_listed_read_and_removed(visitor, home, data, name, title, page_count):
+    client = visitor()
+    lines = events(client.post("/own/articles", params={"name": name}, content=data))
+    assert [line["stage"] for line in lines[:2]] == ["reading", "waiting"]
+    assert [line["stage"] for line in lines[2:-1]] == ["indexing"] * (len(lines) - 3)
+    assert lines[-2]["done"] == lines[-2]["total"] > 0
+    article = lines[-1]["article"]
+    assert (article["title"], article["source"], article["pages"]) == (title, name, page_count)
+    assert listed(client) == [article]
+    read = client.get(f"/own/articles/{article['id']}").json()
+    assert sum(map(len, read["paragraphs"])) == article["characters"]
+    assert (read["id"], read["title"], len(read["pages"])) == (article["id"], title, page_count)
+    assert client.delete(f"/own/articles/{article['id']}").status_code == 204
+    assert listed(client) == []
+    assert [path for path in (home / "indexes" / "_owners").rglob("*") if path.is_file()] == []
+
+
+def test_pasted_text_is_an_article(visitor):
+    client = visitor()
+    last = events(client.post("/own/articles/paste", json={"title": "Ow\u202els", "text": TEXT}))[-1]
+    assert last["article"]["title"] == "Ow ls"
+    assert "".join(client.get(f"/own/articles/{last['article']['id']}").json()["paragraphs"]) == TEXT
+    assert events(client.post("/own/articles/paste", json={"text": " \n"}))[-1]["stage"] == "failed"
+    for body in ("[]", "no JSON", '{"text": 1}', '{"title": "x"}', "[" * 100_000):
+        assert client.post("/own/articles/paste", content=body).status_code == 400
+
+
+def test_pages_count_as_the_script_counts(visitor):
+    client = visitor()
+    article = add(client, pages("Page one.", "Page two."), "a.pdf")
+    read = client.get(f"/own/articles/{article['id']}").json()
+    text = "".join(read["paragraphs"])
+    assert [text[start:].split(".")[0] for start in read["pages"]] == ["Page one", "Page two"]
+
+
+def test_another_visitor_reaches_nothing(visitor, home):
+    ann, bob = visitor(), visitor()
+    article = add(ann)
+    assert listed(bob) == []
+    assert bob.get(f"/own/articles/{article['id']}").status_code == 404
+    assert bob.delete(f"/own/articles/{article['id']}").status_code == 404
+    assert listed(ann) == [article]
+    assert places(home)
+
+
+def test_another_account_reaches_nothing(shelf):
+    client = TestClient(site(shelf, Accounts({"ann": "a", "bob": "b"})), base_url=HOME)
+    ann, bob = ("ann", "a"), ("bob", "b")
+    posted = client.post("/own/articles", params={"name": "owls.txt"}, content=TEXT, auth=ann)
+    article = events(posted)[-1]["article"]
+    assert client.get("/own/articles", auth=ann).json()["login"] == "ann"
+    assert client.get("/own/articles", auth=bob).json()["articles"] == []
+    assert client.get(f"/own/articles/{article['id']}", auth=bob).status_code == 404
+    assert client.delete(f"/own/articles/{article['id']}", auth=bob).status_code == 404
+    assert client.get(f"/own/articles/{article['id']}").status_code == 401
+    assert client.get(f"/own/articles/{article['id']}", auth=ann).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Origin": "http://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}]
+)
+def test_other_sites_post_and_delete_nothing(visitor, home, headers):
+    client = visitor()
+    article = add(client, b"Mine.", "mine.txt")
+    files = {"file": ("owls.txt", TEXT)}
+    assert client.post("/own/articles?name=owls.txt", files=files, headers=headers).status_code == 403
+    assert client.post("/own/articles?name=owls.txt", content=TEXT, headers=headers).status_code == 403
+    assert client.post("/own/articles/paste", json={"text": TEXT}, headers=headers).status_code == 403
+    assert client.delete(f"/own/articles/{article['id']}", headers=headers).status_code == 403
+    assert listed(client) == [article]
+    assert places(home) == []
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "says"),
+    [
+        (b"", "a.txt", "a.txt: it is empty; there is nothing to ask about"),
+        (b"caf\xe9", "a.txt", "a.txt: byte 3 (0xe9) is not valid UTF-8; save the file as UTF-8"),
+        (b"text", "a.docx", "a.docx: only .txt, .md, "),
+        (b"text", "txt", "txt: only .txt, "),
+        (scan(), "a.pdf", "a.pdf: it holds pictures of pages and no text; "),
+        (pages("x", password="p"), "a.pdf", "a.pdf: the PDF is locked with a password; "),
+        (b"%PDF-1.4 rubbish", "a.pdf", "a.pdf: the file is damaged, or no PDF; "),
+        (b"<html></html>", "a.html", "a.html: there is no article in this web page; "),
+        (b"word " * 3000, "a.txt", "a.txt: 0.0 MB is more than the 0.01 MB allowed; "),
+    ],
+)
+def test_a_bad_file_is_one_line_and_changes_nothing(library, settings, home, data, name, says):
+    client = TestClient(site(Shelf(library, replace(settings, max_document_mb=0.01))), base_url=HOME)
+    kept = add(client)
+    last = events(client.post("/own/articles", params={"name": name}, content=data))[-1]
+    assert last["stage"] == "failed"
+    assert last["message"].startswith(says)
+    assert "\n" not in last["message"]
+    assert listed(client) == [kept]
+
+
+@pytest.mark.parametrize(
+    ("given", "source"),
+    [
+        ("../../../etc/owls.txt", "owls.txt"),
+        ("..\\..\\owls.txt", "owls.txt"),
+        ("/owls.txt", "owls.txt"),
+        ("ow\x00l\x1b[2J\u202es.txt", "ow l [2J s.txt"),
+        ("<img src=x onerror=alert(1)>.txt", "<img src=x onerror=alert(1)>.txt"),
+        ("o" * 5000 + ".txt", "o" * 120 + ".txt"),
+        ("Eulen über Köln.txt", "Eulen über Köln.txt"),
+    ],
+)
+def test_a_files_name_is_a_name_and_no_path(visitor, home, given, source):
+    before = set(home.iterdir())
+    article = add(visitor(), name=given)
+    assert article["source"] == source
+    assert set(home.iterdir()) == before | {home / "indexes"}
+    assert all((home / "indexes" / "_owners") in path.parents for path in places(home))
+
+
+@pytest.mark.parametrize("name", ["", "/", "\x00", " "])
+def test_a_file_without_a_name_is_refused(visitor, name):
+    response = visitor().post("/own/articles", params={"name": name}, content=TEXT)
+    assert response.status_code == 400
+    assert response.json()["message"].startswith("The file has no name")
+
+
+@pytest.mark.parametrize("article", ["..", "%2e%2e", "..%2f..%2fseeds", "seeds", "a" * 300, "%00", "paste"])
+def test_what_is_no_id_is_not_found(visitor, home, article):
+    client = visitor()
+    add(client)
+    before = set(home.rglob("*"))
+    assert client.get(f"/own/articles/{article}").status_code in {404, 405}
+    assert client.delete(f"/own/articles/{article}").status_code in {404, 405}
+    assert set(home.rglob("*")) == before
+
+
+def test_a_form_is_refused(visitor):
+    response = visitor().post("/own/articles?name=a.txt", files={"file": ("a.txt", TEXT)})
+    assert response.status_code == 415
+
+
+def test_what_is_too_large_is_refused_while_it_is_read(library, settings, home):
+    """The body is never read to its end, and never more of it is on the disk than is allowed."""
+    sent = 0
+    largest = 0
+
+    async def receive():
+        nonlocal sent, largest
+        if sent:
+            largest = max(largest, sum(path.stat().st_size for path in set(open_temporary_files()) - others))
+        sent += 1
+        assert sent < 1000
+        return {"type": "http.request", "body": b"seven owls" * 100, "more_body": True}
+
+    async def send(message):
+        messages.append(message)
+
+    messages = []
+    others = set(open_temporary_files())
+    app = site(Shelf(library, replace(settings, max_file_mb=0.01, max_document_mb=0.01)))
+    headers = [(b"host", b"127.0.0.1")]
+    scope = {"type": "http", "method": "POST", "path": "/own/articles", "query_string": b"name=a.txt"}
+    asyncio.run(app({**scope, "headers": headers, "scheme": "http", "http_version": "1.1"}, receive, send))
+    assert messages[0]["status"] == 413
+    assert (
+        json.loads(messages[1]["body"])["message"] == "The file is larger than the 0.01 MB allowed; add a smaller one"
+    )
+    assert sent < 50
+    assert largest <= 10_000
+    assert largest > 0 or not Path("/proc/self/fd").is_dir()
+    assert places(home) == []
+
+
+def open_temporary_files():
+    """Our files without a name, where the system lets us see them."""
+    folder = Path("/proc/self/fd")
+    for link in folder.iterdir() if folder.is_dir() else ():
+        with contextlib.suppress(OSError):
+            target = str(link.readlink())
+            if target.startswith(tempfile.gettempdir()) and target.endswith("(deleted)"):
+                yield link
+
+
+def test_there_is_room_for_so_many(library, settings):
+    client = TestClient(site(Shelf(library, replace(settings, max_articles=1))), base_url=HOME)
+    add(client)
+    add(client)  # the same again is no other
+    last = events(client.post("/own/articles?name=b.txt", content="Another one."))[-1]
+    assert last["message"] == "You have 1 articles, and there is room for no more; remove one that you no longer need"
+
+
+def test_several_at_once_wait_for_each_other_and_too_many_are_refused(settings, article):
+    embedder = Waiting()
+    shelf = Shelf(Library(settings, embedder), settings)
+    answers = queue.Queue()
+    with served(pipeline_over(settings, article), shelf=shelf) as url, httpx.Client(base_url=url, timeout=60) as client:
+        client.get("/own/articles")
+
+        def post(number):
+            answers.put(client.post("/own/articles?name=a.txt", content=f"Text {number}."))
+
+        threads = [threading.Thread(target=post, args=(number,)) for number in range(MOST_AT_ONCE + 1)]
+        for thread in threads:
+            thread.start()
+        first = answers.get(timeout=60)
+        assert first.status_code == 429
+        assert first.json()["message"].startswith("Your other articles are still being added")
+        embedder.let.set()
+        for thread in threads:
+            thread.join()
+        assert [events(answers.get())[-1]["stage"] for _ in range(MOST_AT_ONCE)] == ["done"] * MOST_AT_ONCE
+        assert len(listed(client)) == MOST_AT_ONCE
+        add(client, b"Now there is room again.")
+
+
+def test_an_article_is_added_also_where_the_tab_is_closed_meanwhile(settings, article):
+    embedder = Waiting()
+    shelf = Shelf(Library(settings, embedder), settings)
+    with served(pipeline_over(settings, article), shelf=shelf) as url, httpx.Client(base_url=url) as client:
+        client.get("/own/articles")
+        with client.stream("POST", "/own/articles?name=owls.txt", content=TEXT) as response:
+            assert json.loads(next(response.iter_lines())) == {"stage": "reading"}
+            assert embedder.begun.wait(60)
+        embedder.let.set()
+        while not (found := client.get("/own/articles").json()["articles"]):
+            pass
+        assert found[0]["title"] == "Owls"
+
+
+def test_an_unexpected_error_is_told_and_logged(shelf, visitor, monkeypatch, caplog):
+    monkeypatch.setattr(articles, "read_document", lambda *_: 1 / 0)
+    last = events(visitor().post("/own/articles?name=a.txt", content=TEXT))[-1]
+    assert last == {"stage": "failed", "message": "Something went wrong here; the terminal says what."}
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_the_site_has_the_routes_and_keeps_them_out_of_caches(settings, article, shelf):
+    client = TestClient(web_app(pipeline_over(settings, article), shelf=shelf), base_url=HOME)
+    response = client.get("/own/articles")
+    assert response.headers["cache-control"] == "no-store"
+    assert "sandbox" in response.headers["content-security-policy"]
+    limits = response.json()["limits"]
+    assert limits["suffixes"] == [".txt", ".md", ".markdown", ".html", ".htm", ".pdf"]
+    assert (limits["file_mb"], limits["text_mb"], limits["articles"], limits["articles_mb"]) == (25, 5, 30, 20)
