@@ -119,7 +119,8 @@ def _ask(context: _Context) -> int:
     if arguments.json:
         _print_json(answer.to_json())
     else:
-        print(readable(answer, pipeline.index.documents))
+        bold = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        print(readable(answer, pipeline.index.documents, bold=bold))
     return 0
 
 

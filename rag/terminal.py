@@ -7,37 +7,52 @@ import shutil
 import textwrap
 from collections.abc import Mapping
 
-from rag.types import Answer, Document
+from rag.types import Answer, Citation, Document
 
-_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_STEERING = re.compile("[\ue000\ue001\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _INDENT = "    "
+_BOLD, _PLAIN = "\ue000", "\ue001"
+"""Stand for the terminal's bold face while lines are folded; in a text of their own they are replaced."""
 _SHORT = 150
 """Characters shown of a passage that only may be near the answer."""
 
 
-def readable(answer: Answer, documents: Mapping[str, Document], *, width: int | None = None) -> str:
+def readable(answer: Answer, documents: Mapping[str, Document], *, width: int | None = None, bold: bool = False) -> str:
     """The answer, then each cited quote with its article and its place; when it abstained, the nearest passages.
 
-    `documents` are the articles by id; `width` is in characters, else the terminal's, at most 100.
+    `documents` are the articles by id; `width` is in characters, else the terminal's, at most 100. With `bold`, the
+    words that answer stand out in their quotes.
     """
     width = width or min(100, shutil.get_terminal_size().columns)
-    lines = [_wrapped(answer.text, width)]
+    lines = [_wrapped(plain(answer.text), width)]
     for citation in answer.citations:
         place = _place(citation.title, citation.page, citation.start, citation.end)
-        lines += ["", plain(f"[{citation.number}] {place}"), _wrapped(f"“{citation.quote}”", width, _INDENT)]
+        lines += ["", plain(f"[{citation.number}] {place}"), _wrapped(f"“{_marked(citation)}”", width, _INDENT)]
     if answer.abstained and answer.passages:
         lines += ["", "Nearest passages, which may not answer the question:"]
         for found in answer.passages:
             span, document = found.passage.span, documents[found.passage.document_id]
             place = _place(document.title, document.page_at(span.start), span.start, span.end)
             lines.append(plain(f"  {place}"))
-            lines.append(_wrapped(textwrap.shorten(found.passage.text, _SHORT, placeholder=" …"), width, _INDENT))
-    return "\n".join(lines)
+            lines.append(
+                _wrapped(plain(textwrap.shorten(found.passage.text, _SHORT, placeholder=" …")), width, _INDENT)
+            )
+    on, off = ("\x1b[1m", "\x1b[22m") if bold else ("", "")
+    return "\n".join(lines).replace(_BOLD, on).replace(_PLAIN, off)
 
 
 def plain(text: str) -> str:
     """The text without the control characters that move a cursor or turn the direction of writing."""
     return _STEERING.sub("\ufffd", text)
+
+
+def _marked(citation: Citation) -> str:
+    """The quote with its answering words between _BOLD and _PLAIN."""
+    if citation.highlight is None:
+        return plain(citation.quote)
+    start, end = citation.highlight.start - citation.start, citation.highlight.end - citation.start
+    before, words, after = map(plain, (citation.quote[:start], citation.quote[start:end], citation.quote[end:]))
+    return f"{before}{_BOLD}{words}{_PLAIN}{after}"
 
 
 def _place(title: str, page: int | None, start: int, end: int) -> str:
@@ -46,7 +61,7 @@ def _place(title: str, page: int | None, start: int, end: int) -> str:
 
 def _wrapped(text: str, width: int, indent: str = "") -> str:
     return textwrap.fill(
-        plain(" ".join(text.split())),
+        " ".join(text.split()),
         width,
         initial_indent=indent,
         subsequent_indent=indent,

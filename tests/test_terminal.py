@@ -11,6 +11,18 @@ def test_quotes_are_folded_and_indented_under_their_place() -> None:
     )
 
 
+def test_the_words_that_answer_are_bold_and_cannot_be_forged() -> None:
+    quote = "Clara\x1b[7m Lindt \ue000founded the maritime museum"
+    highlight = Span(7, 7 + len("Clara\x1b[7m Lindt"))
+    answer = Answer(
+        "q", "q", "She. [1]", abstained=False, citations=(Citation(1, "d", "N", 7, 57, quote, 0.5, highlight),)
+    )
+    shown = readable(answer, {}, width=60, bold=True).splitlines()
+    assert shown[-1] == "    “\x1b[1mClara\ufffd[7m Lindt\x1b[22m \ufffdfounded the maritime museum”"
+    assert "\x1b" not in readable(answer, {}, width=60)
+    assert "\ue000" not in readable(answer, {}, width=60)
+
+
 def test_nearest_passages_are_shortened() -> None:
     text = "word " * 100
     passage = RetrievedPassage(Passage("d", Span(0, len(text)), text), 0.5)
