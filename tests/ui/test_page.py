@@ -47,6 +47,7 @@ def test_a_newcomer_sees_what_this_is_about(visit, article):
     page = visit(article)
     expect(page.get_by_role("heading", level=1)).to_have_text("Harbour news")
     expect(page.get_by_role("heading", level=1)).to_have_count(1)
+    expect(page).to_have_title("Harbour news · article-chat")
     expect(page.get_by_role("button", name="Stop")).to_be_disabled()
     assert "".join(page.locator("#article p").evaluate_all("ps => ps.map(p => p.textContent)")) == article.text
 
