@@ -78,7 +78,7 @@ def build_app(pipeline: Pipeline, examples: Examples | None = None, loading: Loa
     app: gr.Blocks
     with gr.Blocks(title=f"{titles[0]} · article-chat", analytics_enabled=False, fill_width=True) as app:
         parts = _components(titles)
-        _answer(parts, chat, pipeline_of)
+        _answer(parts, app, chat, pipeline_of)
         _edit(parts, chat)
         _bring_back(parts, chat, pipeline_of)
         if examples is not None or loading is not None:
@@ -136,8 +136,8 @@ def _components(titles: list[str]) -> _Parts:
     )
 
 
-def _answer(parts: _Parts, chat: Chat, pipeline_of: Callable[[gr.Request], Pipeline]) -> None:
-    """Ask, the examples, Retry and Stop."""
+def _answer(parts: _Parts, app: gr.Blocks, chat: Chat, pipeline_of: Callable[[gr.Request], Pipeline]) -> None:
+    """Ask, the examples, Retry and Stop, which leaving the page is, too."""
 
     def answer(text: str, before: Conversation, editing: bool, request: gr.Request) -> Iterator[Updates]:
         pipeline = pipeline_of(request)
@@ -174,6 +174,7 @@ def _answer(parts: _Parts, chat: Chat, pipeline_of: Callable[[gr.Request], Pipel
         button.click(answer_example, [button, parts.conversation], **answering)
     parts.retry.click(answer_again, [parts.conversation], **answering)
     parts.stop.click(stop, **_QUIET)
+    app.unload(stop)
 
 
 def _edit(parts: _Parts, chat: Chat) -> None:

@@ -54,3 +54,5 @@ def visit(page: Page, settings: Settings) -> Iterator[Callable[..., Page]]:
             return page
 
         yield visit
+        for tab in page.context.pages:
+            tab.goto("about:blank")  # or it would complain that the server is gone

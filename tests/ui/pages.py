@@ -115,3 +115,17 @@ def current_mark(page: Page) -> Locator:
 
 def text_of(locator: Locator) -> str:
     return str(locator.evaluate("node => node.textContent"))
+
+
+def press(page: Page, name: str) -> None:
+    """Click the button, of which there is one."""
+    page.get_by_role("button", name=name, exact=True).click()
+
+
+def highlighted(page: Page, name: str) -> list[str]:
+    """The words under the CSS highlight, piece by piece, in the order of the article."""
+    return [str(piece) for piece in page.evaluate(_HIGHLIGHTED, name)]
+
+
+_HIGHLIGHTED = """name => [...(CSS.highlights.get(name) ?? [])].map(
+    ({ startContainer, startOffset, endOffset }) => startContainer.data.slice(startOffset, endOffset))"""

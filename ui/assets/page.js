@@ -4,7 +4,7 @@ import { build, calm, element, fetchJson, open, panel, reveal } from "./article.
 import * as kept from "./kept.js";
 
 const DRAFT = "article-chat:draft"; // the question that was not answered yet, for after a reload
-const LOOK_EVERY = 3000; // milliseconds between two looks whether the server is there
+const LOOK_EVERY = 2000; // milliseconds between two looks whether the server is there
 let newest = ""; // the quotes of the latest answer, as last marked
 let origin = null; // the button that was clicked, to go back to
 let saved = null; // the records of the conversation as last kept
@@ -112,11 +112,11 @@ function drawKept() {
     show.addEventListener("click", () => {
       const conversation = kept.take(id);
       if (conversation) restore(conversation);
-      closeMenus();
     });
     const drop = element("button", { type: "button", className: "drop" }, "×");
     drop.setAttribute("aria-label", `Delete: ${title}`);
-    drop.addEventListener("click", () => {
+    drop.addEventListener("click", (event) => {
+      event.stopPropagation(); // the list stays open
       kept.remove(id);
       if (id === shownId()) startAnew();
       drawKept();
@@ -251,7 +251,9 @@ document.addEventListener("click", (event) => {
   const card = target.closest("#conversation .card");
   const source = target.closest("#conversation .source") ?? (card && card.querySelector(".source"));
   const action = target.closest("#tools button, #conversation .actions button");
-  closeMenus(target.closest("#tools details"));
+  const menu = target.closest("#tools details");
+  if (menu && action) menu.querySelector("summary").focus();
+  closeMenus(action ? null : menu);
   if (action) Promise.resolve(actions[action.value]?.(action)).catch(console.error);
   else if (source && !(card && String(getSelection()))) choose(source).catch(console.error);
 });
