@@ -95,6 +95,7 @@ def serve(library: Library, settings: Settings, *, collection: str, host: str, p
         except KeyboardInterrupt:
             pass  # uvicorn raises the signal again once it has shut down
         finally:
+            loading.finished.wait()  # a process that ends while native code loads a model in it crashes
             examples.stop()
     if loading.error is not None:
         raise loading.error

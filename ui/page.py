@@ -50,9 +50,9 @@ class _Parts:
         }
         return shown if view.running else {**shown, self.conversation: view.conversation}
 
-    def write(self, text: str, *, editing: bool) -> Updates:
-        """The text in the question's box, which asks anew or instead of the last question."""
-        return {self.question: text, self.editing: editing, self.leave: gr.Button(visible=editing)}
+    def edits(self, editing: bool) -> Updates:
+        """Whether the question's box asks instead of the last question, or anew."""
+        return {self.editing: editing, self.leave: gr.Button(visible=editing)}
 
     def all(self) -> list[Any]:
         """What an event on the conversation may change."""
@@ -141,10 +141,11 @@ def _answer(parts: _Parts, app: gr.Blocks, chat: Chat, pipeline_of: Callable[[gr
 
     def answer(text: str, before: Conversation, editing: bool, request: gr.Request) -> Iterator[Updates]:
         pipeline = pipeline_of(request)
-        written = parts.write("", editing=False)
+        asked = {parts.question: "", **parts.edits(False)}
         for view in chat.ask(pipeline, text, before, str(request.session_hash), replacing_last=editing):
-            yield parts.show(view, pipeline) | (parts.write(text, editing=editing) if view.failed else written)
-            written = {}
+            back = {parts.question: text, **parts.edits(editing)}
+            yield parts.show(view, pipeline) | (back if view.failed else asked)
+            asked = {}
 
     def answer_example(text: str, before: Conversation, request: gr.Request) -> Iterator[Updates]:
         yield from answer(text, before, False, request)
@@ -183,10 +184,11 @@ def _edit(parts: _Parts, chat: Chat) -> None:
     def edit(now: Conversation, request: gr.Request) -> Any:
         if not now.exchanges or chat.is_running(str(request.session_hash)):
             return gr.skip()
-        return {**parts.write(now.exchanges[-1].answer.question, editing=True), parts.status: status_html(EDITING)}
+        question = now.exchanges[-1].answer.question
+        return {parts.question: question, parts.status: status_html(EDITING), **parts.edits(True)}
 
     def leave() -> Updates:
-        return {**parts.write("", editing=False), parts.status: status_html("")}
+        return {parts.question: "", parts.status: status_html(""), **parts.edits(False)}
 
     parts.edit.click(edit, [parts.conversation], parts.all(), **_QUIET)
     parts.leave.click(leave, None, parts.all(), **_QUIET)
@@ -203,7 +205,7 @@ def _bring_back(parts: _Parts, chat: Chat, pipeline_of: Callable[[gr.Request], P
             found = restored(text, pipeline.index.documents)
         except ValueError:
             return {parts.status: status_html("What this browser kept of the conversation could not be read.")}
-        return parts.show(View(found.named(), chat.loads()), pipeline)
+        return parts.show(View(found.named(), chat.loads()), pipeline) | parts.edits(False)
 
     parts.bring_back.click(bring_back, [parts.kept], parts.all(), **_QUIET)
 

@@ -210,7 +210,7 @@ def _card(citation: Citation, answer: Answer, documents: Mapping[str, Document])
     where = place(documents[citation.document_id], citation.start, citation.end)
     return (
         f'<div class="card">{_button(name, citation, documents)}<blockquote>{quote}</blockquote>'
-        f'<p class="place">{escape(citation.title)} · {escape(where)}</p></div>'
+        f'<p class="place">{escape(citation.title)} · {escape(where)} · score {citation.score:.2f}</p></div>'
     )
 
 

@@ -1,13 +1,13 @@
 import base64
-import dataclasses
 import hashlib
 import socket
 
 import httpx
 import pytest
+from fakes import FakeEmbedder
 from pages import pipeline_over, served
 
-from rag import ModelError, UsageError
+from rag import Library, ModelError, UsageError
 from ui.app import serve
 from ui.security import page_policy
 from ui.server import listen
@@ -93,8 +93,16 @@ def test_each_run_of_the_server_has_a_name_of_its_own(url, settings, article):
         assert httpx.get(f"{other}/alive").json() != run
 
 
-def test_a_model_that_cannot_be_loaded_ends_the_server_with_the_reason(library, settings, monkeypatch):
-    wrong = dataclasses.replace(settings, llm=str(settings.home / "broken.gguf"))
-    (settings.home / "broken.gguf").write_bytes(b"no model")
-    with pytest.raises(ModelError):
-        serve(library, wrong, collection="seeds", host="127.0.0.1", port=0)
+class Unloadable(FakeEmbedder):
+    """Embeds articles, and fails on the first question: when the models are warmed up."""
+
+    def embed(self, texts, *, query=False, progress=None):
+        if query:
+            raise ModelError("the embedding model is damaged")
+        return super().embed(texts, query=query, progress=progress)
+
+
+def test_a_model_that_cannot_be_loaded_ends_the_server_with_the_reason(settings, capsys):
+    with pytest.raises(ModelError, match=r"^the embedding model is damaged$"):
+        serve(Library(settings, Unloadable()), settings, collection="seeds", host="127.0.0.1", port=0)
+    assert capsys.readouterr().out == ""

@@ -1,4 +1,4 @@
-"""For everybody: nothing serious for axe, by keyboard alone, on a phone, while models load, and behind others in line."""
+"""For everybody: nothing serious for axe, by keyboard alone, on a phone, while models load, behind others in line."""
 
 import re
 import threading

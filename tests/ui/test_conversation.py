@@ -90,6 +90,18 @@ def test_the_last_question_can_be_asked_in_other_words(visit, article):
     expect(current_mark(page)).to_contain_text("40 million")
 
 
+def test_an_edit_ends_with_its_conversation(visit, article):
+    page = visit(article)
+    ask(page, QUESTION)
+    press(page, "Edit")
+    expect(page.get_by_role("button", name="Cancel")).to_be_visible()
+    press(page, "New conversation")
+    expect(page.get_by_role("button", name="Cancel")).to_have_count(0)
+    ask(page, "What will the repairs cost?")
+    ask(page, "Which bank lends it?")
+    assert kept_by(page) == [["What will the repairs cost?", "Which bank lends it?"], [QUESTION]]
+
+
 def test_an_edit_that_cannot_be_asked_changes_nothing(visit, article):
     page = visit(article)
     ask(page, QUESTION)
@@ -149,6 +161,22 @@ def test_conversations_are_kept_listed_switched_and_deleted(visit, article):
     page.reload()
     expect(page.locator("#article p").first).to_be_visible(timeout=PATIENCE)
     expect(page.locator(".exchange")).to_have_count(0)
+
+
+FILL = """record => { for (let i = 0; i < 60; i++) localStorage.setItem("article-chat:conversation:old-" + i,
+    JSON.stringify({ id: "old-" + i, time: i, stamp: "s", exchanges: [record] })) }"""
+FULL = "() => { Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError') } }"
+
+
+def test_the_oldest_conversations_make_room_and_a_full_browser_is_said(visit, article):
+    page = visit(article)
+    page.evaluate(FILL, {"answer": {"question": "old?", "passages": []}, "earlier": []})
+    ask(page, QUESTION)
+    assert len(kept_by(page)) == 50
+    assert [QUESTION] in kept_by(page)
+    page.evaluate(FULL)
+    ask(page, "What will the repairs cost?")
+    expect(status_of(page)).to_contain_text("no room to keep")
 
 
 def test_two_tabs_that_continue_the_same_conversation_lose_nothing(visit, article):

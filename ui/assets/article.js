@@ -260,7 +260,8 @@ function search() {
   }
   current = -1;
   if (matches.length) {
-    const first = matches.findIndex(({ end }) => end > firstInView());
+    const from = firstInView();
+    const first = matches.findIndex(({ end }) => end > from);
     step(Math.max(0, first) + 1);
   } else {
     drawHighlights();
