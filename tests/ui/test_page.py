@@ -149,6 +149,9 @@ def test_a_follow_up_is_understood_from_the_history(visit, article):
     group = ask(page, "when did she?")
     expect(group.locator(".card").first).to_contain_text("Clara Lindt founded the maritime museum in 1911.")
     expect(page.locator(".exchange")).to_have_count(2)
+    for number in range(4):
+        group = ask(page, f"Who founded the maritime museum number {number}?")
+        expect(group.locator(".card").last).to_be_in_viewport(ratio=1)
 
 
 def test_a_question_that_cannot_be_asked_stays_in_the_box(visit, article):

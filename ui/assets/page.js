@@ -262,7 +262,10 @@ document.addEventListener(
   ({ target }) => {
     if (!target.open) return;
     if (target.contains(find("#kept"))) drawKept();
-    else target.closest(".exchange")?.scrollIntoView({ block: "nearest", behavior: calm() });
+    else if (target.closest(".exchange")) {
+      const fits = target.offsetHeight < find("#conversation").clientHeight;
+      target.scrollIntoView({ block: fits ? "nearest" : "start", behavior: calm() });
+    }
   },
   true,
 );
