@@ -1,23 +1,24 @@
 // The conversations that this browser keeps, one entry of its storage each, and what is made of them: copies and exports.
 // A record is what the server rendered for an exchange: {answer, earlier, outdated}, the answers as `ask --json` prints them.
 const PREFIX = "article-chat:conversation:";
-const CURRENT = "article-chat:current";
+const CURRENT = "article-chat:current"; // of this tab, and, for a new tab, of the browser
+const DRAFT = "article-chat:draft"; // of this tab: a question that was not answered before the page was left
 const MOST_KEPT = 50;
 const seen = new Map(); // id -> the stamp under which this tab knows the conversation
 const moved = new Map(); // id -> the id that this tab has kept it under since another tab continued it, too
 
-// All of storage may be forbidden or full: then nothing is kept, and the page works as well.
-function stored(key) {
+// Storage may be forbidden or full: then nothing is kept, and the page works as well. `area` is a property of the window.
+function stored(key, area = "localStorage") {
   try {
-    return JSON.parse(localStorage.getItem(key));
+    return JSON.parse(window[area].getItem(key));
   } catch {
     return null;
   }
 }
 
-function store(key, value) {
+function store(key, value, area = "localStorage") {
   try {
-    localStorage.setItem(key, JSON.stringify(value));
+    window[area].setItem(key, JSON.stringify(value));
     return true;
   } catch {
     return false;
@@ -43,7 +44,7 @@ export function all() {
   } catch {
     // none can be read
   }
-  const kept = keys.filter((key) => key.startsWith(PREFIX)).map(stored).filter(isKept);
+  const kept = keys.filter((key) => key.startsWith(PREFIX)).map((key) => stored(key)).filter(isKept);
   return kept.sort((a, b) => b.time - a.time);
 }
 
@@ -51,12 +52,19 @@ export function take(id) {
   const kept = stored(PREFIX + id);
   if (!isKept(kept)) return null;
   seen.set(id, kept.stamp);
-  store(CURRENT, id);
+  setCurrent(id);
   return kept;
 }
 
-export const currentId = () => stored(CURRENT);
-export const leave = () => forget(CURRENT);
+function setCurrent(id) {
+  store(CURRENT, id, "sessionStorage");
+  store(CURRENT, id);
+}
+
+export const currentId = () => stored(CURRENT, "sessionStorage") ?? stored(CURRENT);
+export const leave = () => setCurrent("");
+export const draft = () => stored(DRAFT, "sessionStorage");
+export const keepDraft = (text) => store(DRAFT, text, "sessionStorage");
 export const nameOf = (id) => moved.get(id) ?? id;
 
 export function remove(id) {
@@ -81,7 +89,7 @@ export function keep(id, exchanges) {
     remove(oldest.id);
   }
   seen.set(name, entry.stamp);
-  store(CURRENT, name);
+  setCurrent(name);
   return true;
 }
 
@@ -99,13 +107,13 @@ export function asText({ answer }) {
 // Text as Markdown that shows exactly this text: nothing in it is a heading, a link, an image or HTML.
 const markdown = (text) => oneLine(text).replace(/[\\`*_{}[\]()<>#+\-.!|~&$:]/g, "\\$&");
 
-export function asMarkdown(exchanges) {
+export function asMarkdown(title, exchanges) {
   const answers = exchanges.flatMap(({ answer, earlier }) => [...earlier, answer]);
   const parts = answers.map((answer) => {
     const quotes = answer.citations.map((c) => `> \\[${c.number}\\] “${markdown(c.quote)}”\n>\n> — ${markdown(place(c))}`);
     return [`## ${markdown(answer.question)}`, markdown(answer.answer), ...quotes].join("\n\n");
   });
-  return parts.join("\n\n") + "\n";
+  return [`# ${markdown(title)}`, ...parts].join("\n\n") + "\n";
 }
 
 export const asJson = (exchanges) =>

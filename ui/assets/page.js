@@ -3,7 +3,6 @@
 import { build, calm, element, fetchJson, open, panel, reveal } from "./article.js";
 import * as kept from "./kept.js";
 
-const DRAFT = "article-chat:draft"; // the question that was not answered yet, for after a reload
 const LOOK_EVERY = 2000; // milliseconds between two looks whether the server is there
 let newest = ""; // the quotes of the latest answer, as last marked
 let origin = null; // the button that was clicked, to go back to
@@ -105,16 +104,17 @@ function drawKept() {
     return !about.length || about.some((id) => articleIds.includes(id));
   });
   const list = rows.map(({ id, time, exchanges }) => {
-    const title = exchanges[0]?.answer.question ?? "";
-    const show = element("button", { type: "button", className: "show" }, title);
-    show.append(element("span", { className: "when" }, new Date(time).toLocaleString([], { dateStyle: "medium", timeStyle: "short" })));
+    const name = exchanges[0]?.answer.question ?? "";
+    const when = new Date(time).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+    const show = element("button", { type: "button", className: "show" }, name);
+    show.append(element("span", { className: "when" }, when));
     if (id === shownId()) show.setAttribute("aria-current", "true");
     show.addEventListener("click", () => {
       const conversation = kept.take(id);
       if (conversation) restore(conversation);
     });
     const drop = element("button", { type: "button", className: "drop" }, "×");
-    drop.setAttribute("aria-label", `Delete: ${title}`);
+    drop.setAttribute("aria-label", `Delete: ${name}`);
     drop.addEventListener("click", (event) => {
       event.stopPropagation(); // the list stays open
       kept.remove(id);
@@ -131,7 +131,8 @@ function closeMenus(except = null) {
   for (const menu of document.querySelectorAll("#tools details[open]")) if (menu !== except) menu.open = false;
 }
 
-const fileName = (ending) => `${document.title.split(" · ")[0].replace(/[^\p{L}\p{N}]+/gu, "-").slice(0, 60)}.${ending}`;
+const title = () => find("h1").textContent;
+const fileName = (ending) => `${title().replace(/[^\p{L}\p{N}]+/gu, "-").slice(0, 60)}.${ending}`;
 
 const actions = {
   new: startAnew,
@@ -139,7 +140,7 @@ const actions = {
     kept.remove(shownId());
     startAnew();
   },
-  markdown: () => kept.download(fileName("md"), "text/markdown", `# ${document.title.split(" · ")[0]}\n\n${kept.asMarkdown(records())}`),
+  markdown: () => kept.download(fileName("md"), "text/markdown", kept.asMarkdown(title(), records())),
   json: () => kept.download(fileName("json"), "application/json", kept.asJson(records())),
   retry() {
     refocus = '.exchange:last-of-type [value="retry"]';
@@ -211,7 +212,7 @@ const say = (message) => find("#status p")?.replaceChildren(message);
 // The question in the box, or the one that is being answered, is there again after a reload.
 addEventListener("pagehide", () => {
   const asked = find("#conversation .exchange:has(> .running) .question")?.lastChild.textContent ?? "";
-  sessionStorage.setItem(DRAFT, box()?.value || asked);
+  kept.keepDraft(box()?.value || asked);
 });
 
 // --- the page as a whole --------------------------------------------------------------------------------------------
@@ -222,8 +223,7 @@ async function begin() {
   document.body.append(gone);
   build();
   find("#status").setAttribute("role", "status"); // on the frame, which stays: what changes inside it is announced
-  const draft = sessionStorage.getItem(DRAFT);
-  if (draft) type(box(), draft);
+  if (kept.draft()) type(box(), kept.draft());
   look();
   articleIds = (await fetchJson("/articles")).map(({ id }) => id);
   await open(articleIds[0]);
