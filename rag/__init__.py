@@ -22,12 +22,13 @@ from rag.errors import (
 )
 from rag.library import SEEDS, Library
 from rag.pipeline import Pipeline, Progress, build_pipeline
-from rag.prompts import NO_ANSWER
+from rag.prompts import NO_ANSWER, NOTHING_ELSE
 from rag.settings import Settings, load_settings
 from rag.shelf import Shelf, ShelvedArticle
 from rag.types import Answer, Citation, Document, Passage, Quote, Reading, RetrievedPassage, Span, Turn
 
 __all__ = [
+    "NOTHING_ELSE",
     "NO_ANSWER",
     "SEEDS",
     "SUFFIXES",

@@ -1,14 +1,15 @@
-"""The conversation's events: what happens on a question and on Stop; nothing here knows about HTML or components."""
+"""The conversation's events: what happens on a question, a retry and Stop; nothing here knows of HTML or components."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
-from rag import NO_ANSWER, Answer, ArticleChatError, Pipeline, Turn
-from ui.rendering import Exchange
+from rag import Answer, ArticleChatError, ModelError, Pipeline, Turn
+from ui.exchanges import Conversation, Exchange
+from ui.waiting import Line, Loading
 
 log = logging.getLogger(__name__)
 _STAGES = {
@@ -16,57 +17,126 @@ _STAGES = {
     "read": "Reading the best passages…",
     "write": "Writing from the quotes and checking each sentence…",
 }
+_LOOK_AGAIN_AFTER = 0.5
+"""Seconds that a waiting question holds a thread before it lets others have it."""
 
 
 @dataclass(frozen=True, slots=True)
 class View:
     """What the page shows at one moment; `failed` where the last question got no answer and could be asked again."""
 
-    exchanges: tuple[Exchange, ...]
+    conversation: Conversation
     status: str
     running: bool = False
     failed: bool = False
 
 
 class Chat:
-    """Answers questions for any number of page visits; each has an id, its conversation is kept by the caller."""
+    """Answers questions for any number of page visits, one after the other; each visit has an id, its conversation is
+    kept by the caller.
+    """
 
-    def __init__(self, pipeline: Pipeline) -> None:
-        self._pipeline = pipeline
+    def __init__(self, loading: Loading | None = None) -> None:
+        self._loading = loading
+        self._line = Line()
         self._running: dict[str, threading.Event] = {}
 
-    def ask(self, question: str, before: Sequence[Exchange], visit: str) -> Iterator[View]:
+    def ask(
+        self, pipeline: Pipeline, question: str, conversation: Conversation, visit: str, *, replacing_last: bool = False
+    ) -> Iterator[View]:
         """The page as the answer grows; the last view is not `running` and holds the conversation to keep.
 
-        A question that cannot be asked, and a model that fails, give a view that says so and keeps what was before.
+        With `replacing_last` the question takes the place of the last one. A question that cannot be asked, one
+        that was stopped while it waited, and a model that fails, give a view that says so and keeps what was before.
         """
-        before = tuple(before)
-        stop = self._running[visit] = threading.Event()
-        history = [Turn(exchange.answer.question, exchange.answer.text) for exchange in before]
-        try:
-            for progress in self._pipeline.stream(question, history, stopped=stop.is_set):
-                done = progress.stage == "done"
-                status = _outcome(progress.answer, stopped=stop.is_set()) if done else _STAGES[progress.stage]
-                yield View((*before, Exchange(progress.answer, running=not done)), status, running=not done)
-        except ArticleChatError as error:
-            yield View(before, _sentence(str(error)), failed=True)
-        except Exception:
-            log.exception("a question could not be answered")
-            yield View(before, "Something went wrong here; the terminal says what. Please ask again.", failed=True)
-        finally:
-            stop.set()
-            if self._running.get(visit) is stop:
-                del self._running[visit]
+        before = conversation.exchanges[:-1] if replacing_last else conversation.exchanges
+        return self._run(pipeline, question, conversation, visit, before=before)
+
+    def retry(self, pipeline: Pipeline, conversation: Conversation, visit: str) -> Iterator[View]:
+        """The same for the last question once more, answered from the quotes that it has not shown yet."""
+        if not conversation.exchanges:
+            return iter(())
+        *before, last = conversation.exchanges
+        earlier = (*last.earlier, last.answer)
+        return self._run(pipeline, last.answer.question, conversation, visit, before=tuple(before), earlier=earlier)
 
     def stop(self, visit: str) -> None:
         """End the drafting of the visit's answer, if one is being written; its quote is then shown."""
         if (running := self._running.get(visit)) is not None:
             running.set()
 
+    def is_running(self, visit: str) -> bool:
+        """Whether the visit has a question that waits or is being answered."""
+        return visit in self._running
+
+    def loads(self) -> str:
+        """One line that says so while the models load, or why they could not be; else ""."""
+        return self._loading.message() if self._loading is not None else ""
+
+    def _run(
+        self,
+        pipeline: Pipeline,
+        question: str,
+        conversation: Conversation,
+        visit: str,
+        *,
+        before: tuple[Exchange, ...],
+        earlier: tuple[Answer, ...] = (),
+    ) -> Iterator[View]:
+        if visit in self._running:
+            return
+        stop = self._running[visit] = threading.Event()
+        place = self._line.join()
+        named = conversation.named()
+        history = [Turn(exchange.answer.question, exchange.said().text) for exchange in before]
+        besides = Exchange(earlier[-1], earlier[:-1]).cited() if earlier else ()
+
+        def view(answer: Answer, status: str, *, running: bool) -> View:
+            exchange = Exchange(answer, earlier, running=running)
+            return View(replace(named, exchanges=(*before, exchange)), status, running=running)
+
+        try:
+            # Before it waits: whether it can be asked at all, and the answer without anything in it yet.
+            empty = next(pipeline.stream(question, history)).answer
+            for status in self._waits(place, stop):
+                yield view(empty, status, running=True)
+            if stop.is_set():
+                yield View(conversation, "Stopped before it was answered.", failed=True)
+                return
+            for progress in pipeline.stream(question, history, besides=besides, stopped=stop.is_set):
+                done = progress.stage == "done"
+                status = _outcome(progress.answer, stopped=stop.is_set()) if done else _STAGES[progress.stage]
+                yield view(progress.answer, status, running=not done)
+        except ArticleChatError as error:
+            yield View(conversation, _sentence(str(error)), failed=True)
+        except Exception:
+            log.exception("a question could not be answered")
+            yield View(
+                conversation, "Something went wrong here; the terminal says what. Please ask again.", failed=True
+            )
+        finally:
+            stop.set()
+            self._line.leave(place)
+            del self._running[visit]
+
+    def _waits(self, place: object, stop: threading.Event) -> Iterator[str]:
+        """What it waits for, again and again, until it is the question's turn or it was stopped.
+
+        Raises ModelError where the models could not be loaded.
+        """
+        while (before := self._line.before(place, 0)) and not stop.is_set():
+            yield "1 question is before yours." if before == 1 else f"{before} questions are before yours."
+            self._line.before(place, _LOOK_AGAIN_AFTER)
+        while self._loading is not None and not self._loading.finished.is_set() and not stop.is_set():
+            yield self._loading.message()
+            self._loading.finished.wait(_LOOK_AGAIN_AFTER)
+        if self._loading is not None and self._loading.error is not None:
+            raise ModelError(self._loading.message())
+
 
 def _outcome(answer: Answer, *, stopped: bool) -> str:
     if answer.abstained:
-        return NO_ANSWER
+        return answer.text
     quotes = "1 quote" if len(answer.citations) == 1 else f"{len(answer.citations)} quotes"
     return f"Stopped; found {quotes}." if stopped else f"Answered, with {quotes}."
 

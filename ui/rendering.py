@@ -3,34 +3,29 @@
 Each exchange is one line of HTML inside a Markdown component: line breaks and Markdown's own characters are written as
 character references, so no text can end the HTML, start Markdown or be taken for a formula. The page's script places
 the marks in the article; it gets their offsets from the buttons' values, counted in UTF-16 units as JavaScript counts.
+Each complete exchange carries its record, which the script keeps, copies and exports.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from rag import Answer, Citation, Document, RetrievedPassage
+from rag import NOTHING_ELSE, Answer, Citation, Document, RetrievedPassage
+from ui.exchanges import Conversation, Exchange, record
 
 LONGEST_PARAGRAPH = 120
 SHORTEST_PARAGRAPH = 40
 USUAL_PARAGRAPH = 80
 SHOWN_PASSAGES = 3
+OUTDATED = "The article has changed since: what no longer stands in it is left out here. Ask again."
 
 _REFERENCES = str.maketrans({c: f"&#{ord(c)};" for c in "&<>\"'`*_[]()!\\${}~|#:\t\n"})
 _BLANK_LINES = re.compile(r"\n[^\S\n]*\n\s*")
 _SENTENCE_END = re.compile(r"[.!?][\"'”’)\]]*\s+$")
-
-
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """A question and its answer as far as it has come; `running` until it is complete."""
-
-    answer: Answer
-    running: bool = False
 
 
 def escape(text: str) -> str:
@@ -48,30 +43,106 @@ def introduction_html(titles: Sequence[str]) -> str:
     )
 
 
+TOOLS = (
+    '<div id="tools"><button type="button" value="new">New conversation</button>'
+    '<details class="menu"><summary>Conversations</summary><div id="kept" class="list"></div></details>'
+    '<details class="menu"><summary>Export</summary><div class="list">'
+    '<button type="button" value="markdown">Export as Markdown</button>'
+    '<button type="button" value="json">Export as JSON</button></div></details>'
+    '<button type="button" value="clear" title="Delete this conversation">Clear</button></div>'
+)
+"""What can be done with the conversation; the page's script does it, and lists the conversations that are kept."""
+SOURCE = (
+    '<div id="find"></div><div id="reading"><div id="article" role="region" tabindex="0" title="Article"></div>'
+    '<div id="strip"></div></div>'
+)
+"""The source panel, empty; the page's script fills it."""
+
+
 def status_html(message: str) -> str:
     """One line on what is going on."""
     return f"<p>{escape(message)}</p>" if message else ""
 
 
-def conversation_html(exchanges: Iterable[Exchange], documents: Mapping[str, Document]) -> str:
-    """The conversation, one block for each exchange, so that only changed ones are drawn again."""
-    return "\n\n".join(exchange_html(exchange, documents) for exchange in exchanges)
+def conversation_html(conversation: Conversation, documents: Mapping[str, Document]) -> str:
+    """The conversation, one block for each exchange, so that only changed ones are drawn again; first its id."""
+    if not conversation.id:
+        return ""
+    name = f'<input type="hidden" name="conversation" value="{escape(conversation.id)}">'
+    return "\n\n".join([name, *(exchange_html(exchange, documents) for exchange in conversation.exchanges)])
 
 
 def exchange_html(exchange: Exchange, documents: Mapping[str, Document]) -> str:
-    """A question and the group that holds its answer, the quotes as cards; one line of HTML."""
+    """A question, the group that holds its answer with the quotes as cards, and folded what a retry replaced."""
     answer = exchange.answer
-    kind = "abstained" if answer.abstained else "running" if exchange.running else "answered"
-    inner = f'<p class="text">{_cited(answer, documents)}</p>' if answer.text else ""
-    if answer.abstained:
-        inner += _nearest(answer.passages, documents)
-    else:
-        inner += "".join(_card(citation, answer, documents) for citation in answer.citations)
+    status = "running" if exchange.running else "abstained" if answer.abstained else "answered"
+    inner = f'<p class="outdated">{escape(OUTDATED)}</p>' if exchange.outdated else ""
+    inner += _shown(answer, documents)
+    kept = ""
+    if not exchange.running:
+        inner += _actions(exchange) + _how(answer)
+        kept = escape(json.dumps(record(exchange), ensure_ascii=False))
+        kept = f'<input type="hidden" name="record" value="{kept}">'
     return (
         f'<div class="exchange"><p class="question"><span class="unseen">You asked&#58; </span>'
-        f'{escape(answer.question)}</p><fieldset role="group" class="answer {kind}">'
-        f'<legend class="unseen">Answer to&#58; {escape(answer.question)}</legend>{inner}</fieldset></div>'
+        f"{escape(answer.question)}</p>{_group('Answer to', answer, status, inner, documents)}"
+        f"{_earlier(exchange, documents)}{kept}</div>"
     )
+
+
+def _group(name: str, answer: Answer, status: str, inner: str, documents: Mapping[str, Document]) -> str:
+    places = " ".join(
+        _value(documents[found.passage.document_id], found.passage.span.start, found.passage.span.end)
+        for found in answer.passages
+    )
+    return (
+        f'<fieldset role="group" class="answer {status}"><legend class="unseen">{name}&#58; {escape(answer.question)}'
+        f'</legend>{inner}<input type="hidden" name="passages" value="{places}"></fieldset>'
+    )
+
+
+def _earlier(exchange: Exchange, documents: Mapping[str, Document]) -> str:
+    """The answers that a retry replaced, the latest first; open where there was nothing else to answer."""
+    groups = "".join(
+        _group("Earlier answer to", answer, "earlier", _shown(answer, documents), documents)
+        for answer in reversed(exchange.earlier)
+    )
+    state = "<details open>" if exchange.answer.abstained else "<details>"
+    return f"{state}<summary>Earlier answer</summary>{groups}</details>" if groups else ""
+
+
+def _shown(answer: Answer, documents: Mapping[str, Document]) -> str:
+    """The answer's text and its quotes; where it abstained, the nearest passages."""
+    text = f'<p class="text">{_cited(answer, documents)}</p>' if answer.text else ""
+    if answer.abstained:
+        return text + ("" if answer.text == NOTHING_ELSE else _nearest(answer.passages, documents))
+    return text + "".join(_card(citation, answer, documents) for citation in answer.citations)
+
+
+def _actions(exchange: Exchange) -> str:
+    """Buttons under an answer; the page shows Retry and Edit under the last one only."""
+    more = not exchange.answer.abstained and not exchange.outdated
+    return (
+        '<p class="actions"><button type="button" value="copy" title="Copy the answer with its quotes">Copy</button>'
+        + (
+            '<button type="button" value="retry" title="Answer from the next best quotes">Retry</button>'
+            if more
+            else ""
+        )
+        + '<button type="button" value="edit" title="Ask this question in other words">Edit</button></p>'
+    )
+
+
+def _how(answer: Answer) -> str:
+    """How long each step of the answer took, and with which model, folded."""
+    steps = [("search", "retrieve", "embedder"), ("read", "read", "reader"), ("write", "write", "llm")]
+    rows = "".join(
+        f"<tr><th>{step}</th><td>{answer.timings_ms[stage] / 1000:.2f} s</td>"
+        f"<td>{escape(answer.model.get(role, ''))}</td></tr>"
+        for step, stage, role in [*steps, ("in all", "total", "")]
+        if stage in answer.timings_ms
+    )
+    return f'<details class="how"><summary>How this was answered</summary><table>{rows}</table></details>'
 
 
 def article_json(document: Document, boundaries: Iterable[int] = ()) -> dict[str, Any]:
@@ -139,7 +210,7 @@ def _card(citation: Citation, answer: Answer, documents: Mapping[str, Document])
     where = place(documents[citation.document_id], citation.start, citation.end)
     return (
         f'<div class="card">{_button(name, citation, documents)}<blockquote>{quote}</blockquote>'
-        f'<p class="place">{escape(citation.title)} · {escape(where)}</p></div>'
+        f'<p class="place">{escape(citation.title)} · {escape(where)} · score {citation.score:.2f}</p></div>'
     )
 
 
@@ -162,7 +233,7 @@ def _nearest(passages: Sequence[RetrievedPassage], documents: Mapping[str, Docum
 def _button(name: str, citation: Citation, documents: Mapping[str, Document]) -> str:
     value = _value(documents[citation.document_id], citation.start, citation.end)
     return (
-        f'<button type="button" class="source" value="{value}" title="{escape(citation.quote)}">'
+        f'<button type="button" class="source" value="{value}">'
         f'<span class="unseen">{name} </span>{citation.number}</button>'
     )
 

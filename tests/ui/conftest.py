@@ -36,7 +36,13 @@ def page(browser: Browser) -> Iterator[Page]:
     context.set_default_timeout(PATIENCE)
     page = context.new_page()
     wrong: list[str] = []
-    page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+    # It may look for the server when that is gone already.
+    page.on(
+        "console",
+        lambda message: (
+            wrong.append(message.text) if message.type == "error" and "CONNECTION_REFUSED" not in message.text else None
+        ),
+    )
     page.on("pageerror", lambda error: wrong.append(str(error)))
     yield page
     context.close()
@@ -54,3 +60,5 @@ def visit(page: Page, settings: Settings) -> Iterator[Callable[..., Page]]:
             return page
 
         yield visit
+        for tab in page.context.pages:
+            tab.goto("about:blank")  # the server waits for whoever still listens

@@ -16,8 +16,10 @@ from rag.index import Chunking, PassageIndex
 from rag.llm import LanguageModel
 from rag.prompts import Message
 from rag.reader import Reader
-from ui.app import listen, server_of, web_app
+from ui.app import web_app
 from ui.examples import Examples
+from ui.server import listen, server_of, url_of
+from ui.waiting import Loading
 
 PATIENCE = 60_000
 """Milliseconds that a slow machine may take for anything."""
@@ -64,17 +66,23 @@ def pipeline_over(
 
 
 @contextlib.contextmanager
-def served(pipeline: Pipeline, examples: Examples | None = None, shelf: Shelf | None = None) -> Iterator[str]:
+def served(
+    pipeline: Pipeline,
+    examples: Examples | None = None,
+    loading: Loading | None = None,
+    *,
+    port: int = 0,
+    shelf: Shelf | None = None,
+) -> Iterator[str]:
     """The page's URL while it is served."""
-    with listen("127.0.0.1", 0) as listener:
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server = server_of(web_app(pipeline, examples, shelf=shelf), url)
+    with listen("127.0.0.1", port) as listener:
+        server = server_of(web_app(pipeline, examples, loading, shelf=shelf))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         while not server.started and thread.is_alive():
             time.sleep(0.01)
         try:
-            yield url
+            yield url_of(listener, "127.0.0.1")
         finally:
             server.should_exit = True
             thread.join()
@@ -112,3 +120,17 @@ def current_mark(page: Page) -> Locator:
 
 def text_of(locator: Locator) -> str:
     return str(locator.evaluate("node => node.textContent"))
+
+
+def press(page: Page, name: str) -> None:
+    """Click the button, of which there is one."""
+    page.get_by_role("button", name=name, exact=True).click()
+
+
+def highlighted(page: Page, name: str) -> list[str]:
+    """The words under the CSS highlight, piece by piece, in the order of the article."""
+    return [str(piece) for piece in page.evaluate(_HIGHLIGHTED, name)]
+
+
+_HIGHLIGHTED = """name => [...(CSS.highlights.get(name) ?? [])].map(
+    ({ startContainer, startOffset, endOffset }) => startContainer.data.slice(startOffset, endOffset))"""

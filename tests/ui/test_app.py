@@ -1,17 +1,16 @@
 import base64
 import hashlib
 import socket
-import threading
 
 import httpx
 import pytest
+from fakes import FakeEmbedder
 from pages import pipeline_over, served
 
-from rag import UsageError
-from ui.app import listen, serve
-from ui.chat import Chat
-from ui.rendering import Exchange
+from rag import Library, ModelError, UsageError
+from ui.app import serve
 from ui.security import page_policy
+from ui.server import listen
 
 
 @pytest.fixture
@@ -81,35 +80,29 @@ def test_only_this_computer_is_served(library, settings, host):
         serve(library, settings, collection="seeds", host=host, port=0)
 
 
-def test_a_failing_question_keeps_the_conversation(settings, article, caplog):
-    chat = Chat(pipeline_over(settings, article, model=Broken()))
-    *_, kept = chat.ask("Which football team won?", (), "visit")
-    *_, view = chat.ask("Who founded the maritime museum?", kept.exchanges, "visit")
-    assert view.failed
-    assert view.exchanges == kept.exchanges
-    assert "a question could not be answered" in caplog.text
+def test_the_page_has_an_icon_of_its_own(url):
+    icon = httpx.get(f"{url}/favicon.ico")
+    assert icon.headers["content-type"].startswith("image/svg")
+    assert icon.text.startswith("<svg")
 
 
-def test_the_history_is_what_was_shown(settings, article):
-    chat = Chat(pipeline_over(settings, article))
-    *_, first = chat.ask("Who founded the maritime museum?", (), "visit")
-    *_, second = chat.ask("when did she?", first.exchanges, "visit")
-    assert second.exchanges[0] == first.exchanges[0] == Exchange(first.exchanges[0].answer)
-    assert second.exchanges[1].answer.standalone_question.startswith("Who founded")
+def test_each_run_of_the_server_has_a_name_of_its_own(url, settings, article):
+    run = httpx.get(f"{url}/alive").json()
+    assert run == httpx.get(f"{url}/alive").json()
+    with served(pipeline_over(settings, article)) as other:
+        assert httpx.get(f"{other}/alive").json() != run
 
 
-def test_stopping_reaches_only_the_visit_that_asked_for_it(settings, article):
-    chat = Chat(pipeline_over(settings, article))
-    views = chat.ask("Who founded the maritime museum?", (), "mine")
-    next(views)
-    chat.stop("another")
-    *_, last = views
-    assert last.status.startswith("Answered")
-    chat.stop("mine")  # nothing runs: nothing happens
+class Unloadable(FakeEmbedder):
+    """Embeds articles, and fails on the first question: when the models are warmed up."""
+
+    def embed(self, texts, *, query=False, progress=None):
+        if query:
+            raise ModelError("the embedding model is damaged")
+        return super().embed(texts, query=query, progress=progress)
 
 
-class Broken:
-    name = "broken"
-
-    def generate(self, *_, **__):
-        raise RuntimeError(threading.current_thread().name)
+def test_a_model_that_cannot_be_loaded_ends_the_server_with_the_reason(settings, capsys):
+    with pytest.raises(ModelError, match=r"^the embedding model is damaged$"):
+        serve(Library(settings, Unloadable()), settings, collection="seeds", host="127.0.0.1", port=0)
+    assert capsys.readouterr().out == ""

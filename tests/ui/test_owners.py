@@ -11,9 +11,10 @@ from starlette.testclient import TestClient
 
 from rag import UsageError
 from ui import owners
-from ui.app import listen, web_app
+from ui.app import web_app
 from ui.owners import COOKIE, MOST_FAILURES, Accounts, Owners, owner_of
 from ui.security import Guard, Hosts, is_loopback
+from ui.server import listen
 
 HOME = "http://127.0.0.1:7860"
 ACCOUNTS = {"ann": "correct horse", "bob": "pa:ss", "zoë": "naïve"}

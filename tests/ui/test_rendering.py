@@ -1,13 +1,15 @@
 import html
+import json
 import unicodedata
 from html.parser import HTMLParser
 
 import pytest
 
-from rag import NO_ANSWER, Answer, Citation, Document, Passage, RetrievedPassage, Span
+from rag import NO_ANSWER, NOTHING_ELSE, Answer, Citation, Document, Passage, RetrievedPassage, Span
+from ui.exchanges import Conversation, Exchange
 from ui.rendering import (
     LONGEST_PARAGRAPH,
-    Exchange,
+    OUTDATED,
     article_json,
     conversation_html,
     escape,
@@ -21,6 +23,9 @@ HOSTILE = (
     "<script>alert(1)</script> <img src=x onerror=alert(2)> ![i](http://evil.example/i.png) [l](javascript:alert(3)) "
     "${alert(4)} {{x}} $\\frac{1}{2}$ `code` **bold** </fieldset></p>\"'\t\x0b\x85\u2028\u202e\n\n# heading\n\n- item"
 )
+
+
+PASSAGES = (RetrievedPassage(Passage("harbour", Span(0, 9), "The ferry"), 0.4),)
 
 
 class Shown(HTMLParser):
@@ -71,16 +76,20 @@ def test_escaped_text_is_one_line_that_reads_as_the_text(text):
 def test_everything_of_an_exchange_is_text_whatever_it_says():
     doc = document(f"Before. {HOSTILE} After.")
     cited = citation(doc, HOSTILE, highlight="**bold**")
-    rendered = exchange_html(Exchange(answer(HOSTILE, f"{HOSTILE} [1]", cited)), {doc.id: doc})
+    hostile = answer(HOSTILE, f"{HOSTILE} [1]", cited, model={"llm": HOSTILE}, timings_ms={"write": 1.0})
+    rendered = exchange_html(Exchange(hostile, earlier=(hostile,)), {doc.id: doc})
     assert "\n" not in rendered
     result = Shown(rendered)
     assert {tag for tag, _ in result.tags} == {
-        "div", "p", "span", "fieldset", "legend", "button", "blockquote", "strong",
+        "div", "p", "span", "fieldset", "legend", "button", "blockquote", "strong", "input", "details", "summary",
+        "table", "tr", "th", "td",
     }  # fmt: skip
-    allowed = {"class", "role", "type", "value", "title"}
+    allowed = {"class", "role", "type", "name", "value", "title"}
     assert all(set(attributes) <= allowed for _, attributes in result.tags)
-    assert result.text.count(HOSTILE) == 4  # the question, the group's name, the answer and the card
-    assert {a["title"] for tag, a in result.tags if tag == "button"} == {HOSTILE}
+    # The question, the group's name, the answer and its card, the model; the group's name, answer and card before it.
+    assert result.text.count(HOSTILE) == 8
+    (kept,) = [json.loads(a["value"]) for tag, a in result.tags if tag == "input" and a["name"] == "record"]
+    assert kept["answer"] == kept["earlier"][0] == hostile.to_json()
 
 
 def test_the_group_is_named_after_the_question_and_holds_its_sources():
@@ -130,8 +139,7 @@ def test_offsets_count_utf16_units_as_the_script_does(before):
 
 def test_an_abstention_looks_different_and_offers_passages_as_such():
     doc = document("The ferry was late.")
-    passages = (RetrievedPassage(Passage(doc.id, Span(0, 9), "The ferry"), 0.4),)
-    rendered = shown(Exchange(answer("cost?", NO_ANSWER, abstained=True, passages=passages)), doc)
+    rendered = shown(Exchange(answer("cost?", NO_ANSWER, abstained=True, passages=PASSAGES)), doc)
     assert ("fieldset", {"role": "group", "class": "answer abstained"}) in rendered.tags
     assert "details" in [tag for tag, _ in rendered.tags]
     assert "Passage 1" in rendered.text
@@ -140,8 +148,55 @@ def test_an_abstention_looks_different_and_offers_passages_as_such():
 
 def test_exchanges_are_blocks_of_their_own():
     doc = document("The ferry was late.")
-    two = [Exchange(answer("one?", "")), Exchange(answer("two?", ""), running=True)]
-    assert len(conversation_html(two, {doc.id: doc}).split("\n\n")) == 2
+    two = (Exchange(answer("one?", "")), Exchange(answer("two?", ""), running=True))
+    blocks = conversation_html(Conversation("abc", two), {doc.id: doc}).split("\n\n")
+    assert len(blocks) == 3
+    assert Shown(blocks[0]).tags == [("input", {"type": "hidden", "name": "conversation", "value": "abc"})]
+    assert conversation_html(Conversation(), {doc.id: doc}) == ""
+
+
+def test_only_a_complete_exchange_can_be_kept_copied_and_tried_again():
+    doc = document("The ferry was late.")
+    one = answer("why?", "Late. [1]", citation(doc, "The ferry was late."))
+    buttons = [a["value"] for tag, a in shown(Exchange(one), doc).tags if tag == "button"][2:]
+    assert buttons == ["copy", "retry", "edit"]
+    running = shown(Exchange(one, running=True), doc)
+    assert [a.get("name") for tag, a in running.tags if tag == "input"] == ["passages"]
+    assert "Retry" not in running.text
+    assert "Retry" not in shown(Exchange(answer("cost?", NO_ANSWER, abstained=True)), doc).text
+
+
+def test_how_it_was_answered_is_told_on_demand():
+    doc = document("The ferry was late.")
+    timings = {"retrieve": 12.3, "read": 345.6, "total": 1357.9}
+    rendered = shown(
+        Exchange(answer("why?", NO_ANSWER, abstained=True, timings_ms=timings, model={"reader": "r1"})), doc
+    )
+    assert "How this was answeredsearch0.01 sread0.35 sr1in all1.36 s" in rendered.text
+
+
+def test_earlier_answers_are_folded_and_named_so():
+    doc = document("The ferry was late. The pilot had fallen ill.")
+    first = answer("why?", "Late. [1]", citation(doc, "The ferry was late."))
+    second = answer("why?", "Ill. [1]", citation(doc, "The pilot had fallen ill."))
+    rendered = shown(Exchange(second, (first,)), doc)
+    assert rendered.text.index("Answer to: why?") < rendered.text.index("Earlier answer to: why?")
+    nothing = answer("why?", NOTHING_ELSE, abstained=True, passages=PASSAGES)
+    tags = shown(Exchange(nothing, (first,)), doc).tags
+    assert ("details", {"open": None}) in tags
+    assert "What the article does say nearby" not in shown(Exchange(nothing, (first,)), doc).text
+
+
+def test_what_no_longer_matches_the_article_is_said():
+    doc = document("The ferry was late.")
+    assert OUTDATED in shown(Exchange(answer("why?", ""), outdated=True), doc).text
+    assert OUTDATED not in shown(Exchange(answer("why?", "")), doc).text
+
+
+def test_passages_are_places_for_the_script():
+    doc = document("😀 The ferry was late.")
+    tags = shown(Exchange(answer("cost?", NO_ANSWER, abstained=True, passages=PASSAGES)), doc).tags
+    assert [a["value"] for tag, a in tags if tag == "input" and a["name"] == "passages"] == ["harbour 0 10"]
 
 
 def test_the_introduction_has_the_title_as_text():

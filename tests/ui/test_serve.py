@@ -1,15 +1,18 @@
 """The command's way to the page: the real models, a process of its own, a real browser."""
 
-import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import time
 
+import httpx
 import pytest
-from pages import PATIENCE, ask, current_mark, open_page, status_of, text_of
+from pages import PATIENCE, begin, current_mark, open_page, press, status_of, text_of
 from playwright.sync_api import expect
+
+from ui.server import listen
 
 SERVE = """
 import sys
@@ -17,27 +20,58 @@ from pathlib import Path
 from rag import Library, load_settings
 from ui.app import serve
 settings = load_settings(flags={"home": Path(sys.argv[1]), "threads": 1})
-serve(Library(settings), settings, collection="seeds", host="127.0.0.1", port=0)
+serve(Library(settings), settings, collection="seeds", host="127.0.0.1", port=int(sys.argv[2]))
 """
+
+
+def wait_for(url: str) -> None:
+    """Until the server answers, which it does before its models are loaded."""
+    deadline = time.monotonic() + PATIENCE / 1000
+    while time.monotonic() < deadline:
+        try:
+            httpx.get(url, timeout=PATIENCE / 1000)
+        except httpx.TransportError:
+            time.sleep(0.1)
+        else:
+            return
+    raise TimeoutError(url)
 
 
 @pytest.mark.e2e
 def test_the_real_models_answer_and_the_server_stops_cleanly(page, home, article):
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
-    command = [sys.executable, "-c", SERVE, str(home)]
+    with listen("127.0.0.1", 0) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-c", SERVE, str(home), str(port)]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "HF_HUB_OFFLINE": "1"},
     ) as server:
-        url = server.stdout.readline().strip()
-        assert re.fullmatch(r"http://127\.0\.0\.1:\d+", url), server.stderr.read()
-        open_page(page, url)
-        group = ask(page, "Who founded the maritime museum?")
-        expect(status_of(page)).to_contain_text("Answered", timeout=PATIENCE)
-        group.get_by_role("button", name="Source 1").click()
-        expect(current_mark(page)).to_be_in_viewport(timeout=PATIENCE)
-        assert text_of(current_mark(page)) in article.text
-        assert "Lindt" in group.inner_text(), json.dumps(group.inner_text())
-        server.send_signal(signal.SIGTERM)
+        try:
+            url = f"http://127.0.0.1:{port}"
+            wait_for(f"{url}/alive")
+            open_page(page, url)
+            group = begin(page, "Who founded the maritime museum?")
+            assert server.stdout.readline() == f"{url}\n"
+            expect(status_of(page)).to_contain_text("Answered", timeout=PATIENCE)
+            group.get_by_role("button", name="Source 1").click()
+            expect(current_mark(page)).to_be_in_viewport(timeout=PATIENCE)
+            quote = text_of(current_mark(page))
+            assert quote in article.text
+            assert "Lindt" in group.inner_text()
+            press(page, "Retry")
+            expect(group.locator("blockquote").filter(has_text=quote)).to_have_count(0, timeout=PATIENCE)
+            expect(group).to_have_class(re.compile("answered|abstained"), timeout=PATIENCE)
+            page.reload()
+            page.locator(".exchange > details").evaluate("node => { node.open = true }")
+            earlier = page.get_by_role("group", name="Earlier answer to: Who founded the maritime museum?")
+            earlier.get_by_role("button", name="Source 1").click()
+            expect(current_mark(page)).to_have_text(quote, timeout=PATIENCE)
+            page.goto("about:blank")
+        finally:
+            server.send_signal(signal.SIGTERM)
         stdout, stderr = server.communicate(timeout=PATIENCE / 1000)
     assert stdout == ""
     assert "Traceback" not in stderr

@@ -1,196 +1,283 @@
-// The source panel: shows the article, marks the quotes of an answer, and scrolls to the one whose button was clicked.
-// Offsets count UTF-16 units. Texts are set with textContent only: nothing in an article is ever read as HTML.
-"use strict";
-(() => {
-  const articles = new Map(); // id -> promise of {id, title, paragraphs, starts, length}
-  let shown = null; // the article in the panel, with the element of each paragraph
-  let marked = []; // [merged element, the paragraphs' elements that it stands for]
-  let newest = ""; // the quotes of the latest answer, as last marked
-  let origin = null; // the button that was clicked, to go back to
+// The conversation: follows the answers as the server draws them, and does what their buttons say. What only the server can
+// do is asked of it by pressing one of its hidden buttons. The panel beside it is in article.js, what is kept in kept.js.
+import { build, calm, element, fetchJson, open, panel, reveal } from "./article.js";
+import * as kept from "./kept.js";
 
-  const panel = () => document.getElementById("article");
-  const calm = () => (matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth");
+const LOOK_EVERY = 2000; // milliseconds between two looks whether the server is there
+let newest = ""; // the quotes of the latest answer, as last marked
+let origin = null; // the button that was clicked, to go back to
+let saved = null; // the records of the conversation as last kept
+let restoring = null; // the id of the conversation that the server was asked to show
+let refocus = ""; // the button to focus when the answer is complete
+let articleIds = [];
 
-  async function load(id) {
-    const response = await fetch("/articles/" + encodeURIComponent(id));
-    if (!response.ok) throw new Error(`the article ${id} cannot be loaded: ${response.status}`);
-    const article = await response.json();
-    article.starts = [];
-    article.length = 0;
-    for (const paragraph of article.paragraphs) {
-      article.starts.push(article.length);
-      article.length += paragraph.length;
-    }
-    return article;
+const find = (selector) => document.querySelector(selector);
+const box = () => find("#ask textarea");
+const press = (name) => find(`#${name}`).click();
+const isRunning = () => find("#conversation .answer.running") !== null;
+
+// Put the text into one of Gradio's boxes as typing it would.
+function type(area, text) {
+  Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, "value").set.call(area, text);
+  area.dispatchEvent(new Event("input", { bubbles: true }));
+}
+
+// --- answers and their quotes ---------------------------------------------------------------------------------------
+
+// Ranges from a value "id start end id start end …".
+function rangesOf(value) {
+  const words = value.split(" ");
+  const ranges = [];
+  for (let i = 0; i + 2 < words.length; i += 3) {
+    ranges.push({ id: words[i], start: Number(words[i + 1]), end: Number(words[i + 2]) });
   }
+  return ranges;
+}
 
-  function fetched(id) {
-    if (!articles.has(id)) {
-      const loading = load(id);
-      loading.catch(() => articles.delete(id));
-      articles.set(id, loading);
-    }
-    return articles.get(id);
+const quotesOf = (answer) => [...answer.querySelectorAll(".card > .source")];
+const passagesOf = (answer) => rangesOf(answer.querySelector('[name="passages"]').value);
+
+async function choose(button) {
+  const answer = button.closest(".answer");
+  const quotes = quotesOf(answer).flatMap(({ value }) => rangesOf(value));
+  const mark = await reveal(quotes, passagesOf(answer), rangesOf(button.value)[0]);
+  if (!mark) return;
+  const { top, bottom } = panel().getBoundingClientRect();
+  if (top < 0 || bottom > innerHeight) panel().scrollIntoView({ block: "nearest", behavior: calm() });
+  origin = button;
+  mark.tabIndex = -1;
+  mark.focus({ preventScroll: true });
+}
+
+// A new answer marks its quotes and passages at once; an abstained one, whose quotes are none, the passages alone.
+function follow() {
+  const answers = document.querySelectorAll("#conversation .exchange > .answer");
+  const last = answers[answers.length - 1];
+  const buttons = !last || last.classList.contains("abstained") ? [] : quotesOf(last);
+  const found = last ? last.querySelector('[name="passages"]').value : "";
+  const asked = [shownId(), answers.length, last?.querySelector("legend").textContent].join("\n");
+  const key = [asked, ...buttons.map(({ value }) => value), found].join("\n");
+  if (key === newest) return;
+  if (last && !newest.startsWith(asked)) last.parentElement.scrollIntoView({ block: "start", behavior: calm() });
+  newest = key;
+  reveal(buttons.flatMap(({ value }) => rangesOf(value)), rangesOf(found), null).catch(console.error);
+}
+
+// --- what is kept ---------------------------------------------------------------------------------------------------
+
+const records = () => [...document.querySelectorAll('#conversation [name="record"]')].map(({ value }) => JSON.parse(value));
+
+const shownId = () => kept.nameOf(find('#conversation [name="conversation"]')?.value ?? "");
+
+function keepUp() {
+  const name = find('#conversation [name="conversation"]')?.value;
+  if (isRunning()) restoring = null;
+  else if (name) {
+    const values = [...document.querySelectorAll('#conversation [name="record"]')].map(({ value }) => value);
+    const state = [name, ...values].join("\n");
+    const brought = restoring !== null && (restoring === name || !values.length); // that is kept already
+    if (state === saved || (restoring !== null && !brought)) return;
+    saved = state;
+    restoring = null;
+    if (!brought && values.length && !kept.keep(name, records()))
+      say("This browser has no room to keep the conversation: export it before you leave.");
   }
+}
 
-  const element = (name, text = "") => Object.assign(document.createElement(name), { textContent: text });
+// Ask the server to show the exchanges, under the id; "" for a new conversation.
+function restore({ id, exchanges }) {
+  restoring = id;
+  type(find("#kept-conversation textarea"), JSON.stringify({ id, exchanges }));
+  press("bring-back");
+}
 
-  // A paragraph of the text, with marks (sorted, apart, inside it); white space at its end is kept but not shown.
-  function paragraph(text, start, marks) {
-    const node = element("p");
-    let at = 0;
-    for (const mark of marks) {
-      node.append(text.slice(at, mark.start - start));
-      const found = element("mark", text.slice(mark.start - start, mark.end - start));
-      if (mark.current) found.setAttribute("aria-current", "true");
-      node.append(found);
-      at = mark.end - start;
-    }
-    const end = Math.max(at, text.trimEnd().length);
-    const gap = element("span", text.slice(end));
-    gap.hidden = true;
-    node.append(text.slice(at, end), gap);
-    return node;
-  }
+function startAnew() {
+  kept.leave();
+  restore({ id: "", exchanges: [] });
+  box().focus();
+}
 
-  function show(article) {
-    if (shown && shown.article === article) return;
-    const nodes = article.paragraphs.map((text, i) => paragraph(text, article.starts[i], []));
-    shown = { article, nodes };
-    marked = [];
-    const box = panel();
-    box.removeAttribute("title");
-    box.setAttribute("aria-label", "Article: " + article.title);
-    box.replaceChildren(element("h2", article.title), ...nodes);
-    box.scrollTop = 0;
-  }
-
-  // The current quote is one mark whatever overlaps it; what the others have beyond it is joined into plain marks.
-  function marksOf(quotes, current) {
-    const free = [];
-    for (const { start, end } of [...quotes].sort((a, b) => a.start - b.start)) {
-      const parts = current ? [[start, Math.min(end, current.start)], [Math.max(start, current.end), end]] : [[start, end]];
-      for (const [from, to] of parts) {
-        if (from >= to) continue;
-        const joint = free.find((other) => from <= other.end && other.start <= to);
-        if (joint) [joint.start, joint.end] = [Math.min(joint.start, from), Math.max(joint.end, to)];
-        else free.push({ start: from, end: to });
-      }
-    }
-    if (current) free.push({ ...current, current: true });
-    return free.sort((a, b) => a.start - b.start);
-  }
-
-  // The position of the paragraph that holds the offset.
-  function at(offset) {
-    let low = 0;
-    let high = shown.article.starts.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >> 1;
-      if (shown.article.starts[middle] <= offset) low = middle;
-      else high = middle - 1;
-    }
-    return low;
-  }
-
-  // Marks in the shown article; paragraphs that a mark runs across become one, so that no break falls inside a quote.
-  function paint(marks) {
-    for (const [joint, nodes] of marked) joint.replaceWith(...nodes);
-    marked = [];
-    const groups = [];
-    for (const mark of marks) {
-      const [first, last] = [at(mark.start), at(mark.end - 1)];
-      const open = groups[groups.length - 1];
-      if (open && first <= open.last) {
-        open.last = Math.max(open.last, last);
-        open.marks.push(mark);
-      } else groups.push({ first, last, marks: [mark] });
-    }
-    for (const { first, last, marks: inside } of groups) {
-      const { article, nodes } = shown;
-      const joint = paragraph(article.paragraphs.slice(first, last + 1).join(""), article.starts[first], inside);
-      const old = nodes.slice(first, last + 1);
-      old[0].before(joint);
-      old.forEach((node) => node.remove());
-      marked.push([joint, old]);
-    }
-  }
-
-  function quoteOf(button) {
-    const [id, start, end] = button.value.split(" ");
-    return { id, start: Number(start), end: Number(end) };
-  }
-
-  async function reveal(buttons, chosen) {
-    const quotes = buttons.map(quoteOf);
-    const target = chosen ? quoteOf(chosen) : quotes[0];
-    const article = await fetched(target.id);
-    show(article);
-    paint(marksOf(quotes.filter((quote) => quote.id === target.id), chosen ? target : null));
-    const mark = panel().querySelector(chosen ? 'mark[aria-current="true"]' : "mark");
-    if (!mark) return;
-    const box = panel();
-    const [inner, outer] = [mark.getBoundingClientRect(), box.getBoundingClientRect()];
-    const room = Math.max(24, (box.clientHeight - inner.height) / 2);
-    box.scrollTo({ top: box.scrollTop + inner.top - outer.top - room, behavior: calm() });
-    if (!chosen) return;
-    if (outer.top < 0 || outer.bottom > innerHeight) box.scrollIntoView({ block: "nearest", behavior: calm() });
-    origin = chosen;
-    mark.tabIndex = -1;
-    mark.focus({ preventScroll: true });
-  }
-
-  const quotesOf = (answer) => [...answer.querySelectorAll(".card > .source")];
-
-  // A new answer marks its quotes at once; its nearest passages only when one of them is asked for.
-  function follow() {
-    const status = document.getElementById("status");
-    if (status && !status.hasAttribute("role")) {
-      status.setAttribute("role", "status"); // on the frame, which stays: what changes inside it is announced
-      // Gradio's own announcer keeps aria-live; one element has the role, so that it can be found.
-      for (const other of document.querySelectorAll('.sr-only[role="status"]')) other.removeAttribute("role");
-    }
-    if (panel() && !panel().childNodes.length) fillPanel();
-    const answers = document.querySelectorAll("#conversation .answer");
-    const last = answers[answers.length - 1];
-    if (!last) return;
-    const buttons = last.classList.contains("abstained") ? [] : quotesOf(last);
-    const key = answers.length + "\n" + buttons.map((button) => button.value).join("\n");
-    if (key === newest) return;
-    newest = key;
-    last.parentElement.scrollIntoView({ block: "start", behavior: calm() });
-    if (buttons.length) reveal(buttons, null).catch(console.error);
-    else if (shown) paint([]);
-  }
-
-  let filling = false;
-  async function fillPanel() {
-    if (filling) return;
-    filling = true;
-    try {
-      const known = await (await fetch("/articles")).json();
-      const article = await fetched(known[0].id);
-      if (!panel().childNodes.length) show(article);
-    } catch (error) {
-      filling = false;
-      console.error(error);
-    }
-  }
-
-  document.addEventListener("click", (event) => {
-    const card = event.target.closest("#conversation .card");
-    const button = event.target.closest("#conversation .source") ?? (card && card.querySelector(".source"));
-    if (!button || (card && String(getSelection()))) return;
-    reveal(quotesOf(button.closest(".answer")), button).catch(console.error);
+// The conversations about the articles that are served, each to open and to delete.
+function drawKept() {
+  const rows = kept.all().filter(({ exchanges }) => {
+    const about = exchanges.flatMap(({ answer }) => answer.passages.map((passage) => passage.document_id));
+    return !about.length || about.some((id) => articleIds.includes(id));
   });
-  document.addEventListener(
-    "toggle",
-    ({ target }) => target.open && target.closest(".exchange")?.scrollIntoView({ block: "start", behavior: calm() }),
-    true,
-  );
-  document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && origin && origin.isConnected && panel().contains(document.activeElement)) origin.focus();
+  const list = rows.map(({ id, time, exchanges }) => {
+    const name = exchanges[0]?.answer.question ?? "";
+    const when = new Date(time).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+    const show = element("button", { type: "button", className: "show" }, name);
+    show.append(element("span", { className: "when" }, when));
+    if (id === shownId()) show.setAttribute("aria-current", "true");
+    show.addEventListener("click", () => {
+      const conversation = kept.take(id);
+      if (conversation) restore(conversation);
+    });
+    const drop = element("button", { type: "button", className: "drop" }, "×");
+    drop.setAttribute("aria-label", `Delete: ${name}`);
+    drop.addEventListener("click", (event) => {
+      event.stopPropagation(); // the list stays open
+      kept.remove(id);
+      if (id === shownId()) startAnew();
+      drawKept();
+      find("#kept button, #toolbar summary").focus();
+    });
+    return element("li", {}, show, drop);
   });
-  new MutationObserver(follow).observe(document.documentElement, { childList: true, subtree: true });
+  find("#kept").replaceChildren(list.length ? element("ul", {}, ...list) : element("p", {}, "None are kept yet."));
+}
+
+function closeMenus(except = null) {
+  for (const menu of document.querySelectorAll("#tools details[open]")) if (menu !== except) menu.open = false;
+}
+
+const title = () => find("h1").textContent;
+const fileName = (ending) => `${title().replace(/[^\p{L}\p{N}]+/gu, "-").slice(0, 60)}.${ending}`;
+
+const actions = {
+  new: startAnew,
+  clear() {
+    kept.remove(shownId());
+    startAnew();
+  },
+  markdown: () => kept.download(fileName("md"), "text/markdown", kept.asMarkdown(title(), records())),
+  json: () => kept.download(fileName("json"), "application/json", kept.asJson(records())),
+  retry() {
+    refocus = '.exchange:last-of-type [value="retry"]';
+    press("retry");
+  },
+  edit() {
+    press("edit");
+    box().focus();
+  },
+  async copy(button) {
+    const record = JSON.parse(button.closest(".exchange").querySelector('[name="record"]').value);
+    await kept.copy(kept.asText(record));
+    button.textContent = "Copied";
+    setTimeout(() => (button.textContent = "Copy"), 2000);
+  },
+};
+
+// --- the quote behind a [n], on hovering and on focus ---------------------------------------------------------------
+
+const peek = element("div", { id: "peek", role: "tooltip", hidden: true });
+
+function showPeek(button) {
+  const card = quotesOf(button.closest(".answer")).find(({ value }) => value === button.value);
+  if (!card || card === button) return;
+  peek.textContent = card.parentElement.querySelector("blockquote").textContent;
+  document.body.append(peek);
+  peek.hidden = false;
+  button.setAttribute("aria-describedby", "peek");
+  const { left, top, bottom } = button.getBoundingClientRect();
+  const below = bottom + peek.offsetHeight + 8 < innerHeight;
+  peek.style.left = `${Math.max(8, Math.min(left, innerWidth - peek.offsetWidth - 8))}px`;
+  peek.style.top = `${below ? bottom : top - peek.offsetHeight}px`;
+}
+
+function hidePeek() {
+  peek.hidden = true;
+  find('[aria-describedby="peek"]')?.removeAttribute("aria-describedby");
+}
+
+const textButton = (target) => target instanceof Element && target.closest("#conversation .text .source");
+document.addEventListener("mouseover", ({ target }) => textButton(target) && showPeek(textButton(target)));
+document.addEventListener("focusin", ({ target }) => (textButton(target) ? showPeek(target) : hidePeek()));
+document.addEventListener("focusout", ({ target }) => textButton(target) && hidePeek());
+document.addEventListener("mouseout", ({ target, relatedTarget }) => {
+  if ((textButton(target) || target === peek) && relatedTarget !== peek && !textButton(relatedTarget)) hidePeek();
+});
+
+// --- the server -----------------------------------------------------------------------------------------------------
+
+let run = null; // which run of the server the page talks to
+const gone = element("p", { id: "gone", role: "alert", hidden: true });
+
+// Whether the server is there; a new run of it does not know this page: reloaded, it brings the conversation back.
+async function look() {
+  try {
+    const answer = await fetchJson("/alive");
+    run ??= answer.run;
+    if (answer.run !== run) location.reload();
+    gone.hidden = true;
+  } catch {
+    gone.hidden = false;
+    gone.textContent = "The server is not answering. What you wrote is kept, and this goes away when it is back.";
+  }
+  setTimeout(look, LOOK_EVERY);
+}
+
+const say = (message) => find("#status p")?.replaceChildren(message);
+
+// The question in the box, or the one that is being answered, is there again after a reload.
+addEventListener("pagehide", () => {
+  const asked = find("#conversation .exchange:has(> .running) .question")?.lastChild.textContent ?? "";
+  kept.keepDraft(box()?.value || asked);
+});
+
+// --- the page as a whole --------------------------------------------------------------------------------------------
+
+let begun = false;
+async function begin() {
+  begun = true;
+  document.body.append(gone);
+  build();
+  find("#status").setAttribute("role", "status"); // on the frame, which stays: what changes inside it is announced
+  if (kept.draft()) type(box(), kept.draft());
+  look();
+  articleIds = (await fetchJson("/articles")).map(({ id }) => id);
+  await open(articleIds[0]);
+  const current = kept.take(kept.currentId());
+  if (current) restore(current);
+}
+
+function changed() {
+  if (!begun && panel() && box() && find("#kept-conversation textarea")) begin().catch(console.error);
+  if (!begun) return;
+  // Gradio's own announcer keeps aria-live; one element has the role, so that it can be found.
+  for (const other of document.querySelectorAll('.sr-only[role="status"]')) other.removeAttribute("role");
   follow();
-})();
+  keepUp();
+  const running = isRunning();
+  for (const button of document.querySelectorAll("#tools button, #kept button")) button.disabled = running;
+  if (refocus && !running && find(refocus)) {
+    if (document.activeElement === document.body) find(refocus).focus({ preventScroll: true });
+    refocus = "";
+  }
+}
+
+document.addEventListener("click", (event) => {
+  const { target } = event;
+  const card = target.closest("#conversation .card");
+  const source = target.closest("#conversation .source") ?? (card && card.querySelector(".source"));
+  const action = target.closest("#tools button, #conversation .actions button");
+  const menu = target.closest("#tools details");
+  if (menu && action) menu.querySelector("summary").focus();
+  closeMenus(action ? null : menu);
+  if (action) Promise.resolve(actions[action.value]?.(action)).catch(console.error);
+  else if (source && !(card && String(getSelection()))) choose(source).catch(console.error);
+});
+document.addEventListener(
+  "toggle",
+  ({ target }) => {
+    if (!target.open) return;
+    if (target.contains(find("#kept"))) drawKept();
+    else if (target.closest(".exchange")) {
+      const fits = target.offsetHeight < find("#conversation").clientHeight;
+      target.scrollIntoView({ block: fits ? "nearest" : "start", behavior: calm() });
+    }
+  },
+  true,
+);
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  const menu = find("#tools details[open]");
+  if (!peek.hidden) hidePeek();
+  else if (menu) {
+    menu.querySelector("summary").focus();
+    closeMenus();
+  } else if (document.activeElement === box() && find("#leave")) press("leave");
+  else if (origin && origin.isConnected && panel().contains(document.activeElement)) origin.focus();
+});
+new MutationObserver(changed).observe(document.documentElement, { childList: true, subtree: true });
+changed();

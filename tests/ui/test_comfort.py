@@ -1,0 +1,186 @@
+"""For everybody: nothing serious for axe, by keyboard alone, on a phone, while models load, behind others in line."""
+
+import re
+import threading
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from pages import (
+    PATIENCE,
+    GatedModel,
+    ask,
+    begin,
+    current_mark,
+    highlighted,
+    open_page,
+    pipeline_over,
+    served,
+    status_of,
+)
+from playwright.sync_api import expect
+
+from rag import ModelError
+from ui.waiting import LOADING, Loading
+
+pytestmark = pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")
+
+QUESTION = "Who founded the maritime museum?"
+
+
+def test_axe_finds_nothing_serious(browser, settings, article):
+    with served(pipeline_over(settings, article)) as url:
+        context = browser.new_context(
+            viewport={"width": 1280, "height": 800},
+            bypass_csp=True,  # axe is put into the page
+        )
+        page = context.new_page()
+        open_page(page, url)
+
+        serious: list[tuple[str, str, str, str]] = []
+
+        def check(state: str) -> None:
+            for look in ("light", "dark"):
+                page.emulate_media(color_scheme=look, reduced_motion="reduce")
+                expect(page.locator("body")).to_have_class(
+                    re.compile("dark") if look == "dark" else re.compile("^(?!.*dark)")
+                )
+                found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+                for violation in (v for v in found if v["impact"] in ("serious", "critical")):
+                    serious.extend((state, look, violation["id"], node["html"]) for node in violation["nodes"])
+
+        check("new")
+        ask(page, "Which football team won?")
+        page.get_by_text("What the article does say nearby").click()
+        check("abstained")
+        ask(page, QUESTION).get_by_role("button", name="Source 1").click()
+        page.get_by_text("How this was answered").last.click()
+        page.get_by_label("Search in the article").fill("museum")
+        page.get_by_text("Conversations", exact=True).click()
+        check("answered")
+        page.set_viewport_size({"width": 390, "height": 844})
+        check("phone")
+        assert serious == []
+        context.close()
+
+
+def test_everything_is_done_with_the_keyboard(visit, article):
+    page = visit(article)
+    keyboard = page.keyboard
+    box = page.get_by_label("Your question")
+
+    def tab_to(locator) -> None:
+        for _ in range(60):
+            keyboard.press("Tab")
+            if locator.evaluate("node => node === document.activeElement"):
+                return
+        raise AssertionError(f"Tab does not reach {locator}")
+
+    expect(box).to_be_focused()
+    keyboard.type(QUESTION)
+    keyboard.press("Enter")
+    group = page.get_by_role("group", name=f"Answer to: {QUESTION}", exact=True)
+    expect(group).to_have_class(re.compile("answered"), timeout=PATIENCE)
+    source = group.get_by_role("button", name="Source 1")
+    tab_to(source)
+    expect(page.get_by_role("tooltip")).to_be_visible()
+    keyboard.press("Enter")
+    expect(current_mark(page)).to_be_focused()
+    keyboard.press("Escape")
+    expect(source).to_be_focused()
+    tab_to(page.get_by_text("How this was answered"))
+    keyboard.press("Enter")
+    expect(group.get_by_role("table")).to_be_visible()
+    tab_to(page.get_by_label("Search in the article"))
+    keyboard.type("basel")
+    expect(page.locator("#find-count")).to_have_text("1 of 1")
+    assert highlighted(page, "current-match") == ["Basel"]
+    tab_to(page.get_by_role("button", name=re.compile("^(Quote|Passage), ")).first)
+    tab_to(page.get_by_text("Conversations", exact=True))
+    keyboard.press("Enter")
+    expect(page.locator("#kept li")).to_have_count(1)
+    keyboard.press("Escape")
+    expect(page.locator("#kept")).to_be_hidden()
+    tab_to(group.get_by_role("button", name="Retry", exact=True))
+    keyboard.press("Enter")
+    expect(group).to_contain_text("nothing else", timeout=PATIENCE)
+    tab_to(group.get_by_role("button", name="Edit", exact=True))
+    keyboard.press("Enter")
+    expect(box).to_be_focused()
+    expect(box).to_have_value(QUESTION)
+    keyboard.press("Escape")
+    expect(box).to_have_value("")
+
+
+def test_nothing_is_wider_than_a_phone(visit, article):
+    page = visit(article)
+    page.set_viewport_size({"width": 390, "height": 844})
+    group = ask(page, QUESTION)
+    group.get_by_text("How this was answered").click()
+    group.get_by_role("button", name="Edit", exact=True).click()
+    expect(page.get_by_role("button", name="Cancel")).to_be_visible()
+    for menu in ("Conversations", "Export"):
+        page.get_by_text(menu, exact=True).click()
+        assert page.evaluate("document.documentElement.scrollWidth") == 390
+    page.keyboard.press("Escape")
+    group.get_by_role("button", name="Source 1").click()
+    expect(current_mark(page)).to_be_in_viewport(timeout=PATIENCE)
+
+
+def test_the_page_opens_while_the_models_load(page, settings, article):
+    loads = threading.Event()
+    loading = Loading(loads.wait)
+    loading.start(then=loads.set)
+    with served(pipeline_over(settings, article), loading=loading) as url:
+        open_page(page, url)
+        expect(status_of(page)).to_have_text(LOADING, timeout=PATIENCE)
+        other = page.context.new_page()
+        open_page(other, url)
+        expect(status_of(other)).to_have_text(LOADING, timeout=PATIENCE)
+        group = begin(other, QUESTION)
+        expect(group).to_have_class(re.compile("running"))
+        loads.set()
+        expect(group).to_have_class(re.compile("answered"), timeout=PATIENCE)
+        expect(status_of(other)).to_contain_text("Answered")
+        expect(status_of(page)).to_have_text("", timeout=PATIENCE)
+        for tab in (page, other):
+            tab.goto("about:blank")
+
+
+def test_models_that_cannot_be_loaded_are_said_in_the_status(page, settings, article):
+    fails = threading.Event()
+
+    def load() -> None:
+        fails.wait()
+        raise ModelError("the file x.gguf is damaged; fetch it again")
+
+    loading = Loading(load)
+    loading.start(then=fails.set)
+    with served(pipeline_over(settings, article), loading=loading) as url:
+        open_page(page, url)
+        begin(page, QUESTION)
+        fails.set()
+        expect(status_of(page)).to_contain_text("could not be loaded: the file x.gguf is damaged", timeout=PATIENCE)
+        expect(page.get_by_label("Your question")).to_have_value(QUESTION)
+        page.goto("about:blank")
+
+
+def test_a_question_is_told_who_is_before_it(visit, article, browser):
+    model = GatedModel("Clara Lindt founded the maritime museum.")
+    page = visit(article, model=model)
+    first = begin(page, QUESTION)
+    expect(status_of(page)).to_contain_text("Writing", timeout=PATIENCE)
+    context = browser.new_context()
+    other = context.new_page()
+    open_page(other, page.url)
+    second = begin(other, "What will the repairs cost?")
+    expect(status_of(other)).to_have_text("1 question is before yours.", timeout=PATIENCE)
+    other.get_by_role("button", name="Stop").click()
+    expect(other.get_by_label("Your question")).to_have_value("What will the repairs cost?", timeout=PATIENCE)
+    begin(other, "What will the repairs cost?")
+    expect(status_of(other)).to_have_text("1 question is before yours.", timeout=PATIENCE)
+    model.gate.set()
+    expect(first).to_have_class(re.compile("answered"), timeout=PATIENCE)
+    expect(second).to_have_class(re.compile("answered"), timeout=PATIENCE)
+    expect(page.locator(".question")).to_contain_text(QUESTION)
+    expect(other.locator(".question")).to_contain_text("What will the repairs cost?")
+    context.close()

@@ -1,0 +1,111 @@
+"""The source panel: quotes behind their numbers, passages, the strip and the search; in a real browser, over fakes."""
+
+import re
+
+import pytest
+from pages import PATIENCE, FixedReader, ask, current_mark, highlighted, text_of
+from playwright.sync_api import expect
+
+from rag import Document
+
+pytestmark = pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")
+
+QUESTION = "Who founded the maritime museum?"
+FOUNDED = "Clara Lindt founded the maritime museum in 1911."
+
+
+def shown_text(page) -> str:
+    return "".join(page.locator("#article p").evaluate_all("ps => ps.map(p => p.textContent)"))
+
+
+def test_a_number_shows_its_quote_on_hovering_and_on_focus(visit, article):
+    page = visit(article)
+    source = ask(page, QUESTION).locator(".text").get_by_role("button", name="Source 1")
+    peek = page.get_by_role("tooltip")
+    source.hover()
+    expect(peek).to_have_text(FOUNDED)
+    expect(peek).to_be_in_viewport(ratio=1)
+    page.mouse.move(0, 0)
+    expect(peek).to_have_count(0)
+    source.focus()
+    expect(peek).to_have_text(FOUNDED)
+    expect(source).to_have_accessible_description(FOUNDED)
+    page.keyboard.press("Escape")
+    expect(peek).to_have_count(0)
+    expect(source).to_be_focused()
+
+
+def test_passages_are_marked_faintly_around_the_quotes(visit, article):
+    page = visit(article)
+    group = ask(page, QUESTION)
+    faint = "".join(highlighted(page, "passage"))
+    assert "late on Monday" in faint
+    assert "Clara Lindt" not in faint
+    marks = page.locator("#article mark").all_inner_texts()
+    for mark in marks:
+        assert mark not in faint
+    group.get_by_role("button", name="Source 1").click()
+    expect(current_mark(page)).to_have_text(FOUNDED)
+    assert shown_text(page) == article.text
+    ask(page, "Which football team won?")
+    expect(page.locator("#article mark")).to_have_count(0)
+    assert "Clara Lindt" in "".join(highlighted(page, "passage"))
+
+
+@pytest.fixture
+def megabyte() -> Document:
+    """An article of 1 MB, with one sentence about a lighthouse near its end."""
+    filler = "The grey sea lay quiet and nobody on the ferry said a word about the weather. "
+    paragraphs = [f"Number {i}. {filler * 6}" for i in range(2000)]
+    paragraphs[1900] += "Zoë counted 😀 seventeen lighthouses."
+    return Document(id="long", title="A long article", text="\n\n".join(paragraphs), source="long.txt")
+
+
+def test_the_strip_and_the_search_lead_through_a_long_article(visit, megabyte):
+    quote = "Zoë counted 😀 seventeen lighthouses."
+    start = megabyte.text.index(quote)
+    page = visit(megabyte, reader=FixedReader((start, start + len(quote))))
+    group = ask(page, "Who counted the lighthouses?")
+    mark = page.locator("#article mark")
+    expect(mark).to_be_in_viewport(timeout=PATIENCE)
+    page.locator("#article").evaluate("box => box.scrollTo(0, 0)")
+    expect(mark).not_to_be_in_viewport()
+
+    strip = page.get_by_role("toolbar", name="Where the quotes and passages lie")
+    stops = strip.get_by_role("button")
+    assert stops.count() > 1
+    stops.first.focus()
+    page.keyboard.press("End")
+    page.keyboard.press("Home")
+    strip.get_by_role("button", name=re.compile("^Quote, 95 % in")).focus()
+    page.keyboard.press("Enter")
+    expect(mark).to_be_in_viewport(timeout=PATIENCE)
+    strip.click(position={"x": 7, "y": 3})
+    expect(mark).not_to_be_in_viewport(timeout=PATIENCE)
+
+    find = page.get_by_label("Search in the article")
+    page.locator("#article").evaluate("box => box.scrollTo(0, 0)")  # it begins with the first match that is in view
+    find.fill("number 1")
+    expect(page.locator("#find-count")).to_have_text("1 of 1,111")
+    assert len(highlighted(page, "match")) > 100
+    find.press("Enter")
+    expect(page.locator("#find-count")).to_have_text("2 of 1,111")
+    assert highlighted(page, "current-match") == ["Number 1"]
+    find.press("Shift+Enter")
+    find.press("Shift+Enter")
+    expect(page.locator("#find-count")).to_have_text("1,111 of 1,111")
+    find.fill("zoë  COUNTED")
+    expect(page.locator("#find-count")).to_have_text("1 of 1")
+    expect(mark).to_be_in_viewport(timeout=PATIENCE)
+    assert highlighted(page, "current-match") == ["Zoë counted"]
+    group.get_by_role("button", name="Source 1").click()
+    expect(current_mark(page)).to_have_count(1)
+    assert text_of(current_mark(page)) == quote
+    assert highlighted(page, "current-match") == ["Zoë counted"]
+    find.fill("no such words (")
+    expect(page.locator("#find-count")).to_have_text("none")
+    expect(page.get_by_role("button", name="Next match")).to_be_disabled()
+    find.press("Escape")
+    expect(find).to_have_value("")
+    assert highlighted(page, "match") == highlighted(page, "current-match") == []
+    assert shown_text(page) == megabyte.text

@@ -1,0 +1,75 @@
+"""The socket and the server under the site: bound first, so that a taken port is said before any model loads."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import socket
+
+import uvicorn
+from fastapi import FastAPI
+
+from rag import UsageError
+from ui.security import is_loopback
+
+
+def listen(host: str, port: int, *, open_to_others: bool = False) -> socket.socket:
+    """A socket bound to the address; raises UsageError, in one line, where that cannot be, and where others could reach
+    it that may not.
+    """
+    if not is_loopback(host) and not open_to_others:
+        raise UsageError(
+            f"others can reach the page on {host}, so it needs accounts: add --auth NAME:PASSWORD, or serve this "
+            "computer only: --host 127.0.0.1"
+        )
+    try:
+        return _bind(host, port)
+    except PermissionError as error:
+        raise UsageError(f"port {port} is not allowed; choose another: article-chat serve --port 7860") from error
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise UsageError(f"cannot serve on {host} port {port}: {error.strerror or error}") from error
+        raise UsageError(
+            f"port {port} is taken; choose another: article-chat serve --port {_free_port_after(host, port)}"
+        ) from error
+
+
+def server_of(site: FastAPI) -> uvicorn.Server:
+    """A server that stops within about a second, without a traceback for each tab that still listens."""
+    return _Server(
+        uvicorn.Config(site, log_level="warning", timeout_graceful_shutdown=1, server_header=False, proxy_headers=False)
+    )
+
+
+class _Server(uvicorn.Server):
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+        await super().shutdown(sockets)
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as a server that was just stopped leaves it
+        bound.bind((host, port))
+        bound.listen()  # or a second server could bind it, too, while this one loads its models
+    except BaseException:
+        bound.close()
+        raise
+    return bound
+
+
+def _free_port_after(host: str, port: int) -> int:
+    for other in range(port + 1, min(port + 20, 65536)):
+        try:
+            _bind(host, other).close()
+        except OSError:
+            continue
+        return other
+    return 7860
+
+
+def url_of(listener: socket.socket, host: str) -> str:
+    """Where the page is, for people."""
+    return f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"

@@ -1,0 +1,70 @@
+"""What a question waits for before it is answered: the models that still load, and the questions before it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from rag import ArticleChatError
+
+log = logging.getLogger(__name__)
+LOADING = "The models are still loading. You can read and ask; your question waits until they are ready."
+
+
+class Loading:
+    """Loads the models in the background; `finished` once they are there, or once `error` says why they are not."""
+
+    def __init__(self, load: Callable[[], None]) -> None:
+        self.finished = threading.Event()
+        self.error: Exception | None = None
+        self._load = load
+
+    def start(self, then: Callable[[], None]) -> None:
+        """Begin to load; `then` is called, in the background, when it is over."""
+        threading.Thread(target=self._run, args=(then,), daemon=True).start()
+
+    def message(self) -> str:
+        """One line for the page: that they load or could not be loaded; "" once they are there."""
+        if not self.finished.is_set():
+            return LOADING
+        if self.error is None:
+            return ""
+        why = str(self.error) if isinstance(self.error, ArticleChatError) else "the terminal says why"
+        return f"The models could not be loaded: {why}"
+
+    def _run(self, then: Callable[[], None]) -> None:
+        try:
+            self._load()
+        except Exception as error:  # noqa: BLE001 - whatever it was, questions must not wait for it
+            self.error = error
+        finally:
+            self.finished.set()
+            then()
+
+
+class Line:
+    """Questions are answered one at a time, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._places: list[object] = []
+
+    def join(self) -> object:
+        """A place at the end of the line; whoever took it leaves it."""
+        place = object()
+        with self._changed:
+            self._places.append(place)
+        return place
+
+    def before(self, place: object, seconds: float) -> int:
+        """How many are before the place: 0 as soon as it is the first, else what holds after the seconds."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._places[0] is place, seconds)
+            return self._places.index(place)
+
+    def leave(self, place: object) -> None:
+        """Let those behind move up."""
+        with self._changed:
+            self._places.remove(place)
+            self._changed.notify_all()
