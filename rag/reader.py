@@ -24,7 +24,7 @@ WEIGHTS = Path(__file__).parent / "weights" / "reader.safetensors"
 MAX_QUOTE_WORDS = 50
 CONTEXT_WORDS = 12
 """Words kept on both sides of the answer where its sentence is longer than MAX_QUOTE_WORDS."""
-LEAST_SCORE = 0.1
+LEAST_SCORE = 0.12
 """A second or third quote that is less likely than this to answer is not worth reading."""
 BOUNDARY_CHANCE = 0.5
 """A missed boundary makes a quote longer, a wrong one cuts the answer off: so this is above the threshold that is best

@@ -61,9 +61,9 @@ class Settings:
     retrieved_passages: int = field(default=5, metadata={"help": "passages that the reader sees for a question"})
     max_quotes: int = field(default=3, metadata={"help": "quotes shown for an answer, at most"})
     # The probability is calibrated on as many questions with an answer as without. People mostly ask what the article
-    # does say; two such questions for one that it does not make even odds of one third.
+    # does say; seven such questions for three that it does not make even odds of 0.3.
     abstain_below: float = field(
-        default=0.33,
+        default=0.3,
         metadata={"help": "say 'the article does not say' below this probability of an answer, 0 to 1"},
     )
     draft_tokens: int = field(default=60, metadata={"help": "longest draft of the language model, in tokens"})
