@@ -69,6 +69,10 @@ class Chat:
         """Whether the visit has a question that waits or is being answered."""
         return visit in self._running
 
+    def is_busy(self) -> bool:
+        """Whether anybody's question is being answered, or the models still load."""
+        return not self._line.is_empty() or (self._loading is not None and not self._loading.finished.is_set())
+
     def loads(self) -> str:
         """One line that says so while the models load, or why they could not be; else ""."""
         return self._loading.message() if self._loading is not None else ""
@@ -108,7 +112,7 @@ class Chat:
                 status = _outcome(progress.answer, stopped=stop.is_set()) if done else _STAGES[progress.stage]
                 yield view(progress.answer, status, running=not done)
         except ArticleChatError as error:
-            yield View(conversation, _sentence(str(error)), failed=True)
+            yield View(conversation, sentence(str(error)), failed=True)
         except Exception:
             log.exception("a question could not be answered")
             yield View(
@@ -141,5 +145,6 @@ def _outcome(answer: Answer, *, stopped: bool) -> str:
     return f"Stopped; found {quotes}." if stopped else f"Answered, with {quotes}."
 
 
-def _sentence(message: str) -> str:
+def sentence(message: str) -> str:
+    """An error's message as a sentence of the page."""
     return message[:1].upper() + message[1:]

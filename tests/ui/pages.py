@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import re
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 from fakes import FakeEmbedder, OverlapReader, ScriptedModel
 from playwright.sync_api import Locator, Page, expect
 
-from rag import Document, Pipeline, Quote, Reading, RetrievedPassage, Settings, Shelf, Span
+from rag import Document, Library, Pipeline, Quote, Reading, RetrievedPassage, Settings, Shelf, Span
 from rag.index import Chunking, PassageIndex
 from rag.llm import LanguageModel
 from rag.prompts import Message
 from rag.reader import Reader
 from ui.app import web_app
+from ui.chat import Chat
 from ui.examples import Examples
+from ui.owners import Accounts
 from ui.server import listen, server_of, url_of
 from ui.waiting import Loading
 
@@ -65,6 +69,10 @@ def pipeline_over(
     return Pipeline(index, reader=reader or OverlapReader(), model=model, settings=settings)
 
 
+def shelf_in(settings: Settings) -> Shelf:
+    return Shelf(Library(settings, FakeEmbedder()), settings)
+
+
 @contextlib.contextmanager
 def served(
     pipeline: Pipeline,
@@ -73,10 +81,14 @@ def served(
     *,
     port: int = 0,
     shelf: Shelf | None = None,
+    accounts: Accounts | None = None,
 ) -> Iterator[str]:
-    """The page's URL while it is served."""
-    with listen("127.0.0.1", port) as listener:
-        server = server_of(web_app(pipeline, examples, loading, shelf=shelf))
+    """The page's URL while it is served; without a shelf, with one that is gone afterwards."""
+    with listen("127.0.0.1", port) as listener, tempfile.TemporaryDirectory() as home:
+        chat = Chat(loading)
+        examples = examples or Examples(chat.is_busy)
+        shelf = shelf or shelf_in(Settings(home=Path(home), llm="none", threads=1))
+        server = server_of(web_app(pipeline, shelf, chat, examples, accounts=accounts))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         while not server.started and thread.is_alive():
@@ -86,6 +98,8 @@ def served(
         finally:
             server.should_exit = True
             thread.join()
+            shelf.close()
+            examples.stop()
 
 
 def open_page(page: Page, url: str) -> None:

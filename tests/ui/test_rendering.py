@@ -151,8 +151,11 @@ def test_exchanges_are_blocks_of_their_own():
     two = (Exchange(answer("one?", "")), Exchange(answer("two?", ""), running=True))
     blocks = conversation_html(Conversation("abc", two), {doc.id: doc}).split("\n\n")
     assert len(blocks) == 3
-    assert Shown(blocks[0]).tags == [("input", {"type": "hidden", "name": "conversation", "value": "abc"})]
-    assert conversation_html(Conversation(), {doc.id: doc}) == ""
+    assert Shown(blocks[0]).tags == [
+        ("input", {"type": "hidden", "name": "conversation", "value": "abc"}),
+        ("input", {"type": "hidden", "name": "article", "value": ""}),
+    ]
+    assert len(conversation_html(Conversation(), {doc.id: doc}).split("\n\n")) == 1
 
 
 def test_only_a_complete_exchange_can_be_kept_copied_and_tried_again():
@@ -205,7 +208,9 @@ def test_the_introduction_has_the_title_as_text():
 
 
 def test_a_place_is_said_in_per_cent_and_characters():
-    assert place(document("x" * 4000), 1000, 1200) == "25 % in · characters 1,000–1,200"
+    assert place(Span(1000, 1200), None, document("x" * 4000)) == "25 % in · characters 1,000–1,200"
+    assert place(Span(1000, 1200), 3, document("x" * 4000)) == "page 3 · 25 % in · characters 1,000–1,200"
+    assert place(Span(1000, 1200), 3, None) == "page 3 · characters 1,000–1,200"
 
 
 @pytest.mark.parametrize(
@@ -237,4 +242,13 @@ def test_paragraphs_break_at_blank_lines_then_known_boundaries_then_full_stops()
 
 def test_the_article_goes_to_the_script_as_it_is():
     doc = document("One.\n\nTwo. <b>")
-    assert article_json(doc) == {"id": doc.id, "title": doc.title, "paragraphs": ["One.\n\n", "Two. <b>"]}
+    paragraphs = ["One.\n\n", "Two. <b>"]
+    assert article_json(doc) == {"id": doc.id, "title": doc.title, "paragraphs": paragraphs, "pages": []}
+
+
+def test_pages_begin_where_the_script_counts():
+    text = "😀 one. two 😀. three."
+    doc = Document("a", "A", text, "a.pdf", pages=(0, text.index("two"), text.index("three")))
+    units = text.encode("utf-16-le")
+    starts = article_json(doc)["pages"]
+    assert [units[2 * start :].decode("utf-16-le")[:3] for start in starts] == ["😀 o", "two", "thr"]
