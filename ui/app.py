@@ -13,7 +13,7 @@ from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse
 from starlette.staticfiles import StaticFiles
 
-from rag import Library, Pipeline, Settings, Shelf, UsageError, build_pipeline
+from rag import ArticleChatError, Library, Pipeline, Settings, Shelf, UsageError, build_pipeline
 from ui.articles import add_article_routes
 from ui.chat import Chat
 from ui.examples import Examples
@@ -75,7 +75,11 @@ def web_app(
     @site.get("/examples")
     def questions(request: Request, own: str = "") -> JSONResponse:
         """Example questions about the visitor's own article, or the shared one; null until they are found."""
-        return JSONResponse(examples.of(pipeline_of(request, own)), headers={"Cache-Control": "no-store"})
+        try:
+            found = examples.of(pipeline_of(request, own))
+        except ArticleChatError:
+            found = ()  # it was removed meanwhile
+        return JSONResponse(found, headers={"Cache-Control": "no-store"})
 
     mounted: FastAPI = gr.mount_gradio_app(
         site,

@@ -14,10 +14,12 @@ from fakes import FakeEmbedder, OverlapReader, ScriptedModel
 from playwright.sync_api import Locator, Page, expect
 
 from rag import Document, Library, Pipeline, Quote, Reading, RetrievedPassage, Settings, Shelf, Span
+from rag.embeddings import Embedder, Progress
 from rag.index import Chunking, PassageIndex
 from rag.llm import LanguageModel
 from rag.prompts import Message
 from rag.reader import Reader
+from rag.types import FloatArray
 from ui.app import web_app
 from ui.chat import Chat
 from ui.examples import Examples
@@ -47,6 +49,19 @@ class GatedModel(ScriptedModel):
         yield from super().generate(messages, max_tokens=max_tokens, seconds=seconds, stopped=stopped)
 
 
+class GatedEmbedder(FakeEmbedder):
+    """Embeds nothing until `let` is set; `begun` is set once it is asked to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.let = threading.Event(), threading.Event()
+
+    def embed(self, texts: Sequence[str], *, query: bool = False, progress: Progress | None = None) -> FloatArray:
+        self.begun.set()
+        assert self.let.wait(PATIENCE / 1000)
+        return super().embed(texts, query=query, progress=progress)
+
+
 class FixedReader:
     """Finds the same ranges of the first document whatever the question."""
 
@@ -69,8 +84,8 @@ def pipeline_over(
     return Pipeline(index, reader=reader or OverlapReader(), model=model, settings=settings)
 
 
-def shelf_in(settings: Settings) -> Shelf:
-    return Shelf(Library(settings, FakeEmbedder()), settings)
+def shelf_in(settings: Settings, embedder: Embedder | None = None) -> Shelf:
+    return Shelf(Library(settings, embedder or FakeEmbedder()), settings)
 
 
 @contextlib.contextmanager

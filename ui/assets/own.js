@@ -31,7 +31,10 @@ export async function build(chosen, say, sayQuietly) {
   };
   parts.list = element("select", { id: "choice" });
   parts.list.setAttribute("aria-label", "Choose an article");
-  parts.list.addEventListener("change", () => choose(parts.list.value));
+  parts.list.addEventListener("change", () => {
+    if (!adding) note("");
+    choose(parts.list.value);
+  });
   parts.file = element("input", { type: "file", id: "add", multiple: true, className: "unseen" });
   parts.file.addEventListener("change", () => {
     addFiles([...parts.file.files]);
@@ -268,6 +271,7 @@ function longText() {
 
 function openForm(opened) {
   const within = parts.form.contains(document.activeElement);
+  if (noted === "asked") note("");
   parts.form.hidden = !opened;
   parts.paste.setAttribute("aria-expanded", String(opened));
   if (opened) (parts.text.value ? parts.text : parts.title).focus();

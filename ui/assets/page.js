@@ -291,7 +291,7 @@ async function begin() {
   const current = kept.current();
   const conversation = kept.take(current.id);
   if (conversation) restore(conversation);
-  else if (current.article && own.titleOf(current.article)) change(current.article);
+  else if (current.article && own.titleOf(current.article)) restore({ id: "", article: current.article, exchanges: [] });
   changed();
 }
 
