@@ -105,23 +105,24 @@ class Chat:
             for status in self._waits(place, stop):
                 yield view(empty, status, running=True)
             if stop.is_set():
-                yield View(conversation, "Stopped before it was answered.", failed=True)
-                return
-            for progress in pipeline.stream(question, history, besides=besides, stopped=stop.is_set):
-                done = progress.stage == "done"
-                status = _outcome(progress.answer, stopped=stop.is_set()) if done else _STAGES[progress.stage]
-                yield view(progress.answer, status, running=not done)
+                last = View(conversation, "Stopped before it was answered.", failed=True)
+            else:
+                for progress in pipeline.stream(question, history, besides=besides, stopped=stop.is_set):
+                    if progress.stage != "done":
+                        yield view(progress.answer, _STAGES[progress.stage], running=True)
+                last = view(progress.answer, _outcome(progress.answer, stopped=stop.is_set()), running=False)
         except ArticleChatError as error:
-            yield View(conversation, sentence(str(error)), failed=True)
+            last = View(conversation, sentence(str(error)), failed=True)
         except Exception:
             log.exception("a question could not be answered")
-            yield View(
+            last = View(
                 conversation, "Something went wrong here; the terminal says what. Please ask again.", failed=True
             )
         finally:
             stop.set()
             self._line.leave(place)
             del self._running[visit]
+        yield last  # who sees it can go on at once: nothing runs any more
 
     def _waits(self, place: object, stop: threading.Event) -> Iterator[str]:
         """What it waits for, again and again, until it is the question's turn or it was stopped.

@@ -22,7 +22,7 @@ SHORTEST_PARAGRAPH = 40
 USUAL_PARAGRAPH = 80
 SHOWN_PASSAGES = 3
 OUTDATED = "The article has changed since: what no longer stands in it is left out here. Ask again."
-GONE = "This article was removed"
+GONE = "This article is gone"
 
 _REFERENCES = str.maketrans({c: f"&#{ord(c)};" for c in "&<>\"'`*_[]()!\\${}~|#:\t\n"})
 _BLANK_LINES = re.compile(r"\n[^\S\n]*\n\s*")

@@ -162,3 +162,31 @@ def test_an_odd_name_and_lone_surrogates_do_not_come_back():
     assert found.id == ""
     assert found.named().id
     assert found.exchanges[0].answer.question == "why ??"
+
+
+def test_of_an_article_that_is_gone_everything_is_as_it_was_kept():
+    found = restored(json.dumps(kept(Exchange(ANSWERED), Exchange(ABSTAINED)) | {"article": OWN}), documents_of)
+    assert found.gone
+    assert found.article == OWN
+    first, second = found.exchanges
+    assert (first.answer.text, first.answer.citations) == (ANSWERED.text, ANSWERED.citations)
+    assert second.answer.text == NO_ANSWER
+    assert not any(exchange.outdated or exchange.answer.passages for exchange in found.exchanges)
+    assert not restored(json.dumps(kept(Exchange(ANSWERED))), documents_of).gone
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"end": 10_000}, {"page": "3"}, {"quote": 7}, {"title": None}, {"highlight": {"start": 0, "end": 2}}]
+)
+def test_a_citation_of_a_gone_article_must_still_be_one(wrong):
+    changed = kept(Exchange(ANSWERED)) | {"article": OWN}
+    changed["exchanges"][0]["answer"]["citations"][0] |= wrong
+    (exchange,) = restored(json.dumps(changed), documents_of).exchanges
+    assert exchange.outdated
+    assert [c.number for c in exchange.answer.citations] == [2]
+
+
+@pytest.mark.parametrize("article", [7, None, "../seeds", "a b", "x" * 41, "\x00"])
+def test_an_article_is_known_by_an_id(article):
+    with pytest.raises(ValueError, match="known by its id"):
+        restored(json.dumps(kept(Exchange(ANSWERED)) | {"article": article}), documents_of)

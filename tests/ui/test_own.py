@@ -186,14 +186,14 @@ def test_progress_is_shown_and_announced_and_moves_nothing(site, settings):
     expect(status_of(page)).to_have_text("Indexing owls.txt…")
     assert bar.evaluate("bar => bar.value / bar.max") == 0
     assert page.locator("#article").bounding_box()["y"] == top
-    add(page, HARBOUR, "second.txt")
-    expect(page.locator("#own .failure")).to_contain_text("Another article is being added")
+    add(page, HARBOUR, "second.txt")  # waits until the first is there
     group = ask(page, MUSEUM)  # which is not kept waiting
     expect(group).to_have_class(re.compile("answered"))
     embedder.let.set()
-    expect_article(page, "Owls")
-    expect(status_of(page)).to_have_text("“Owls” was added. Ask about it.")
+    expect_article(page, "Second")
+    expect(status_of(page)).to_have_text("“Second” was added. Ask about it.")
     expect(page.locator("#own .note")).to_be_visible()
+    assert choice(page).get_by_role("option").all_inner_texts() == ["Harbour news", "Owls", "Second"]
     assert page.locator("#article").bounding_box()["y"] == top
 
 
@@ -307,10 +307,10 @@ def test_remove_deletes_the_article_and_leaves_its_conversation_to_be_read(site,
     expect(page.locator("#kept .when")).to_contain_text("Owls (removed)")
     for _ in range(2):
         page.locator("#kept .show").first.evaluate("button => button.click()")
-        expect(page.get_by_role("heading", level=1)).to_have_text("This article was removed", timeout=PATIENCE)
+        expect(page.get_by_role("heading", level=1)).to_have_text("This article is gone", timeout=PATIENCE)
         group = page.get_by_role("group", name=f"Answer to: {QUESTION}", exact=True)
         expect(group.locator("blockquote").first).to_have_text(OWLS)
-        expect(page.locator("#article")).to_have_text("The text of this article was removed.")
+        expect(page.locator("#article")).to_have_text("The text of this article is gone.")
         page.reload()
         expect(group.locator("blockquote").first).to_have_text(OWLS, timeout=PATIENCE)
         page.get_by_text("Conversations", exact=True).click()
@@ -396,7 +396,7 @@ def test_two_owners_at_once_see_nothing_of_each_other(browser, site, serve):
         "(box, text) => { box.value = text; box.dispatchEvent(new Event('input', { bubbles: true })) }", kept
     )
     bob.locator("#bring-back").evaluate("button => button.click()")
-    expect(bob.get_by_role("heading", level=1)).to_have_text("This article was removed")
+    expect(bob.get_by_role("heading", level=1)).to_have_text("This article is gone")
     bob.get_by_label("Your question").fill(QUESTION)
     press(bob, "Ask")
     expect(status_of(bob)).to_contain_text("not, or no longer, among yours")

@@ -1,11 +1,15 @@
 // The conversations that this browser keeps, one entry of its storage each, and what is made of them: copies and exports.
 // A record is what the server rendered for an exchange: {answer, earlier, outdated}, the answers as `ask --json` prints them.
-const PREFIX = "article-chat:conversation:";
-const CURRENT = "article-chat:current"; // {id, article} of this tab, and, for a new tab, of the browser
-const DRAFT = "article-chat:draft"; // of this tab: a question that was not answered before the page was left
+let owner = ""; // whoever logs in has conversations of their own
+const key = (name) => `article-chat:${owner}${name}`;
+const prefix = () => key("conversation:");
 const MOST_KEPT = 50;
 const seen = new Map(); // id -> the stamp under which this tab knows the conversation
 const moved = new Map(); // id -> the id that this tab has kept it under since another tab continued it, too
+
+export function belongTo(login) {
+  owner = login ? `login-${encodeURIComponent(login)}:` : "";
+}
 
 // Storage may be forbidden or full: then nothing is kept, and the page works as well. `area` is a property of the window.
 function stored(key, area = "localStorage") {
@@ -46,12 +50,12 @@ export function all() {
   } catch {
     // none can be read
   }
-  const kept = keys.filter((key) => key.startsWith(PREFIX)).map((key) => stored(key)).filter(isKept).map(withArticle);
+  const kept = keys.filter((name) => name.startsWith(prefix())).map((name) => stored(name)).filter(isKept).map(withArticle);
   return kept.sort((a, b) => b.time - a.time);
 }
 
 export function take(id) {
-  let kept = stored(PREFIX + id);
+  let kept = stored(prefix() + id);
   if (!isKept(kept)) return null;
   kept = withArticle(kept);
   seen.set(id, kept.stamp);
@@ -60,23 +64,26 @@ export function take(id) {
 }
 
 function setCurrent(id, article) {
-  store(CURRENT, { id, article }, "sessionStorage");
-  store(CURRENT, { id, article });
+  store(key("current"), { id, article }, "sessionStorage");
+  store(key("current"), { id, article });
 }
 
 // The conversation and the article of this tab when it was left, or of the browser; "" for none, and for the shared articles.
 export function current() {
-  const { id, article } = stored(CURRENT, "sessionStorage") ?? stored(CURRENT) ?? {};
+  const { id, article } = stored(key("current"), "sessionStorage") ?? stored(key("current")) ?? {};
   return { id: String(id ?? ""), article: String(article ?? "") };
 }
 
 export const leave = (article) => setCurrent("", article);
-export const draft = () => stored(DRAFT, "sessionStorage");
-export const keepDraft = (text) => store(DRAFT, text, "sessionStorage");
+
+// A question of this tab that was not answered before the page was left.
+export const draft = () => stored(key("draft"), "sessionStorage");
+export const keepDraft = (text) => store(key("draft"), text, "sessionStorage");
+
 export const nameOf = (id) => moved.get(id) ?? id;
 
 export function remove(id) {
-  forget(PREFIX + id);
+  forget(prefix() + id);
   if (current().id === id) leave(current().article);
 }
 
@@ -84,7 +91,7 @@ export function remove(id) {
 // worked.
 export function keep(id, about, exchanges) {
   let name = nameOf(id);
-  const before = stored(PREFIX + name);
+  const before = stored(prefix() + name);
   if (before && before.stamp !== seen.get(name)) {
     name = crypto.randomUUID();
     moved.set(id, name);
@@ -92,7 +99,7 @@ export function keep(id, about, exchanges) {
   const entry = { id: name, time: Date.now(), stamp: crypto.randomUUID(), ...about, exchanges };
   const others = all().filter((kept) => kept.id !== name);
   for (const old of others.splice(MOST_KEPT - 1)) remove(old.id);
-  while (!store(PREFIX + name, entry)) {
+  while (!store(prefix() + name, entry)) {
     const oldest = others.pop();
     if (!oldest) return false;
     remove(oldest.id);

@@ -11,6 +11,7 @@ let choose = () => {}; // told which article was chosen
 let tell = () => {}; // told what happened, to say it in the page's status
 let announce = () => {}; // told what is shown here, to be announced only
 let adding = 0; // articles that are on their way
+let line = Promise.resolve(); // one after the other
 let noted = ""; // what the line below the choice shows: "" for where things are kept, else the name of a part
 
 const OWN = "/own/articles";
@@ -20,7 +21,7 @@ export const sharedIds = () => shared.map(({ id }) => id);
 export const titleOf = (id) => (id ? own.find((article) => article.id === id)?.title : sharedTitle());
 const sharedTitle = () => shared[0].title + (shared.length > 1 ? ` and ${shared.length - 1} more` : "");
 
-// Fill the choice; once. `chosen` is called with an article's id, "" for the shared ones.
+// Fill the choice, once; who is logged in, or null. `chosen` is called with an article's id, "" for the shared ones.
 export async function build(chosen, say, sayQuietly) {
   [choose, tell, announce] = [chosen, say, sayQuietly];
   shared = await fetchJson("/articles");
@@ -70,6 +71,7 @@ export async function build(chosen, say, sayQuietly) {
   dropped(document.getElementById("source"));
   await refresh();
   note("");
+  return login;
 }
 
 async function refresh() {
@@ -78,8 +80,8 @@ async function refresh() {
   parts.file.accept = limits.suffixes.join(",");
   const place = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname) ? "on this computer" : "on the server";
   parts.note.textContent = login
-    ? `What you add is kept ${place} for your login, ${login}, alone. Remove deletes its text and vectors. ` +
-      "Conversations are kept in this browser, whoever logs in."
+    ? `What you add is kept ${place}, for your login, ${login}, alone. Remove deletes its text and vectors. ` +
+      "Conversations are kept in this browser."
     : `What you add is kept ${place}, for this browser alone. Remove deletes its text and vectors. ` +
       "Conversations are kept in this browser.";
   if (!parts.list.length || JSON.stringify(own) !== before) draw(); // a list that is open stays open
@@ -105,7 +107,8 @@ export function follow(id) {
 }
 
 export function enable(enabled) {
-  parts.list.disabled = parts.drop.disabled = !enabled;
+  parts.list.disabled = !enabled;
+  parts.drop.disabled = !enabled || adding > 0;
 }
 
 // Show one part below the choice; they share their place, so that nothing moves.
@@ -173,11 +176,15 @@ async function send(name, path, request) {
   return last.article;
 }
 
+// Add them, after those that came before; whether that worked.
+function add(articles) {
+  adding += articles.length;
+  line = line.then(() => addEach(articles));
+  return line;
+}
+
 // Add one after the other; the last that was added is shown, and what went wrong with the others is said.
-async function add(articles) {
-  if (!articles.length) return;
-  if (adding) return fail("Another article is being added. Wait until it is there.");
-  adding = articles.length;
+async function addEach(articles) {
   const failures = [];
   let added = null;
   for (const { name, path, request, refused } of articles) {
@@ -190,7 +197,7 @@ async function add(articles) {
     }
     adding -= 1;
   }
-  note("");
+  if (articles.length) note("");
   if (added) {
     choose(added.id);
     tell(`“${added.title}” was added. Ask about it.`);

@@ -62,7 +62,7 @@ function follow() {
   if (key === newest) return;
   if (last && !newest.startsWith(asked)) last.parentElement.scrollIntoView({ block: "start", behavior: calm() });
   newest = key;
-  if (isRemoved()) vacate("The text of this article was removed.");
+  if (isRemoved()) vacate("The text of this article is gone.");
   else {
     const quotes = buttons.flatMap(({ value }) => rangesOf(value));
     reveal(quotes, rangesOf(found), null, article() || own.sharedIds()[0]).catch(console.error);
@@ -271,7 +271,7 @@ function followStatus() {
 // The question in the box, or the one that is being answered, is there again after a reload.
 addEventListener("pagehide", () => {
   const asked = find("#conversation .exchange:has(> .running) .question")?.lastChild.textContent ?? "";
-  kept.keepDraft(box()?.value || asked);
+  if (ready) kept.keepDraft(box().value || asked);
 });
 
 // --- the page as a whole --------------------------------------------------------------------------------------------
@@ -283,9 +283,9 @@ async function begin() {
   document.body.append(gone);
   build();
   find("#status").setAttribute("role", "status"); // on the frame, which stays: what changes inside it is announced
-  if (kept.draft()) type(box(), kept.draft());
   look();
-  await own.build(change, say, (message) => say(message, "unseen"));
+  kept.belongTo(await own.build(change, say, (message) => say(message, "unseen")));
+  if (kept.draft() && !box().value) type(box(), kept.draft());
   share(own.sharedIds());
   ready = true;
   const current = kept.current();
