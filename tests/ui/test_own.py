@@ -424,6 +424,7 @@ def test_with_a_login_the_page_says_who_keeps_it(browser, serve):
 
 def test_everything_is_done_with_the_keyboard(site):
     page = site()
+    page.on("filechooser", lambda chooser: None)  # from the start: it is listened to before the key is pressed
     keyboard = page.keyboard
     add_owls(page)
 
@@ -438,6 +439,7 @@ def test_everything_is_done_with_the_keyboard(site):
     keyboard.press("ArrowUp")
     expect_article(page, "Harbour news")
     tab_to(page.get_by_label("Add an article"))
+    expect(page.get_by_label("Add an article")).to_be_focused()
     with page.expect_file_chooser() as chooser:
         keyboard.press("Enter")
     chooser.value.set_files({"name": "ravens.txt", "mimeType": "text/plain", "buffer": b"Ravens sleep in the tower."})
