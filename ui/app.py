@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from fastapi import FastAPI, HTTPException
+from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse
 from starlette.staticfiles import StaticFiles
 
-from rag import Library, Pipeline, Settings, Shelf, UsageError, build_pipeline
+from rag import ArticleChatError, Library, Pipeline, Settings, Shelf, UsageError, build_pipeline
 from ui.articles import add_article_routes
+from ui.chat import Chat
 from ui.examples import Examples
-from ui.owners import Accounts, Owners
+from ui.owners import Accounts, Owners, owner_of
 from ui.page import build_app
 from ui.rendering import article_json
 from ui.security import Guard, Hosts, is_every_address
@@ -29,23 +30,29 @@ HEAD = '<link rel="stylesheet" href="/page/page.css"><script type="module" src="
 
 def web_app(
     pipeline: Pipeline,
-    examples: Examples | None = None,
-    loading: Loading | None = None,
+    shelf: Shelf,
+    chat: Chat,
+    examples: Examples,
     *,
     host: str = "127.0.0.1",
     public_url: str = "",
     accounts: Accounts | None = None,
-    shelf: Shelf | None = None,
 ) -> FastAPI:
-    """The whole site: the page, its scripts and style, the articles as JSON, behind the guard and for known owners."""
+    """The whole site: the page, its scripts and style, the articles as JSON, behind the guard and for known owners.
+
+    The shared articles are those of the pipeline; the shelf has the visitors' own.
+    """
     closed: dict[str, Any] = {"openapi_url": None, "docs_url": None, "redoc_url": None}
     site = FastAPI(**closed)
     site.add_middleware(Owners, accounts=accounts)
     site.add_middleware(Guard, hosts=Hosts(host), public_url=public_url)
     site.mount("/page", StaticFiles(directory=ASSETS))
+    add_article_routes(site, shelf, removed=examples.forget)
     index = pipeline.index
-    if shelf is not None:
-        add_article_routes(site, shelf)
+
+    def pipeline_of(request: Any, own: str) -> Pipeline:
+        return pipeline.over(shelf.open(owner_of(request), own)) if own else pipeline
+
     run = {"run": secrets.token_urlsafe(8)}
 
     @site.get("/alive")
@@ -65,9 +72,18 @@ def web_app(
         starts = [passage.span.start for passage in index.passages if passage.document_id == document_id]
         return JSONResponse(article_json(document, starts))
 
+    @site.get("/examples")
+    def questions(request: Request, own: str = "") -> JSONResponse:
+        """Example questions about the visitor's own article, or the shared one; null until they are found."""
+        try:
+            found = examples.of(pipeline_of(request, own))
+        except ArticleChatError:
+            found = ()  # it was removed meanwhile
+        return JSONResponse(found, headers={"Cache-Control": "no-store"})
+
     mounted: FastAPI = gr.mount_gradio_app(
         site,
-        build_app(pipeline, examples, loading),
+        build_app(pipeline_of, chat, [document.title for document in index.documents.values()]),
         path="/",
         head=HEAD,
         theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
@@ -102,17 +118,18 @@ def serve(
     with listen(host, port, open_to_others=accounts is not None) as listener:
         os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
         pipeline = build_pipeline(library.open(collection), settings)
-        examples = Examples(pipeline, next(iter(pipeline.index.documents.values())))
         loading = Loading(pipeline.warm_up)
+        chat = Chat(loading)
+        examples = Examples(chat.is_busy)
         shelf = Shelf(library, settings)
-        site = web_app(pipeline, examples, loading, host=host, public_url=public_url, accounts=accounts, shelf=shelf)
+        site = web_app(pipeline, shelf, chat, examples, host=host, public_url=public_url, accounts=accounts)
         server = server_of(site)
 
         def ready() -> None:
             if loading.error is not None:
                 server.should_exit = True
             elif not server.should_exit:
-                examples.start()
+                examples.of(pipeline)
                 name = socket.gethostname() if is_every_address(host) else host
                 print(public_url or url_of(listener, name), flush=True)  # noqa: T201
 

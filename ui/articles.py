@@ -3,7 +3,7 @@
     GET    /own/articles             {"articles": [{"id", "title", "source", "characters", "pages"}], "login", "limits"}
     POST   /own/articles?name=a.pdf  the file as the body; answered by lines of JSON as it is read and indexed
     POST   /own/articles/paste       {"title", "text"}; answered likewise
-    GET    /own/articles/{id}        the article, as `article_json` has it, and where its pages begin
+    GET    /own/articles/{id}        the article, as `article_json` has it
     DELETE /own/articles/{id}        204
 
 A line of progress is {"stage": "reading"}, {"stage": "waiting"} (for articles that came before), {"stage": "indexing",
@@ -39,6 +39,7 @@ from rag import (
     document_from_text,
     read_document,
 )
+from ui.chat import sentence
 from ui.owners import owner_of
 from ui.rendering import article_json
 
@@ -53,8 +54,8 @@ Event = dict[str, Any]
 Tell = Callable[[Event], None]
 
 
-def add_article_routes(site: FastAPI, shelf: Shelf) -> None:
-    """Add the routes to the site, which has `Owners` and `Guard` around it."""
+def add_article_routes(site: FastAPI, shelf: Shelf, removed: Callable[[str], None] = lambda _: None) -> None:
+    """Add the routes to the site, which has `Owners` and `Guard` around it; `removed` is told of an article's end."""
     settings = shelf.settings
     file_mb = max(settings.max_file_mb, settings.max_document_mb)
     intake = _Intake(shelf)
@@ -112,18 +113,15 @@ def add_article_routes(site: FastAPI, shelf: Shelf) -> None:
     def read(request: Request, article: str) -> Response:
         index = shelf.open(owner_of(request), article)
         (document,) = index.documents.values()
-        body = article_json(document, [passage.span.start for passage in index.passages])
-        return JSONResponse({**body, "source": document.source, "pages": _utf16_offsets(document)}, headers=_PRIVATE)
+        return JSONResponse(
+            article_json(document, [passage.span.start for passage in index.passages]), headers=_PRIVATE
+        )
 
     @site.delete("/own/articles/{article}")
     def remove(request: Request, article: str) -> Response:
         shelf.remove(owner_of(request), article)
+        removed(article)
         return Response(status_code=204, headers=_PRIVATE)
-
-
-def sentence(message: str) -> str:
-    """An error's message as a sentence of the page."""
-    return message[:1].upper() + message[1:]
 
 
 class _RefusedError(ArticleChatError):
@@ -209,8 +207,3 @@ def _file_name(name: str) -> str:
     last = " ".join(_UNPRINTABLE.sub(" ", last).split())
     stem, dot, suffix = last.rpartition(".")
     return last if len(last) <= _LONGEST_NAME else f"{stem[:_LONGEST_NAME]}{dot}{suffix[:20]}"
-
-
-def _utf16_offsets(document: Document) -> list[int]:
-    """Where the document's pages begin, counted as JavaScript counts."""
-    return [len(document.text[:start].encode("utf-16-le")) // 2 for start in document.pages]

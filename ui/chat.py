@@ -69,6 +69,10 @@ class Chat:
         """Whether the visit has a question that waits or is being answered."""
         return visit in self._running
 
+    def is_busy(self) -> bool:
+        """Whether anybody's question is being answered, or the models still load."""
+        return not self._line.is_empty() or (self._loading is not None and not self._loading.finished.is_set())
+
     def loads(self) -> str:
         """One line that says so while the models load, or why they could not be; else ""."""
         return self._loading.message() if self._loading is not None else ""
@@ -101,23 +105,24 @@ class Chat:
             for status in self._waits(place, stop):
                 yield view(empty, status, running=True)
             if stop.is_set():
-                yield View(conversation, "Stopped before it was answered.", failed=True)
-                return
-            for progress in pipeline.stream(question, history, besides=besides, stopped=stop.is_set):
-                done = progress.stage == "done"
-                status = _outcome(progress.answer, stopped=stop.is_set()) if done else _STAGES[progress.stage]
-                yield view(progress.answer, status, running=not done)
+                last = View(conversation, "Stopped before it was answered.", failed=True)
+            else:
+                for progress in pipeline.stream(question, history, besides=besides, stopped=stop.is_set):
+                    if progress.stage != "done":
+                        yield view(progress.answer, _STAGES[progress.stage], running=True)
+                last = view(progress.answer, _outcome(progress.answer, stopped=stop.is_set()), running=False)
         except ArticleChatError as error:
-            yield View(conversation, _sentence(str(error)), failed=True)
+            last = View(conversation, sentence(str(error)), failed=True)
         except Exception:
             log.exception("a question could not be answered")
-            yield View(
+            last = View(
                 conversation, "Something went wrong here; the terminal says what. Please ask again.", failed=True
             )
         finally:
             stop.set()
             self._line.leave(place)
             del self._running[visit]
+        yield last  # who sees it can go on at once: nothing runs any more
 
     def _waits(self, place: object, stop: threading.Event) -> Iterator[str]:
         """What it waits for, again and again, until it is the question's turn or it was stopped.
@@ -141,5 +146,6 @@ def _outcome(answer: Answer, *, stopped: bool) -> str:
     return f"Stopped; found {quotes}." if stopped else f"Answered, with {quotes}."
 
 
-def _sentence(message: str) -> str:
+def sentence(message: str) -> str:
+    """An error's message as a sentence of the page."""
     return message[:1].upper() + message[1:]

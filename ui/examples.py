@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import threading
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -13,7 +14,10 @@ from rag import ArticleChatError, Document, Pipeline, Span
 
 MOST_TRIED = 24
 """Candidates put to the pipeline, at most; each costs a search and a reading, but no writing."""
+MOST_REMEMBERED = 1000
+"""Articles whose questions are remembered."""
 _READ_CHARACTERS = 200_000
+_LOOK_AGAIN_AFTER = 0.2
 
 _SAID = re.compile(
     r"(?<![\w’'.-])((?:[\w’'.-]{1,40} ){1,3}?[\w’'-]{1,40}),? "
@@ -46,39 +50,66 @@ class Candidate:
 
 
 class Examples:
-    """Example questions of one article, found in the background; `questions` is None until they are there."""
+    """Example questions of articles, found in the background, one article after the other.
 
-    def __init__(self, pipeline: Pipeline, document: Document) -> None:
-        self.questions: tuple[str, ...] | None = None
+    Before each candidate it waits while `busy()`: questions that people ask come first.
+    """
+
+    def __init__(self, busy: Callable[[], bool] = lambda: False) -> None:
+        self._busy = busy
+        self._found: OrderedDict[str, tuple[str, ...] | None] = OrderedDict()
+        self._lock = threading.Lock()
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._find, args=(pipeline, document), daemon=True)
+        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="examples")
 
-    def start(self) -> None:
-        """Begin to look."""
-        self._thread.start()
+    def of(self, pipeline: Pipeline) -> tuple[str, ...] | None:
+        """The questions about the first article; None until they are found, for which the first call asks."""
+        document = next(iter(pipeline.index.documents.values()))
+        with self._lock:
+            if document.id not in self._found and not self._stopped.is_set():
+                self._found[document.id] = None
+                self._worker.submit(self._find, pipeline, document)
+                if len(self._found) > MOST_REMEMBERED:
+                    self._found.popitem(last=False)
+            return self._found.get(document.id)
+
+    def forget(self, article: str) -> None:
+        """Keep nothing of an article that was removed."""
+        with self._lock:
+            self._found.pop(article, None)
 
     def stop(self) -> None:
         """End the search before the next candidate, and wait for that."""
-        self._stopped.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        with self._lock:
+            self._stopped.set()
+        self._worker.shutdown(cancel_futures=True)
 
     def _find(self, pipeline: Pipeline, document: Document) -> None:
-        found: tuple[str, ...] = ()
+        questions: tuple[str, ...] = ()
         try:
-            found = find_examples(pipeline, document, stopped=self._stopped)
+            questions = find_examples(pipeline, document, go_on=lambda: self._go_on(document.id))
         finally:
-            self.questions = found
+            with self._lock:
+                if document.id in self._found:
+                    self._found[document.id] = questions
+
+    def _go_on(self, article: str) -> bool:
+        while self._busy() and not self._stopped.is_set():
+            self._stopped.wait(_LOOK_AGAIN_AFTER)
+        return not self._stopped.is_set() and article in self._found
 
 
 def find_examples(
-    pipeline: Pipeline, document: Document, *, most: int = 3, stopped: threading.Event | None = None
+    pipeline: Pipeline, document: Document, *, most: int = 3, go_on: Callable[[], bool] = lambda: True
 ) -> tuple[str, ...]:
-    """At most `most` questions about the document that the pipeline answers from where each was made."""
+    """At most `most` questions about the document that the pipeline answers from where each was made.
+
+    Before each candidate it asks whether to `go_on()`.
+    """
     kept: list[str] = []
     seen: set[str] = set()
     for tried, candidate in enumerate(candidates(document)):
-        if len(kept) == most or tried == MOST_TRIED or (stopped is not None and stopped.is_set()):
+        if len(kept) == most or tried == MOST_TRIED or not go_on():
             break
         words = {word.lower() for word in _WORD.findall(candidate.question) if word.lower() not in _COMMON | _FRAME}
         if not words & seen and is_answered(pipeline, document, candidate):

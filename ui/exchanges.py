@@ -7,7 +7,7 @@ import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from rag import NO_ANSWER, NOTHING_ELSE, Answer, Citation, Document, Passage, RetrievedPassage, Span
 
@@ -17,6 +17,7 @@ MOST_EXCHANGES = 200
 _LONGEST_TEXT = 20_000
 _ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _Value = TypeVar("_Value")
+Documents: TypeAlias = Mapping[str, Document]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +44,16 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """Exchanges under an id, by which the browser keeps them; the id is "" until there is something to keep."""
+    """Exchanges under an id, by which the browser keeps them; the id is "" until there is something to keep.
+
+    They are about the visitor's own `article`, or, where that is "", about the shared ones. It is `gone` where that
+    article was removed.
+    """
 
     id: str = ""
     exchanges: tuple[Exchange, ...] = ()
+    article: str = ""
+    gone: bool = False
 
     def named(self) -> Conversation:
         """The conversation with an id."""
@@ -62,12 +69,14 @@ def record(exchange: Exchange) -> dict[str, Any]:
     }
 
 
-def restored(text: str, documents: Mapping[str, Document]) -> Conversation:
-    """The conversation of which the browser kept `{"id", "exchanges": [record, …]}`, against the documents of today.
+def restored(text: str, documents_of: Callable[[str], Documents | None]) -> Conversation:
+    """The conversation of which the browser kept `{"id", "article", "exchanges": [record, …]}`, against the documents
+    of today, which `documents_of` the article gives.
 
     A citation stays only if its quote stands where it says; a statement only if its citation stays. An exchange that
-    lost something of its answer is `outdated`; what is no exchange is left out. Raises ValueError where the text is no
-    conversation at all.
+    lost something of its answer is `outdated`; what is no exchange is left out. Where the article is gone
+    (`documents_of` gives None), there is nothing to check against: it is what the browser kept, and says so. Raises
+    ValueError where the text is no conversation at all.
     """
     if len(text) > LONGEST_RECORD:
         raise ValueError(f"the conversation is too long: {len(text)} characters")
@@ -77,18 +86,22 @@ def restored(text: str, documents: Mapping[str, Document]) -> Conversation:
         raise ValueError("the conversation is nested too deeply") from error
     if not (isinstance(kept, dict) and isinstance(kept.get("id"), str) and isinstance(kept.get("exchanges"), list)):
         raise ValueError("a conversation has an id and exchanges")  # noqa: TRY004
-    exchanges = _valid(lambda entry: _exchange(entry, documents), kept["exchanges"][-MOST_EXCHANGES:])
-    return Conversation(kept["id"] if _ID.fullmatch(kept["id"]) else "", tuple(exchanges))
+    article = kept.get("article", "")
+    if not (isinstance(article, str) and (_ID.fullmatch(article) or not article)):
+        raise ValueError("an article is known by its id")
+    documents = documents_of(article)
+    exchanges = tuple(_valid(lambda entry: _exchange(entry, documents), kept["exchanges"][-MOST_EXCHANGES:]))
+    return Conversation(kept["id"] if _ID.fullmatch(kept["id"]) else "", exchanges, article, gone=documents is None)
 
 
-def _exchange(kept: Mapping[str, Any], documents: Mapping[str, Document]) -> Exchange:
+def _exchange(kept: Mapping[str, Any], documents: Documents | None) -> Exchange:
     answer, whole = _answer(kept["answer"], documents)
     earlier = [old for old, unchanged in (_answer(entry, documents) for entry in kept["earlier"]) if unchanged]
     outdated = not whole or len(earlier) < len(kept["earlier"]) or kept.get("outdated") is True
     return Exchange(answer, tuple(earlier), outdated=outdated)
 
 
-def _answer(kept: Mapping[str, Any], documents: Mapping[str, Document]) -> tuple[Answer, bool]:
+def _answer(kept: Mapping[str, Any], documents: Documents | None) -> tuple[Answer, bool]:
     """The answer with what can be checked of it, and whether that is all."""
     question, text, abstained = _text(kept["question"]), _text(kept["answer"]), kept["abstained"] is True
     citations = tuple(_valid(lambda entry: _citation(entry, documents), kept["citations"]))
@@ -99,7 +112,7 @@ def _answer(kept: Mapping[str, Any], documents: Mapping[str, Document]) -> tuple
         text=text,
         abstained=abstained,
         citations=() if abstained else citations,
-        passages=tuple(_valid(lambda entry: _passage(entry, documents), kept["passages"])),
+        passages=tuple(_valid(lambda entry: _passage(entry, documents or {}), kept["passages"])),
         timings_ms={stage: _number(ms) for stage, ms in kept["timings_ms"].items() if stage.isalpha()},
         model={_text(role): _text(name) for role, name in kept["model"].items()},
     )
@@ -118,30 +131,32 @@ def _short_answer(kept: Mapping[str, Any], citations: Sequence[Citation]) -> str
     return short if isinstance(short, str) and any(short in citation.quote for citation in citations) else None
 
 
-def _citation(kept: Mapping[str, Any], documents: Mapping[str, Document]) -> Citation:
-    document, span = _place(kept, documents)
-    if document.text[span.start : span.end] != kept["quote"]:
-        raise ValueError("the article does not say this there")
+def _citation(kept: Mapping[str, Any], documents: Documents | None) -> Citation:
+    span = Span(_count(kept["start"]), _count(kept["end"]))
+    quote = _text(kept["quote"])
+    if len(quote) != len(span):
+        raise ValueError("a quote must be as long as its place")
+    if documents is None:
+        name, title = _text(kept["document_id"]), _text(kept["title"])
+        page = None if kept.get("page") is None else _count(kept["page"])
+    else:
+        document = documents[kept["document_id"]]
+        name, title, page = document.id, document.title, document.page_at(span.start)
+        if document.text[span.start : span.end] != quote:
+            raise ValueError("the article does not say this there")
     highlight = None
     if kept["highlight"] is not None:
         highlight = Span(_count(kept["highlight"]["start"]), _count(kept["highlight"]["end"]))
         if not span.contains(highlight):
             raise ValueError("a highlight must lie inside its quote")
     number, score = _count(kept["number"]), _number(kept["score"])
-    return Citation(number, document.id, document.title, span.start, span.end, kept["quote"], score, highlight)
+    return Citation(number, name, title, span.start, span.end, quote, score, highlight, page)
 
 
-def _passage(kept: Mapping[str, Any], documents: Mapping[str, Document]) -> RetrievedPassage:
-    document, span = _place(kept, documents)
-    return RetrievedPassage(Passage(document.id, span, document.text[span.start : span.end]), _number(kept["score"]))
-
-
-def _place(kept: Mapping[str, Any], documents: Mapping[str, Document]) -> tuple[Document, Span]:
+def _passage(kept: Mapping[str, Any], documents: Documents) -> RetrievedPassage:
     document = documents[kept["document_id"]]
     span = Span(_count(kept["start"]), _count(kept["end"]))
-    if span.end > len(document.text):
-        raise ValueError("the place lies outside the article")
-    return document, span
+    return RetrievedPassage(Passage(document.id, span, document.text[span.start : span.end]), _number(kept["score"]))
 
 
 def _valid(parse: Callable[[Any], _Value], entries: Iterable[Any]) -> Iterator[_Value]:

@@ -8,17 +8,18 @@ from typing import Any, TypeAlias
 
 import gradio as gr
 
-from rag import Pipeline
-from ui.chat import Chat, View
-from ui.examples import Examples
-from ui.exchanges import Conversation, restored
-from ui.rendering import SOURCE, TOOLS, conversation_html, introduction_html, status_html
-from ui.waiting import LOADING, Loading
+from rag import ArticleChatError, Pipeline
+from ui.chat import Chat, View, sentence
+from ui.exchanges import Conversation, Documents, restored
+from ui.rendering import EXAMPLES, SOURCE, TOOLS, conversation_html, introduction_html, status_html
+from ui.waiting import LOADING
 
-SHOWN_EXAMPLES = 3
 EDITING = "Editing your last question: Ask replaces its answer."
 _QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 Updates: TypeAlias = dict[Any, Any]
+PipelineOf: TypeAlias = Callable[[Any, str], Pipeline]
+"""The pipeline over the article with the id, "" for the shared ones, for whoever sent the request; raises
+ArticleChatError where that article is not theirs or gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +28,7 @@ class _Parts:
 
     conversation: gr.State
     editing: gr.State
-    examples: gr.Row
-    example_buttons: tuple[gr.Button, ...]
+    introduction: gr.Markdown
     answers: gr.Markdown
     status: gr.Markdown
     question: gr.Textbox
@@ -40,13 +40,12 @@ class _Parts:
     retry: gr.Button
     edit: gr.Button
 
-    def show(self, view: View, pipeline: Pipeline) -> Updates:
+    def show(self, view: View, documents: Documents) -> Updates:
         """The view in the components; the conversation is kept once nothing runs any more."""
         shown = {
-            self.answers: conversation_html(view.conversation, pipeline.index.documents),
+            self.answers: conversation_html(view.conversation, documents),
             self.status: status_html(view.status),
             self.stop: gr.Button(interactive=view.running),
-            self.examples: gr.Row(visible=not view.conversation.exchanges),
         }
         return shown if view.running else {**shown, self.conversation: view.conversation}
 
@@ -57,32 +56,26 @@ class _Parts:
     def all(self) -> list[Any]:
         """What an event on the conversation may change."""
         return [
-            *(self.conversation, self.editing, self.examples, self.answers, self.status),
+            *(self.conversation, self.editing, self.introduction, self.answers, self.status),
             *(self.question, self.stop, self.leave),
         ]
 
 
-def build_app(pipeline: Pipeline, examples: Examples | None = None, loading: Loading | None = None) -> gr.Blocks:
-    """The page's components and events over the pipeline; example questions appear once `examples` has found them.
+def build_app(pipeline_of: PipelineOf, chat: Chat, titles: list[str]) -> gr.Blocks:
+    """The page's components and events; it begins with the shared articles, which have the titles.
 
-    The conversation lives in the server's state of each visit. The browser keeps a copy and hands it back after a
-    reload: it is checked against the articles before it is shown. Nothing else that the browser sends but questions is
-    used.
+    The conversation lives in the server's state of each visit, and names its article. The browser keeps a copy and
+    hands it back after a reload, or when another article is chosen: it is checked against that article, and the article
+    against its owner, before it is shown. Nothing else that the browser sends but questions is used.
     """
-    titles = [document.title for document in pipeline.index.documents.values()]
-    chat = Chat(loading)
-
-    def pipeline_of(_request: gr.Request) -> Pipeline:
-        return pipeline
-
     app: gr.Blocks
     with gr.Blocks(title=f"{titles[0]} · article-chat", analytics_enabled=False, fill_width=True) as app:
         parts = _components(titles)
         _answer(parts, app, chat, pipeline_of)
         _edit(parts, chat)
         _bring_back(parts, chat, pipeline_of)
-        if examples is not None or loading is not None:
-            _keep_up(parts, app, examples, loading)
+        if chat.loads():
+            _say_what_loads(parts, app, chat)
     return app
 
 
@@ -90,12 +83,9 @@ def _components(titles: list[str]) -> _Parts:
     conversation, editing = gr.State(Conversation()), gr.State(value=False)
     with gr.Row(elem_id="page"):
         with gr.Column(elem_id="talk", min_width=0, scale=6):
-            _markdown(introduction_html(titles), elem_id="introduction")
+            introduction = _markdown(introduction_html(titles), elem_id="introduction")
             _markdown(TOOLS, elem_id="toolbar")
-            with gr.Row(elem_id="examples") as examples:
-                buttons = tuple(
-                    gr.Button("", visible=False, size="sm", elem_classes="example") for _ in range(SHOWN_EXAMPLES)
-                )
+            _markdown(EXAMPLES, elem_id="examples")
             answers = _markdown("", elem_id="conversation")
             status = _markdown("", elem_id="status")
             with gr.Row(elem_id="ask"):
@@ -121,8 +111,7 @@ def _components(titles: list[str]) -> _Parts:
     return _Parts(
         conversation=conversation,
         editing=editing,
-        examples=examples,
-        example_buttons=buttons,
+        introduction=introduction,
         answers=answers,
         status=status,
         question=question,
@@ -136,24 +125,29 @@ def _components(titles: list[str]) -> _Parts:
     )
 
 
-def _answer(parts: _Parts, app: gr.Blocks, chat: Chat, pipeline_of: Callable[[gr.Request], Pipeline]) -> None:
-    """Ask, the examples, Retry and Stop, which leaving the page is, too."""
+def _answer(parts: _Parts, app: gr.Blocks, chat: Chat, pipeline_of: PipelineOf) -> None:
+    """Ask, Retry and Stop, which leaving the page is, too."""
 
     def answer(text: str, before: Conversation, editing: bool, request: gr.Request) -> Iterator[Updates]:
-        pipeline = pipeline_of(request)
+        try:
+            pipeline = pipeline_of(request, before.article)
+        except ArticleChatError as error:
+            yield {parts.status: status_html(sentence(str(error)))}
+            return
         asked = {parts.question: "", **parts.edits(False)}
         for view in chat.ask(pipeline, text, before, str(request.session_hash), replacing_last=editing):
             back = {parts.question: text, **parts.edits(editing)}
-            yield parts.show(view, pipeline) | (back if view.failed else asked)
+            yield parts.show(view, pipeline.index.documents) | (back if view.failed else asked)
             asked = {}
 
-    def answer_example(text: str, before: Conversation, request: gr.Request) -> Iterator[Updates]:
-        yield from answer(text, before, False, request)
-
     def answer_again(before: Conversation, request: gr.Request) -> Iterator[Updates]:
-        pipeline = pipeline_of(request)
+        try:
+            pipeline = pipeline_of(request, before.article)
+        except ArticleChatError as error:
+            yield {parts.status: status_html(sentence(str(error)))}
+            return
         for view in chat.retry(pipeline, before, str(request.session_hash)):
-            yield parts.show(view, pipeline)
+            yield parts.show(view, pipeline.index.documents)
 
     def stop(request: gr.Request) -> None:
         chat.stop(str(request.session_hash))
@@ -171,8 +165,6 @@ def _answer(parts: _Parts, app: gr.Blocks, chat: Chat, pipeline_of: Callable[[gr
         [parts.question, parts.conversation, parts.editing],
         **answering,
     )
-    for button in parts.example_buttons:
-        button.click(answer_example, [button, parts.conversation], **answering)
     parts.retry.click(answer_again, [parts.conversation], **answering)
     parts.stop.click(stop, **_QUIET)
     app.unload(stop)
@@ -194,37 +186,48 @@ def _edit(parts: _Parts, chat: Chat) -> None:
     parts.leave.click(leave, None, parts.all(), **_QUIET)
 
 
-def _bring_back(parts: _Parts, chat: Chat, pipeline_of: Callable[[gr.Request], Pipeline]) -> None:
-    """A conversation that the browser has kept, checked; without exchanges it is a new one."""
+def _bring_back(parts: _Parts, chat: Chat, pipeline_of: PipelineOf) -> None:
+    """A conversation that the browser has kept, checked, with its article; without exchanges it is a new one."""
 
     def bring_back(text: str, request: gr.Request) -> Any:
         if chat.is_running(str(request.session_hash)):
             return gr.skip()
-        pipeline = pipeline_of(request)
+        documents: Documents = {}
+        status = chat.loads()
+
+        def documents_of(article: str) -> Documents | None:
+            nonlocal documents, status
+            try:
+                documents = pipeline_of(request, article).index.documents
+            except ArticleChatError as error:
+                status = sentence(str(error))
+                return None
+            return documents
+
         try:
-            found = restored(text, pipeline.index.documents)
+            found = restored(text, documents_of)
         except ValueError:
             return {parts.status: status_html("What this browser kept of the conversation could not be read.")}
-        return parts.show(View(found.named(), chat.loads()), pipeline) | parts.edits(False)
+        titles = [document.title for document in documents.values()]
+        shown = {parts.introduction: introduction_html(titles), **parts.edits(False)}
+        return parts.show(View(found.named(), status), documents) | shown
 
-    parts.bring_back.click(bring_back, [parts.kept], parts.all(), **_QUIET)
+    # Whoever goes through the list of articles quickly sees the last one.
+    parts.bring_back.click(bring_back, [parts.kept], parts.all(), trigger_mode="always_last", **_QUIET)
 
 
-def _keep_up(parts: _Parts, app: gr.Blocks, examples: Examples | None, loading: Loading | None) -> None:
-    """Say that the models load, until they are there, and offer the examples, once they are found."""
+def _say_what_loads(parts: _Parts, app: gr.Blocks, chat: Chat) -> None:
+    """Say that the models load, until they are there."""
     clock = gr.Timer(1.0)
 
-    def keep_up(said: str) -> list[Any]:
-        message = loading.message() if loading is not None else ""
+    def look(said: str) -> list[Any]:
+        message = chat.loads()
         loads = message == LOADING
         news = status_html(message) if said == status_html("" if loads else LOADING) else gr.skip()
-        found = examples.questions if examples is not None else ()
-        offered = [gr.Button(text, visible=True) for text in found or ()]
-        offered += [gr.skip()] * (SHOWN_EXAMPLES - len(offered))
-        return [news, *offered, gr.skip() if loads or found is None else gr.Timer(active=False)]
+        return [news, gr.skip() if loads else gr.Timer(active=False)]
 
     for moment in (clock.tick, app.load):
-        moment(keep_up, [parts.status], [parts.status, *parts.example_buttons, clock], **_QUIET)
+        moment(look, [parts.status], [parts.status, clock], **_QUIET)
 
 
 def _markdown(value: str, *, elem_id: str) -> gr.Markdown:

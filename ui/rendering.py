@@ -10,18 +10,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Iterable, Sequence
+from itertools import accumulate, pairwise
 from typing import Any
 
-from rag import NOTHING_ELSE, Answer, Citation, Document, RetrievedPassage
-from ui.exchanges import Conversation, Exchange, record
+from rag import NOTHING_ELSE, Answer, Citation, Document, RetrievedPassage, Span
+from ui.exchanges import Conversation, Documents, Exchange, record
 
 LONGEST_PARAGRAPH = 120
 SHORTEST_PARAGRAPH = 40
 USUAL_PARAGRAPH = 80
 SHOWN_PASSAGES = 3
 OUTDATED = "The article has changed since: what no longer stands in it is left out here. Ask again."
+GONE = "This article is gone"
 
 _REFERENCES = str.maketrans({c: f"&#{ord(c)};" for c in "&<>\"'`*_[]()!\\${}~|#:\t\n"})
 _BLANK_LINES = re.compile(r"\n[^\S\n]*\n\s*")
@@ -34,13 +35,17 @@ def escape(text: str) -> str:
 
 
 def introduction_html(titles: Sequence[str]) -> str:
-    """The page's heading, made of the articles' titles, and one line on what this is."""
-    more = f" and {len(titles) - 1} more" if len(titles) > 1 else ""
-    return (
-        f"<h1>{escape(titles[0])}{more}</h1>\n\n"
-        '<p class="about">Ask about the article. Every answer comes with the words that it rests on, '
-        "and where the article does not say, you are told so.</p>"
+    """The page's heading, made of the articles' titles, and one line on what this is; without titles, that there is no
+    article any more.
+    """
+    about = (
+        "Ask about the article. Every answer comes with the words that it rests on, "
+        "and where the article does not say, you are told so."
     )
+    if not titles:
+        titles, about = [GONE], "What you asked about it can still be read here. To ask on, choose another article."
+    more = f" and {len(titles) - 1} more" if len(titles) > 1 else ""
+    return f'<h1>{escape(titles[0])}{more}</h1>\n\n<p class="about">{escape(about)}</p>'
 
 
 TOOLS = (
@@ -53,10 +58,12 @@ TOOLS = (
 )
 """What can be done with the conversation; the page's script does it, and lists the conversations that are kept."""
 SOURCE = (
-    '<div id="find"></div><div id="reading"><div id="article" role="region" tabindex="0" title="Article"></div>'
-    '<div id="strip"></div></div>'
+    '<div id="own"></div><div id="find"></div><div id="reading">'
+    '<div id="article" role="region" tabindex="0" title="Article"></div><div id="strip"></div></div>'
 )
-"""The source panel, empty; the page's script fills it."""
+"""The choice of articles and the source panel, empty; the page's script fills them."""
+EXAMPLES = '<div id="questions"></div>'
+"""The place of the example questions; the page's script fetches them."""
 
 
 def status_html(message: str) -> str:
@@ -64,15 +71,19 @@ def status_html(message: str) -> str:
     return f"<p>{escape(message)}</p>" if message else ""
 
 
-def conversation_html(conversation: Conversation, documents: Mapping[str, Document]) -> str:
-    """The conversation, one block for each exchange, so that only changed ones are drawn again; first its id."""
-    if not conversation.id:
-        return ""
-    name = f'<input type="hidden" name="conversation" value="{escape(conversation.id)}">'
-    return "\n\n".join([name, *(exchange_html(exchange, documents) for exchange in conversation.exchanges)])
+def conversation_html(conversation: Conversation, documents: Documents) -> str:
+    """The conversation, one block for each exchange, so that only changed ones are drawn again; first its id and that
+    of its article, called "removed" where that is gone.
+    """
+    article = "removed" if conversation.gone else "article"
+    names = "".join(
+        f'<input type="hidden" name="{name}" value="{escape(value)}">'
+        for name, value in (("conversation", conversation.id), (article, conversation.article))
+    )
+    return "\n\n".join([names, *(exchange_html(exchange, documents) for exchange in conversation.exchanges)])
 
 
-def exchange_html(exchange: Exchange, documents: Mapping[str, Document]) -> str:
+def exchange_html(exchange: Exchange, documents: Documents) -> str:
     """A question, the group that holds its answer with the quotes as cards, and folded what a retry replaced."""
     answer = exchange.answer
     status = "running" if exchange.running else "abstained" if answer.abstained else "answered"
@@ -90,10 +101,11 @@ def exchange_html(exchange: Exchange, documents: Mapping[str, Document]) -> str:
     )
 
 
-def _group(name: str, answer: Answer, status: str, inner: str, documents: Mapping[str, Document]) -> str:
+def _group(name: str, answer: Answer, status: str, inner: str, documents: Documents) -> str:
     places = " ".join(
-        _value(documents[found.passage.document_id], found.passage.span.start, found.passage.span.end)
+        _value(documents[found.passage.document_id], found.passage.span)
         for found in answer.passages
+        if found.passage.document_id in documents
     )
     return (
         f'<fieldset role="group" class="answer {status}"><legend class="unseen">{name}&#58; {escape(answer.question)}'
@@ -101,7 +113,7 @@ def _group(name: str, answer: Answer, status: str, inner: str, documents: Mappin
     )
 
 
-def _earlier(exchange: Exchange, documents: Mapping[str, Document]) -> str:
+def _earlier(exchange: Exchange, documents: Documents) -> str:
     """The answers that a retry replaced, the latest first; open where there was nothing else to answer."""
     groups = "".join(
         _group("Earlier answer to", answer, "earlier", _shown(answer, documents), documents)
@@ -111,7 +123,7 @@ def _earlier(exchange: Exchange, documents: Mapping[str, Document]) -> str:
     return f"{state}<summary>Earlier answer</summary>{groups}</details>" if groups else ""
 
 
-def _shown(answer: Answer, documents: Mapping[str, Document]) -> str:
+def _shown(answer: Answer, documents: Documents) -> str:
     """The answer's text and its quotes; where it abstained, the nearest passages."""
     text = f'<p class="text">{_cited(answer, documents)}</p>' if answer.text else ""
     if answer.abstained:
@@ -146,8 +158,17 @@ def _how(answer: Answer) -> str:
 
 
 def article_json(document: Document, boundaries: Iterable[int] = ()) -> dict[str, Any]:
-    """What the page's script shows as the article; the paragraphs joined are the document's text."""
-    return {"id": document.id, "title": document.title, "paragraphs": paragraphs(document.text, boundaries)}
+    """What the page's script shows as the article; the paragraphs joined are the document's text.
+
+    `pages` is where its pages begin, in UTF-16 units.
+    """
+    parts = (document.text[start:end] for start, end in pairwise((0, *document.pages)))
+    return {
+        "id": document.id,
+        "title": document.title,
+        "paragraphs": paragraphs(document.text, boundaries),
+        "pages": list(accumulate(map(_utf16_length, parts))),
+    }
 
 
 def paragraphs(text: str, boundaries: Iterable[int] = ()) -> list[str]:
@@ -168,9 +189,11 @@ def paragraphs(text: str, boundaries: Iterable[int] = ()) -> list[str]:
     return [text[a:b] for a, b in pairwise(cuts) if a < b]
 
 
-def place(document: Document, start: int, end: int) -> str:
-    """Where in the document a range lies, in words: "42 % in · characters 3,211-3,305"."""
-    return f"{round(100 * start / len(document.text))} % in · characters {start:,}–{end:,}"
+def place(span: Span, page: int | None, document: Document | None) -> str:
+    """Where in the document a range lies, in words: "page 3 · 42 % in · characters 3,211-3,305", as far as is known."""
+    parts = [f"page {page}"] if page is not None else []
+    parts += [f"{round(100 * span.start / len(document.text))} % in"] if document is not None else []
+    return " · ".join([*parts, f"characters {span.start:,}–{span.end:,}"])
 
 
 def _cuts(text: str, words: Sequence[int], known: set[int]) -> list[int]:
@@ -186,7 +209,7 @@ def _cuts(text: str, words: Sequence[int], known: set[int]) -> list[int]:
     return cuts
 
 
-def _cited(answer: Answer, documents: Mapping[str, Document]) -> str:
+def _cited(answer: Answer, documents: Documents) -> str:
     """The answer's text, each `[n]` of a citation as the button that shows it."""
     by_number = {citation.number: citation for citation in answer.citations}
     if not answer.statements():
@@ -199,7 +222,7 @@ def _cited(answer: Answer, documents: Mapping[str, Document]) -> str:
     )
 
 
-def _card(citation: Citation, answer: Answer, documents: Mapping[str, Document]) -> str:
+def _card(citation: Citation, answer: Answer, documents: Documents) -> str:
     """A quote with its place; its button is "Source n" unless the text above has that button."""
     name = "Quote" if citation.number in {number for _, number in answer.statements()} else "Source"
     quote = escape(citation.quote)
@@ -207,39 +230,47 @@ def _card(citation: Citation, answer: Answer, documents: Mapping[str, Document])
         start, end = citation.highlight.start - citation.start, citation.highlight.end - citation.start
         before, short, after = citation.quote[:start], citation.quote[start:end], citation.quote[end:]
         quote = f"{escape(before)}<strong>{escape(short)}</strong>{escape(after)}"
-    where = place(documents[citation.document_id], citation.start, citation.end)
+    where = place(Span(citation.start, citation.end), citation.page, documents.get(citation.document_id))
     return (
         f'<div class="card">{_button(name, citation, documents)}<blockquote>{quote}</blockquote>'
         f'<p class="place">{escape(citation.title)} · {escape(where)} · score {citation.score:.2f}</p></div>'
     )
 
 
-def _nearest(passages: Sequence[RetrievedPassage], documents: Mapping[str, Document]) -> str:
+def _nearest(passages: Sequence[RetrievedPassage], documents: Documents) -> str:
     """The nearest passages, folded: offered as what they are, not as an answer."""
     cards = ""
     for number, found in enumerate(passages[:SHOWN_PASSAGES], 1):
         passage = found.passage
         document = documents[passage.document_id]
-        value = _value(document, passage.span.start, passage.span.end)
+        value = _value(document, passage.span)
+        where = place(passage.span, document.page_at(passage.span.start), document)
         cards += (
             f'<div class="card"><button type="button" class="source" value="{value}"><span class="unseen">Passage '
             f"</span>{number}</button><blockquote>{escape(passage.text)}</blockquote>"
-            f'<p class="place">{escape(document.title)} · '
-            f"{escape(place(document, passage.span.start, passage.span.end))}</p></div>"
+            f'<p class="place">{escape(document.title)} · {escape(where)}</p></div>'
         )
     return f"<details><summary>What the article does say nearby</summary>{cards}</details>" if cards else ""
 
 
-def _button(name: str, citation: Citation, documents: Mapping[str, Document]) -> str:
-    value = _value(documents[citation.document_id], citation.start, citation.end)
+def _button(name: str, citation: Citation, documents: Documents) -> str:
+    """The button that shows the citation; where its article is gone, the number alone."""
+    if (document := documents.get(citation.document_id)) is None:
+        return f'<span class="source">{citation.number}</span>'
+    value = _value(document, Span(citation.start, citation.end))
     return (
         f'<button type="button" class="source" value="{value}">'
         f'<span class="unseen">{name} </span>{citation.number}</button>'
     )
 
 
-def _value(document: Document, start: int, end: int) -> str:
+def _value(document: Document, span: Span) -> str:
     """The range as the page's script reads it: the document's id and two offsets in UTF-16 units."""
-    before = len(document.text[:start].encode("utf-16-le")) // 2
-    inside = len(document.text[start:end].encode("utf-16-le")) // 2
+    before = _utf16_length(document.text[: span.start])
+    inside = _utf16_length(document.text[span.start : span.end])
     return f"{escape(document.id)} {before} {before + inside}"
+
+
+def _utf16_length(text: str) -> int:
+    """How long the text is as JavaScript counts."""
+    return len(text.encode("utf-16-le")) // 2

@@ -50,6 +50,10 @@ class Line:
         self._changed = threading.Condition()
         self._places: list[object] = []
 
+    def is_empty(self) -> bool:
+        """Whether nobody is being answered."""
+        return not self._places
+
     def join(self) -> object:
         """A place at the end of the line; whoever took it leaves it."""
         place = object()

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import re
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 from fakes import FakeEmbedder, OverlapReader, ScriptedModel
 from playwright.sync_api import Locator, Page, expect
 
-from rag import Document, Pipeline, Quote, Reading, RetrievedPassage, Settings, Shelf, Span
+from rag import Document, Library, Pipeline, Quote, Reading, RetrievedPassage, Settings, Shelf, Span
+from rag.embeddings import Embedder, Progress
 from rag.index import Chunking, PassageIndex
 from rag.llm import LanguageModel
 from rag.prompts import Message
 from rag.reader import Reader
+from rag.types import FloatArray
 from ui.app import web_app
+from ui.chat import Chat
 from ui.examples import Examples
+from ui.owners import Accounts
 from ui.server import listen, server_of, url_of
 from ui.waiting import Loading
 
@@ -43,6 +49,19 @@ class GatedModel(ScriptedModel):
         yield from super().generate(messages, max_tokens=max_tokens, seconds=seconds, stopped=stopped)
 
 
+class GatedEmbedder(FakeEmbedder):
+    """Embeds nothing until `let` is set; `begun` is set once it is asked to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.let = threading.Event(), threading.Event()
+
+    def embed(self, texts: Sequence[str], *, query: bool = False, progress: Progress | None = None) -> FloatArray:
+        self.begun.set()
+        assert self.let.wait(PATIENCE / 1000)
+        return super().embed(texts, query=query, progress=progress)
+
+
 class FixedReader:
     """Finds the same ranges of the first document whatever the question."""
 
@@ -65,6 +84,10 @@ def pipeline_over(
     return Pipeline(index, reader=reader or OverlapReader(), model=model, settings=settings)
 
 
+def shelf_in(settings: Settings, embedder: Embedder | None = None) -> Shelf:
+    return Shelf(Library(settings, embedder or FakeEmbedder()), settings)
+
+
 @contextlib.contextmanager
 def served(
     pipeline: Pipeline,
@@ -73,10 +96,14 @@ def served(
     *,
     port: int = 0,
     shelf: Shelf | None = None,
+    accounts: Accounts | None = None,
 ) -> Iterator[str]:
-    """The page's URL while it is served."""
-    with listen("127.0.0.1", port) as listener:
-        server = server_of(web_app(pipeline, examples, loading, shelf=shelf))
+    """The page's URL while it is served; without a shelf, with one that is gone afterwards."""
+    with listen("127.0.0.1", port) as listener, tempfile.TemporaryDirectory() as home:
+        chat = Chat(loading)
+        examples = examples or Examples(chat.is_busy)
+        shelf = shelf or shelf_in(Settings(home=Path(home), llm="none", threads=1))
+        server = server_of(web_app(pipeline, shelf, chat, examples, accounts=accounts))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         while not server.started and thread.is_alive():
@@ -86,6 +113,8 @@ def served(
         finally:
             server.should_exit = True
             thread.join()
+            shelf.close()
+            examples.stop()
 
 
 def open_page(page: Page, url: str) -> None:

@@ -11,34 +11,22 @@ from pathlib import Path
 
 import httpx
 import pytest
-from fakes import FakeEmbedder
 from fastapi import FastAPI
 from files import PAGE, PARAGRAPHS, pages, paper, scan
-from pages import pipeline_over, served
+from pages import GatedEmbedder, pipeline_over, served
 from starlette.testclient import TestClient
 
 from rag import Library, Shelf
 from ui import articles
 from ui.app import web_app
 from ui.articles import MOST_AT_ONCE, add_article_routes
+from ui.chat import Chat
+from ui.examples import Examples
 from ui.owners import Accounts, Owners
 from ui.security import Guard, Hosts
 
 HOME = "http://127.0.0.1:7860"
 TEXT = "The vault under the mill holds seven owls."
-
-
-class Waiting(FakeEmbedder):
-    """Embeds nothing until it is let."""
-
-    def __init__(self):
-        super().__init__()
-        self.begun, self.let = threading.Event(), threading.Event()
-
-    def embed(self, texts, *, query=False, progress=None):
-        self.begun.set()
-        assert self.let.wait(60)
-        return super().embed(texts, query=query, progress=progress)
 
 
 def site(shelf, accounts=None):
@@ -282,7 +270,7 @@ def test_there_is_room_for_so_many(library, settings):
 
 
 def test_several_at_once_wait_for_each_other_and_too_many_are_refused(settings, article):
-    embedder = Waiting()
+    embedder = GatedEmbedder()
     shelf = Shelf(Library(settings, embedder), settings)
     answers = queue.Queue()
     with served(pipeline_over(settings, article), shelf=shelf) as url, httpx.Client(base_url=url, timeout=60) as client:
@@ -306,7 +294,7 @@ def test_several_at_once_wait_for_each_other_and_too_many_are_refused(settings, 
 
 
 def test_an_article_is_added_also_where_the_tab_is_closed_meanwhile(settings, article):
-    embedder = Waiting()
+    embedder = GatedEmbedder()
     shelf = Shelf(Library(settings, embedder), settings)
     with served(pipeline_over(settings, article), shelf=shelf) as url, httpx.Client(base_url=url) as client:
         client.get("/own/articles")
@@ -327,7 +315,7 @@ def test_an_unexpected_error_is_told_and_logged(shelf, visitor, monkeypatch, cap
 
 
 def test_the_site_has_the_routes_and_keeps_them_out_of_caches(settings, article, shelf):
-    client = TestClient(web_app(pipeline_over(settings, article), shelf=shelf), base_url=HOME)
+    client = TestClient(web_app(pipeline_over(settings, article), shelf, Chat(), Examples()), base_url=HOME)
     response = client.get("/own/articles")
     assert response.headers["cache-control"] == "no-store"
     assert "sandbox" in response.headers["content-security-policy"]

@@ -129,11 +129,14 @@ def test_a_question_waits_for_the_models(pipeline):
     loading = Loading(loads.wait)
     loading.start(then=loads.set)
     chat = Chat(loading)
+    assert chat.is_busy()
     views = chat.ask(pipeline, QUESTION, Conversation(), "visit")
     assert next(views).status == LOADING == chat.loads()
     loads.set()
+    assert chat.is_busy()
     assert last(views).status.startswith("Answered")
     assert chat.loads() == ""
+    assert not chat.is_busy()
 
 
 @pytest.mark.parametrize(

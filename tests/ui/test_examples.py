@@ -1,4 +1,5 @@
 import threading
+import time
 
 from pages import pipeline_over
 
@@ -54,13 +55,43 @@ def test_only_answered_questions_are_kept(settings):
     assert not is_answered(pipeline, doc, Candidate("", next(candidates(doc)).sources))
 
 
-def test_the_search_runs_in_the_background_and_can_be_stopped(settings):
-    doc = document(PUNCTUATED)
-    stopped = threading.Event()
-    stopped.set()
-    assert find_examples(pipeline_over(settings, doc), doc, stopped=stopped) == ()
-    examples = Examples(pipeline_over(settings, doc), doc)
-    assert examples.questions is None
-    examples.start()
+def found(examples, pipeline):
+    deadline = time.monotonic() + 60
+    while (questions := examples.of(pipeline)) is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return questions
+
+
+def test_the_search_runs_in_the_background_and_lets_people_go_first(settings):
+    busy = threading.Event()
+    busy.set()
+    pipeline = pipeline_over(settings, document(PUNCTUATED))
+    examples = Examples(busy.is_set)
+    assert examples.of(pipeline) is None
+    time.sleep(0.05)
+    assert examples.of(pipeline) is None
+    busy.clear()
+    assert found(examples, pipeline) == find_examples(pipeline, document(PUNCTUATED))
     examples.stop()
-    assert examples.questions is not None
+
+
+def test_each_article_has_its_own_and_a_removed_one_none(settings):
+    examples = Examples()
+    one = pipeline_over(settings, document(PUNCTUATED))
+    other = pipeline_over(settings, Document(id="b", title="B", text="rain fell all day", source="b.txt"))
+    assert found(examples, one)
+    assert found(examples, other) == ()
+    examples.forget("a")
+    assert examples.of(one) is None
+    examples.forget("a")
+    examples.stop()
+    assert examples.of(one) is None
+
+
+def test_the_search_can_be_stopped_while_it_waits(settings):
+    pipeline = pipeline_over(settings, document(PUNCTUATED))
+    assert find_examples(pipeline, document(PUNCTUATED), go_on=lambda: False) == ()
+    examples = Examples(lambda: True)
+    assert examples.of(pipeline) is None
+    examples.stop()
+    assert examples.of(pipeline) in (None, ())

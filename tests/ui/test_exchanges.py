@@ -9,7 +9,12 @@ from ui.exchanges import LONGEST_RECORD, Exchange, record, restored
 DOC = Document(
     id="harbour", title="Harbour news", text="The ferry was late. The 😀 pilot had fallen ill.", source="h.txt"
 )
-DOCUMENTS = {DOC.id: DOC}
+OWN = "0123456789abcdef012"
+
+
+def documents_of(article):
+    """The shared article; the visitor's own is gone."""
+    return None if article else {DOC.id: DOC}
 
 
 def citation(quote: str, number: int = 1) -> Citation:
@@ -47,7 +52,7 @@ def kept(*exchanges: Exchange) -> dict:
 def test_what_was_kept_comes_back():
     nothing = Answer("why?", "why?", NOTHING_ELSE, abstained=True)
     whole = (Exchange(ANSWERED), Exchange(ABSTAINED), Exchange(nothing, (ANSWERED,)))
-    found = restored(json.dumps(kept(*whole)), DOCUMENTS)
+    found = restored(json.dumps(kept(*whole)), documents_of)
     assert found.id == "abc"
     assert kept(*found.exchanges) == kept(*whole)
     assert not any(exchange.outdated for exchange in found.exchanges)
@@ -76,12 +81,12 @@ def test_what_was_kept_comes_back():
 def test_a_citation_that_does_not_hold_is_dropped_with_what_it_supports(wrong):
     changed = kept(Exchange(ANSWERED))
     changed["exchanges"][0]["answer"]["citations"][0] |= wrong
-    (exchange,) = restored(json.dumps(changed), DOCUMENTS).exchanges
+    (exchange,) = restored(json.dumps(changed), documents_of).exchanges
     assert exchange.outdated
     assert [c.number for c in exchange.answer.citations] == [2]
     assert exchange.answer.text == "It was late. [2]"
     assert exchange.answer.short_answer is None
-    again = restored(json.dumps(kept(exchange)), DOCUMENTS).exchanges
+    again = restored(json.dumps(kept(exchange)), documents_of).exchanges
     assert again == (exchange,)
 
 
@@ -91,7 +96,7 @@ def test_a_citation_that_does_not_hold_is_dropped_with_what_it_supports(wrong):
 def test_a_statement_without_its_citation_is_not_shown(text):
     changed = kept(Exchange(ANSWERED))
     changed["exchanges"][0]["answer"]["answer"] = text
-    (exchange,) = restored(json.dumps(changed), DOCUMENTS).exchanges
+    (exchange,) = restored(json.dumps(changed), documents_of).exchanges
     assert exchange.outdated
     assert exchange.answer.text in ("", "The pilot was ill. [1]")
 
@@ -100,7 +105,7 @@ def test_an_abstention_says_nothing_but_that():
     changed = kept(Exchange(ABSTAINED))
     changed["exchanges"][0]["answer"]["answer"] = "It cost a million."
     changed["exchanges"][0]["answer"]["citations"] = kept(Exchange(ANSWERED))["exchanges"][0]["answer"]["citations"]
-    (exchange,) = restored(json.dumps(changed), DOCUMENTS).exchanges
+    (exchange,) = restored(json.dumps(changed), documents_of).exchanges
     assert exchange.outdated
     assert exchange.answer.text == NO_ANSWER
     assert exchange.cited() == ()
@@ -110,9 +115,9 @@ def test_passages_and_earlier_answers_are_checked_as_well():
     changed = kept(Exchange(ABSTAINED, (ANSWERED,)))
     entry = changed["exchanges"][0]
     entry["answer"]["passages"].append(entry["answer"]["passages"][0] | {"end": 10_000})
-    assert len(restored(json.dumps(changed), DOCUMENTS).exchanges[0].answer.passages) == 1
+    assert len(restored(json.dumps(changed), documents_of).exchanges[0].answer.passages) == 1
     entry["earlier"][0]["citations"][0]["start"] += 1
-    (exchange,) = restored(json.dumps(changed), DOCUMENTS).exchanges
+    (exchange,) = restored(json.dumps(changed), documents_of).exchanges
     assert exchange.outdated
     assert exchange.earlier == ()
 
@@ -122,11 +127,11 @@ def test_passages_and_earlier_answers_are_checked_as_well():
 def test_what_is_no_exchange_is_left_out(missing, value):
     changed = kept(Exchange(ANSWERED), Exchange(ABSTAINED))
     changed["exchanges"][0]["answer"][missing] = value
-    found = restored(json.dumps(changed), DOCUMENTS).exchanges
+    found = restored(json.dumps(changed), documents_of).exchanges
     assert found[-1].answer.question == "cost?"
     assert all({DOC.text[c.start : c.end] for c in e.cited()} == {c.quote for c in e.cited()} for e in found)
     del changed["exchanges"][0]["answer"][missing]
-    assert len(restored(json.dumps(changed), DOCUMENTS).exchanges) == 1
+    assert len(restored(json.dumps(changed), documents_of).exchanges) == 1
 
 
 @pytest.mark.parametrize(
@@ -146,14 +151,42 @@ def test_what_is_no_exchange_is_left_out(missing, value):
 )
 def test_what_is_no_conversation_is_refused(text):
     with pytest.raises(ValueError, match=r"\w"):
-        restored(text, DOCUMENTS)
+        restored(text, documents_of)
 
 
 def test_an_odd_name_and_lone_surrogates_do_not_come_back():
     changed = copy.deepcopy(kept(Exchange(ABSTAINED)))
     changed["id"] = "<script>"
     changed["exchanges"][0]["answer"]["question"] = "why \ud800?"
-    found = restored(json.dumps(changed), DOCUMENTS)
+    found = restored(json.dumps(changed), documents_of)
     assert found.id == ""
     assert found.named().id
     assert found.exchanges[0].answer.question == "why ??"
+
+
+def test_of_an_article_that_is_gone_everything_is_as_it_was_kept():
+    found = restored(json.dumps(kept(Exchange(ANSWERED), Exchange(ABSTAINED)) | {"article": OWN}), documents_of)
+    assert found.gone
+    assert found.article == OWN
+    first, second = found.exchanges
+    assert (first.answer.text, first.answer.citations) == (ANSWERED.text, ANSWERED.citations)
+    assert second.answer.text == NO_ANSWER
+    assert not any(exchange.outdated or exchange.answer.passages for exchange in found.exchanges)
+    assert not restored(json.dumps(kept(Exchange(ANSWERED))), documents_of).gone
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"end": 10_000}, {"page": "3"}, {"quote": 7}, {"title": None}, {"highlight": {"start": 0, "end": 2}}]
+)
+def test_a_citation_of_a_gone_article_must_still_be_one(wrong):
+    changed = kept(Exchange(ANSWERED)) | {"article": OWN}
+    changed["exchanges"][0]["answer"]["citations"][0] |= wrong
+    (exchange,) = restored(json.dumps(changed), documents_of).exchanges
+    assert exchange.outdated
+    assert [c.number for c in exchange.answer.citations] == [2]
+
+
+@pytest.mark.parametrize("article", [7, None, "../seeds", "a b", "x" * 41, "\x00"])
+def test_an_article_is_known_by_an_id(article):
+    with pytest.raises(ValueError, match="known by its id"):
+        restored(json.dumps(kept(Exchange(ANSWERED)) | {"article": article}), documents_of)

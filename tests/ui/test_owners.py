@@ -6,12 +6,14 @@ import gradio as gr
 import httpx
 import pytest
 from fastapi import FastAPI, Request
-from pages import pipeline_over
+from pages import pipeline_over, shelf_in
 from starlette.testclient import TestClient
 
 from rag import UsageError
 from ui import owners
 from ui.app import web_app
+from ui.chat import Chat
+from ui.examples import Examples
 from ui.owners import COOKIE, MOST_FAILURES, Accounts, Owners, owner_of
 from ui.security import Guard, Hosts, is_loopback
 from ui.server import listen
@@ -134,7 +136,7 @@ def test_asking_for_the_page_without_a_password_is_no_failure():
 
 
 def test_every_route_of_the_page_asks_for_the_password(settings, article):
-    app = web_app(pipeline_over(settings, article), accounts=Accounts(ACCOUNTS))
+    app = web_app(pipeline_over(settings, article), shelf_in(settings), Chat(), Examples(), accounts=Accounts(ACCOUNTS))
     paths = (
         "/",
         "/page/page.js",
@@ -143,6 +145,7 @@ def test_every_route_of_the_page_asks_for_the_password(settings, article):
         "/config",
         "/gradio_api/info",
         "/own/articles",
+        "/examples",
     )
     visitor = client(app)
     for path in paths:

@@ -1,6 +1,7 @@
 """The page in a real browser, over deterministic fakes."""
 
 import re
+import threading
 
 import pytest
 from pages import (
@@ -190,15 +191,15 @@ def test_examples_appear_when_they_are_found_and_can_be_clicked(page, settings, 
     text = "Ms Okafor said the dam was safe. Mr Lund said the bridge was closed."
     doc = Document(id="a", title="A", text=text, source="a.txt")
     pipeline = pipeline_over(settings, doc)
-    examples = Examples(pipeline, doc)
-    with served(pipeline, examples) as url:
+    waits = threading.Event()
+    with served(pipeline, Examples(busy=lambda: not waits.is_set())) as url:
         open_page(page, url)
-        expect(page.locator(".example")).to_have_count(0)
-        examples.start()
+        expect(page.locator("#questions button")).to_have_count(0)
+        waits.set()
         page.get_by_role("button", name="What did Ms Okafor say?").click()
         group = page.get_by_role("group", name="Answer to: What did Ms Okafor say?")
         expect(group.locator(".card").first).to_contain_text("Ms Okafor said the dam was safe.", timeout=PATIENCE)
-        expect(page.locator(".example")).to_have_count(0)
+        expect(page.locator("#questions")).to_be_hidden()
 
 
 def test_two_articles_are_each_shown_when_cited(visit, article):

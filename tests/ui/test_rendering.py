@@ -8,6 +8,7 @@ import pytest
 from rag import NO_ANSWER, NOTHING_ELSE, Answer, Citation, Document, Passage, RetrievedPassage, Span
 from ui.exchanges import Conversation, Exchange
 from ui.rendering import (
+    GONE,
     LONGEST_PARAGRAPH,
     OUTDATED,
     article_json,
@@ -151,8 +152,11 @@ def test_exchanges_are_blocks_of_their_own():
     two = (Exchange(answer("one?", "")), Exchange(answer("two?", ""), running=True))
     blocks = conversation_html(Conversation("abc", two), {doc.id: doc}).split("\n\n")
     assert len(blocks) == 3
-    assert Shown(blocks[0]).tags == [("input", {"type": "hidden", "name": "conversation", "value": "abc"})]
-    assert conversation_html(Conversation(), {doc.id: doc}) == ""
+    assert Shown(blocks[0]).tags == [
+        ("input", {"type": "hidden", "name": "conversation", "value": "abc"}),
+        ("input", {"type": "hidden", "name": "article", "value": ""}),
+    ]
+    assert len(conversation_html(Conversation(), {doc.id: doc}).split("\n\n")) == 1
 
 
 def test_only_a_complete_exchange_can_be_kept_copied_and_tried_again():
@@ -205,7 +209,9 @@ def test_the_introduction_has_the_title_as_text():
 
 
 def test_a_place_is_said_in_per_cent_and_characters():
-    assert place(document("x" * 4000), 1000, 1200) == "25 % in · characters 1,000–1,200"
+    assert place(Span(1000, 1200), None, document("x" * 4000)) == "25 % in · characters 1,000–1,200"
+    assert place(Span(1000, 1200), 3, document("x" * 4000)) == "page 3 · 25 % in · characters 1,000–1,200"
+    assert place(Span(1000, 1200), 3, None) == "page 3 · characters 1,000–1,200"
 
 
 @pytest.mark.parametrize(
@@ -237,4 +243,24 @@ def test_paragraphs_break_at_blank_lines_then_known_boundaries_then_full_stops()
 
 def test_the_article_goes_to_the_script_as_it_is():
     doc = document("One.\n\nTwo. <b>")
-    assert article_json(doc) == {"id": doc.id, "title": doc.title, "paragraphs": ["One.\n\n", "Two. <b>"]}
+    paragraphs = ["One.\n\n", "Two. <b>"]
+    assert article_json(doc) == {"id": doc.id, "title": doc.title, "paragraphs": paragraphs, "pages": []}
+
+
+def test_pages_begin_where_the_script_counts():
+    text = "😀 one. two 😀. three."
+    doc = Document("a", "A", text, "a.pdf", pages=(0, text.index("two"), text.index("three")))
+    units = text.encode("utf-16-le")
+    starts = article_json(doc)["pages"]
+    assert [units[2 * start :].decode("utf-16-le")[:3] for start in starts] == ["😀 o", "two", "thr"]
+
+
+def test_a_citation_of_an_article_that_is_gone_is_no_button():
+    doc = document("The ferry was late. The pilot had fallen ill.")
+    one = answer("why?", "Late. [1]", citation(doc, "The ferry was late."), passages=PASSAGES)
+    conversation = Conversation("abc", (Exchange(one),), article="0123456789ab", gone=True)
+    rendered = Shown(conversation_html(conversation, {}))
+    assert ("input", {"type": "hidden", "name": "removed", "value": "0123456789ab"}) in rendered.tags
+    assert "source" not in [a.get("class") for tag, a in rendered.tags if tag == "button"]
+    assert "characters 0–19 · score 0.50" in rendered.text
+    assert GONE in introduction_html([])

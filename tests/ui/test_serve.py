@@ -9,7 +9,8 @@ import time
 
 import httpx
 import pytest
-from pages import PATIENCE, begin, current_mark, open_page, press, status_of, text_of
+from files import PARAGRAPHS, pages
+from pages import PATIENCE, ask, begin, current_mark, open_page, press, status_of, text_of
 from playwright.sync_api import expect
 
 from ui.server import listen
@@ -69,6 +70,14 @@ def test_the_real_models_answer_and_the_server_stops_cleanly(page, home, article
             earlier = page.get_by_role("group", name="Earlier answer to: Who founded the maritime museum?")
             earlier.get_by_role("button", name="Source 1").click()
             expect(current_mark(page)).to_have_text(quote, timeout=PATIENCE)
+            file = {"name": "ice.pdf", "mimeType": "application/pdf", "buffer": pages(*PARAGRAPHS)}
+            page.get_by_label("Add an article").set_input_files(file)
+            expect(status_of(page)).to_contain_text("was added", timeout=PATIENCE)
+            group = ask(page, "How much will the repairs to the northern dam cost?")
+            group.get_by_role("button", name="Source 1").click()
+            expect(current_mark(page)).to_contain_text("40 million crowns", timeout=PATIENCE)
+            assert text_of(current_mark(page)) in PARAGRAPHS[2]
+            expect(group.locator(".place").first).to_contain_text(" · page 3 · ")
             page.goto("about:blank")
         finally:
             server.send_signal(signal.SIGTERM)

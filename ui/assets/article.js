@@ -2,7 +2,8 @@
 // it a strip that shows where they lie, above it a search. Quotes are <mark> elements; passages and matches are CSS
 // highlights, which leave the document alone. Offsets count UTF-16 units. Texts are set with textContent only: nothing in
 // an article is ever read as HTML.
-const articles = new Map(); // id -> promise of {id, title, paragraphs, starts, length}
+const articles = new Map(); // id -> promise of {id, title, paragraphs, pages, starts, length}
+let wanted = ""; // the id of the article that was last asked for
 let shown = null; // the article in the panel, with the element of each paragraph
 let joints = []; // {element, first, last}: the elements that stand for paragraphs with marks
 let passages = []; // the ranges that are marked faintly
@@ -31,7 +32,7 @@ export async function fetchJson(path) {
 }
 
 async function load(id) {
-  const article = await fetchJson("/articles/" + encodeURIComponent(id));
+  const article = await fetchJson((isShared(id) ? "/articles/" : "/own/articles/") + encodeURIComponent(id));
   article.starts = [];
   article.length = 0;
   for (const text of article.paragraphs) {
@@ -51,27 +52,65 @@ function fetched(id) {
   return articles.get(id);
 }
 
-// A paragraph of the text, with marks (sorted, apart, inside it); white space at its end is kept but not shown.
-function paragraph(text, start, marks) {
+// A paragraph of the text, with marks (sorted, apart, inside it), and with the pages that begin in it, or, if that is inside
+// a mark, behind that; white space at its end is kept but not shown.
+function paragraph(text, start, marks, pages) {
   const node = element("p");
+  const length = text.trimEnd().length;
+  const turns = pages.map(({ number, at }) => {
+    const mark = marks.find((other) => other.start < at && at < other.end);
+    return { number, at: Math.min(mark ? mark.end : at, start + text.length) - start };
+  });
   let at = 0;
+  const write = (end) => {
+    while (turns.length && turns[0].at <= end) {
+      const { number, at: turn } = turns.shift();
+      node.append(text.slice(at, turn), pageMark(number, turn === 0));
+      at = turn;
+    }
+    node.append(text.slice(at, end));
+    at = end;
+  };
   for (const mark of marks) {
-    node.append(text.slice(at, mark.start - start));
-    const found = element("mark", {}, text.slice(mark.start - start, mark.end - start));
+    write(mark.start - start);
+    at = mark.end - start;
+    const found = element("mark", {}, text.slice(mark.start - start, at));
     if (mark.current) found.setAttribute("aria-current", "true");
     node.append(found);
-    at = mark.end - start;
   }
-  const end = Math.max(at, text.trimEnd().length);
-  node.append(text.slice(at, end), element("span", { hidden: true }, text.slice(end)));
+  write(Math.max(at, length));
+  node.append(element("span", { hidden: true }, text.slice(at)));
   return node;
 }
 
-// Show the article in the panel, from its beginning, unless it is there already.
+// Where a page begins: without text of its own, what it says is written by the style.
+function pageMark(number, atStart) {
+  const node = element("span", { className: atStart ? "page first" : "page" });
+  node.dataset.page = number;
+  return node;
+}
+
+// The pages that begin in the range, each {number, at}.
+function pagesIn({ pages }, start, end) {
+  return pages.map((at, i) => ({ number: i + 1, at })).filter(({ at }) => start <= at && at < end);
+}
+
+// Tell the panel which articles are shared; the others are the visitor's own.
+export function share(ids) {
+  isShared = (id) => ids.includes(id);
+}
+let isShared = () => true;
+
+// Show the article in the panel, from its beginning, unless it is there already; whether no other is wanted meanwhile.
 export async function open(id) {
+  wanted = id;
   const article = await fetched(id);
-  if (shown && shown.article === article) return;
-  const nodes = article.paragraphs.map((text, i) => paragraph(text, article.starts[i], []));
+  if (wanted !== id) return false;
+  if (shown && shown.article === article) return true;
+  const { starts, length } = article;
+  const nodes = article.paragraphs.map((text, i) =>
+    paragraph(text, starts[i], [], pagesIn(article, starts[i], starts[i + 1] ?? length)),
+  );
   shown = { article, nodes };
   joints = [];
   passages = [];
@@ -81,6 +120,18 @@ export async function open(id) {
   box.replaceChildren(element("h2", {}, article.title), ...nodes);
   box.scrollTop = 0;
   drawStrip([]);
+  search();
+  return true;
+}
+
+// Show a line in place of an article that is gone.
+export function vacate(line) {
+  wanted = "";
+  shown = null;
+  [joints, passages] = [[], []];
+  panel().setAttribute("aria-label", "Article");
+  panel().replaceChildren(element("p", {}, line));
+  document.getElementById("strip").replaceChildren();
   search();
 }
 
@@ -127,7 +178,8 @@ function paint(marks) {
   }
   for (const joint of joints) {
     const text = article.text.slice(article.starts[joint.first], article.starts[joint.last + 1]);
-    joint.element = paragraph(text, article.starts[joint.first], joint.marks);
+    const start = article.starts[joint.first];
+    joint.element = paragraph(text, start, joint.marks, pagesIn(article, start, start + text.length));
     const old = nodes.slice(joint.first, joint.last + 1);
     old[0].before(joint.element);
     old.forEach((node) => node.remove());
@@ -158,6 +210,7 @@ function highlight(name, ranges) {
 }
 
 function drawHighlights() {
+  if (!shown) return ["passage", "match", "current-match"].forEach((name) => highlight(name, []));
   highlight("passage", passages.flatMap((passage) => pieces(passage, { marked: false })));
   const from = Math.max(0, current - MOST_MATCHES_MARKED / 2);
   const near = matches.slice(from, from + MOST_MATCHES_MARKED).filter((match) => match !== matches[current]);
@@ -181,12 +234,11 @@ function scrollToRange(range) {
   scrollTo(live.getBoundingClientRect());
 }
 
-// Mark the quotes and passages, each {id, start, end}, that lie in the article of `chosen`, or else of the first, and go to
-// it; the mark of `chosen`, if there is one.
-export async function reveal(quotes, found, chosen) {
+// Mark the quotes and passages, each {id, start, end}, that lie in the article of `chosen`, or else of the first, or else of
+// `home`, and go to it; the mark of `chosen`, if there is one.
+export async function reveal(quotes, found, chosen, home = "") {
   const target = chosen ?? quotes[0] ?? found[0];
-  if (target) await open(target.id);
-  if (!shown) return null;
+  if (!(await open(target?.id ?? home))) return null;
   const here = ({ id }) => id === shown.article.id;
   passages = found.filter(here);
   const marks = marksOf(quotes.filter(here), chosen);

@@ -1,11 +1,15 @@
 // The conversations that this browser keeps, one entry of its storage each, and what is made of them: copies and exports.
 // A record is what the server rendered for an exchange: {answer, earlier, outdated}, the answers as `ask --json` prints them.
-const PREFIX = "article-chat:conversation:";
-const CURRENT = "article-chat:current"; // of this tab, and, for a new tab, of the browser
-const DRAFT = "article-chat:draft"; // of this tab: a question that was not answered before the page was left
+let owner = ""; // whoever logs in has conversations of their own
+const key = (name) => `article-chat:${owner}${name}`;
+const prefix = () => key("conversation:");
 const MOST_KEPT = 50;
 const seen = new Map(); // id -> the stamp under which this tab knows the conversation
 const moved = new Map(); // id -> the id that this tab has kept it under since another tab continued it, too
+
+export function belongTo(login) {
+  owner = login ? `login-${encodeURIComponent(login)}:` : "";
+}
 
 // Storage may be forbidden or full: then nothing is kept, and the page works as well. `area` is a property of the window.
 function stored(key, area = "localStorage") {
@@ -36,7 +40,9 @@ function forget(key) {
 const isRecord = (record) => typeof record?.answer?.question === "string" && Array.isArray(record.answer.passages);
 const isKept = (kept) => /^[\w-]{1,40}$/.test(kept?.id ?? "") && Array.isArray(kept.exchanges) && kept.exchanges.every(isRecord);
 
-// All conversations, the latest first.
+const withArticle = (kept) => ({ ...kept, article: String(kept.article ?? ""), title: String(kept.title ?? "") });
+
+// All conversations, the latest first; `article` is the visitor's own that it is about, "" for the shared ones.
 export function all() {
   let keys = [];
   try {
@@ -44,58 +50,68 @@ export function all() {
   } catch {
     // none can be read
   }
-  const kept = keys.filter((key) => key.startsWith(PREFIX)).map((key) => stored(key)).filter(isKept);
+  const kept = keys.filter((name) => name.startsWith(prefix())).map((name) => stored(name)).filter(isKept).map(withArticle);
   return kept.sort((a, b) => b.time - a.time);
 }
 
 export function take(id) {
-  const kept = stored(PREFIX + id);
+  let kept = stored(prefix() + id);
   if (!isKept(kept)) return null;
+  kept = withArticle(kept);
   seen.set(id, kept.stamp);
-  setCurrent(id);
+  setCurrent(id, kept.article);
   return kept;
 }
 
-function setCurrent(id) {
-  store(CURRENT, id, "sessionStorage");
-  store(CURRENT, id);
+function setCurrent(id, article) {
+  store(key("current"), { id, article }, "sessionStorage");
+  store(key("current"), { id, article });
 }
 
-export const currentId = () => stored(CURRENT, "sessionStorage") ?? stored(CURRENT);
-export const leave = () => setCurrent("");
-export const draft = () => stored(DRAFT, "sessionStorage");
-export const keepDraft = (text) => store(DRAFT, text, "sessionStorage");
+// The conversation and the article of this tab when it was left, or of the browser; "" for none, and for the shared articles.
+export function current() {
+  const { id, article } = stored(key("current"), "sessionStorage") ?? stored(key("current")) ?? {};
+  return { id: String(id ?? ""), article: String(article ?? "") };
+}
+
+export const leave = (article) => setCurrent("", article);
+
+// A question of this tab that was not answered before the page was left.
+export const draft = () => stored(key("draft"), "sessionStorage");
+export const keepDraft = (text) => store(key("draft"), text, "sessionStorage");
+
 export const nameOf = (id) => moved.get(id) ?? id;
 
 export function remove(id) {
-  forget(PREFIX + id);
-  if (currentId() === id) leave();
+  forget(prefix() + id);
+  if (current().id === id) leave(current().article);
 }
 
-// Keep the conversation; under another id where another tab has continued it meanwhile. Whether that worked.
-export function keep(id, exchanges) {
+// Keep the conversation about {article, title}; under another id where another tab has continued it meanwhile. Whether that
+// worked.
+export function keep(id, about, exchanges) {
   let name = nameOf(id);
-  const before = stored(PREFIX + name);
+  const before = stored(prefix() + name);
   if (before && before.stamp !== seen.get(name)) {
     name = crypto.randomUUID();
     moved.set(id, name);
   }
-  const entry = { id: name, time: Date.now(), stamp: crypto.randomUUID(), exchanges };
+  const entry = { id: name, time: Date.now(), stamp: crypto.randomUUID(), ...about, exchanges };
   const others = all().filter((kept) => kept.id !== name);
   for (const old of others.splice(MOST_KEPT - 1)) remove(old.id);
-  while (!store(PREFIX + name, entry)) {
+  while (!store(prefix() + name, entry)) {
     const oldest = others.pop();
     if (!oldest) return false;
     remove(oldest.id);
   }
   seen.set(name, entry.stamp);
-  setCurrent(name);
+  setCurrent(name, about.article);
   return true;
 }
 
 // --- copies and exports ---------------------------------------------------------------------------------------------
 
-const place = ({ title, start, end }) => `${title}, characters ${start}–${end}`;
+const place = ({ title, page, start, end }) => `${title}, ${page ? `page ${page}, ` : ""}characters ${start}–${end}`;
 const oneLine = (text) => text.replace(/\s+/g, " ").trim();
 
 // An answer with its quotes, as plain text.

@@ -1,7 +1,9 @@
 // The conversation: follows the answers as the server draws them, and does what their buttons say. What only the server can
-// do is asked of it by pressing one of its hidden buttons. The panel beside it is in article.js, what is kept in kept.js.
-import { build, calm, element, fetchJson, open, panel, reveal } from "./article.js";
+// do is asked of it by pressing one of its hidden buttons. The panel beside it is in article.js, the choice
+// of articles in own.js, what is kept in kept.js.
+import { build, calm, element, fetchJson, panel, reveal, share, vacate } from "./article.js";
 import * as kept from "./kept.js";
+import * as own from "./own.js";
 
 const LOOK_EVERY = 2000; // milliseconds between two looks whether the server is there
 let newest = ""; // the quotes of the latest answer, as last marked
@@ -9,7 +11,7 @@ let origin = null; // the button that was clicked, to go back to
 let saved = null; // the records of the conversation as last kept
 let restoring = null; // the id of the conversation that the server was asked to show
 let refocus = ""; // the button to focus when the answer is complete
-let articleIds = [];
+let next = null; // the article to change to when no answer is running any more
 
 const find = (selector) => document.querySelector(selector);
 const box = () => find("#ask textarea");
@@ -55,12 +57,58 @@ function follow() {
   const last = answers[answers.length - 1];
   const buttons = !last || last.classList.contains("abstained") ? [] : quotesOf(last);
   const found = last ? last.querySelector('[name="passages"]').value : "";
-  const asked = [shownId(), answers.length, last?.querySelector("legend").textContent].join("\n");
+  const asked = [article(), shownId(), answers.length, last?.querySelector("legend").textContent].join("\n");
   const key = [asked, ...buttons.map(({ value }) => value), found].join("\n");
   if (key === newest) return;
   if (last && !newest.startsWith(asked)) last.parentElement.scrollIntoView({ block: "start", behavior: calm() });
   newest = key;
-  reveal(buttons.flatMap(({ value }) => rangesOf(value)), rangesOf(found), null).catch(console.error);
+  if (isRemoved()) vacate("The text of this article is gone.");
+  else {
+    const quotes = buttons.flatMap(({ value }) => rangesOf(value));
+    reveal(quotes, rangesOf(found), null, article() || own.sharedIds()[0]).catch(console.error);
+  }
+}
+
+// --- the article that the conversation is about ---------------------------------------------------------------------
+
+// The visitor's own article that the server shows, "" for the shared ones.
+const article = () => find('#conversation :is([name="article"], [name="removed"])')?.value ?? "";
+const isRemoved = () => find('#conversation [name="removed"]') !== null;
+
+let exampled = null; // the article whose example questions are there, or are waited for
+function followArticle() {
+  if (document.title !== `${title()} · article-chat`) document.title = `${title()} · article-chat`;
+  const id = article();
+  own.follow(id);
+  if (exampled === id) return;
+  exampled = id;
+  find("#questions").replaceChildren();
+  if (!isRemoved()) offerExamples(id).catch(console.error);
+}
+
+async function offerExamples(id) {
+  const questions = await fetchJson("/examples?own=" + encodeURIComponent(id));
+  if (exampled !== id) return;
+  if (questions === null) setTimeout(() => exampled === id && offerExamples(id).catch(console.error), 1000);
+  else find("#questions").replaceChildren(...questions.map((text) => element("button", { type: "button" }, text)));
+}
+
+// Change to the article, and to what was last asked about it.
+function change(id) {
+  next = null;
+  say("");
+  if (isRunning()) next = id;
+  else {
+    const latest = kept.all().find((conversation) => conversation.article === id && isAbout(conversation));
+    kept.leave(id);
+    restore((latest && kept.take(latest.id)) ?? { id: "", article: id, exchanges: [] });
+  }
+}
+
+// Whether the conversation is about articles that are served here, or about one that the visitor added.
+function isAbout({ article, exchanges }) {
+  const cited = exchanges.flatMap(({ answer }) => answer.passages.map((passage) => passage.document_id));
+  return article !== "" || !cited.length || cited.some((id) => own.sharedIds().includes(id));
 }
 
 // --- what is kept ---------------------------------------------------------------------------------------------------
@@ -74,43 +122,42 @@ function keepUp() {
   if (isRunning()) restoring = null;
   else if (name) {
     const values = [...document.querySelectorAll('#conversation [name="record"]')].map(({ value }) => value);
-    const state = [name, ...values].join("\n");
+    const state = [name, article(), ...values].join("\n");
     const brought = restoring !== null && (restoring === name || !values.length); // that is kept already
     if (state === saved || (restoring !== null && !brought)) return;
     saved = state;
     restoring = null;
-    if (!brought && values.length && !kept.keep(name, records()))
+    if (!brought && values.length && !kept.keep(name, { article: article(), title: title() }, records()))
       say("This browser has no room to keep the conversation: export it before you leave.");
   }
 }
 
 // Ask the server to show the exchanges, under the id; "" for a new conversation.
-function restore({ id, exchanges }) {
+function restore({ id, article, exchanges }) {
   restoring = id;
-  type(find("#kept-conversation textarea"), JSON.stringify({ id, exchanges }));
+  type(find("#kept-conversation textarea"), JSON.stringify({ id, article, exchanges }));
   press("bring-back");
 }
 
 function startAnew() {
-  kept.leave();
-  restore({ id: "", exchanges: [] });
+  const id = isRemoved() ? "" : article();
+  kept.leave(id);
+  restore({ id: "", article: id, exchanges: [] });
   box().focus();
 }
 
-// The conversations about the articles that are served, each to open and to delete.
+// The conversations about the articles that are served and the visitor's own, each to open and to delete.
 function drawKept() {
-  const rows = kept.all().filter(({ exchanges }) => {
-    const about = exchanges.flatMap(({ answer }) => answer.passages.map((passage) => passage.document_id));
-    return !about.length || about.some((id) => articleIds.includes(id));
-  });
-  const list = rows.map(({ id, time, exchanges }) => {
+  const list = kept.all().filter(isAbout).map(({ id, article, title, time, exchanges }) => {
     const name = exchanges[0]?.answer.question ?? "";
     const when = new Date(time).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
     const show = element("button", { type: "button", className: "show" }, name);
-    show.append(element("span", { className: "when" }, when));
+    const about = own.titleOf(article) ?? `${title} (removed)`;
+    show.append(element("span", { className: "when" }, `${about} · ${when}`));
     if (id === shownId()) show.setAttribute("aria-current", "true");
     show.addEventListener("click", () => {
       const conversation = kept.take(id);
+      say("");
       if (conversation) restore(conversation);
     });
     const drop = element("button", { type: "button", className: "drop" }, "×");
@@ -207,38 +254,59 @@ async function look() {
   setTimeout(look, LOOK_EVERY);
 }
 
-const say = (message) => find("#status p")?.replaceChildren(message);
+// Say something in the place of what the server said last.
+const said = element("p", { id: "said" });
+let answered = ""; // what the server said last
+function say(message, className = "") {
+  Object.assign(said, { className, textContent: message });
+  find("#status").append(said);
+}
+
+function followStatus() {
+  const now = find("#status p:not(#said)")?.textContent ?? "";
+  if (now !== answered && now) say("");
+  answered = now;
+}
 
 // The question in the box, or the one that is being answered, is there again after a reload.
 addEventListener("pagehide", () => {
   const asked = find("#conversation .exchange:has(> .running) .question")?.lastChild.textContent ?? "";
-  kept.keepDraft(box()?.value || asked);
+  if (ready) kept.keepDraft(box().value || asked);
 });
 
 // --- the page as a whole --------------------------------------------------------------------------------------------
 
 let begun = false;
+let ready = false; // the lists of articles are there
 async function begin() {
   begun = true;
   document.body.append(gone);
   build();
   find("#status").setAttribute("role", "status"); // on the frame, which stays: what changes inside it is announced
-  if (kept.draft()) type(box(), kept.draft());
   look();
-  articleIds = (await fetchJson("/articles")).map(({ id }) => id);
-  await open(articleIds[0]);
-  const current = kept.take(kept.currentId());
-  if (current) restore(current);
+  kept.belongTo(await own.build(change, say, (message) => say(message, "unseen")));
+  if (kept.draft() && !box().value) type(box(), kept.draft());
+  share(own.sharedIds());
+  ready = true;
+  const current = kept.current();
+  const conversation = kept.take(current.id);
+  if (conversation) restore(conversation);
+  else if (current.article && own.titleOf(current.article)) restore({ id: "", article: current.article, exchanges: [] });
+  changed();
 }
 
 function changed() {
   if (!begun && panel() && box() && find("#kept-conversation textarea")) begin().catch(console.error);
-  if (!begun) return;
+  if (!ready) return;
   // Gradio's own announcer keeps aria-live; one element has the role, so that it can be found.
   for (const other of document.querySelectorAll('.sr-only[role="status"]')) other.removeAttribute("role");
+  followStatus();
+  followArticle();
   follow();
   keepUp();
   const running = isRunning();
+  if (next !== null && !running) change(next);
+  own.enable(!running);
   for (const button of document.querySelectorAll("#tools button, #kept button")) button.disabled = running;
   if (refocus && !running && find(refocus)) {
     if (document.activeElement === document.body) find(refocus).focus({ preventScroll: true });
@@ -254,6 +322,11 @@ document.addEventListener("click", (event) => {
   const menu = target.closest("#tools details");
   if (menu && action) menu.querySelector("summary").focus();
   closeMenus(action ? null : menu);
+  const example = target.closest("#questions button");
+  if (example) {
+    type(box(), example.textContent);
+    find("#ask .primary").click();
+  }
   if (action) Promise.resolve(actions[action.value]?.(action)).catch(console.error);
   else if (source && !(card && String(getSelection()))) choose(source).catch(console.error);
 });
