@@ -215,11 +215,20 @@ def _cited(answer: Answer, documents: Documents) -> str:
     if not answer.statements():
         return escape(answer.text)
     return " ".join(
-        escape(statement)
+        _with_bold(statement, answer)
         + " "
         + (_button("Source", by_number[number], documents) if number in by_number else escape(f"[{number}]"))
         for statement, number in answer.statements()
     )
+
+
+def _with_bold(statement: str, answer: Answer) -> str:
+    """The statement, in bold the words that answer, where it has them once and as they are."""
+    short = " ".join((answer.short_answer or "").split())
+    before, found, after = statement.partition(short) if short else (statement, "", "")
+    if not found or short in after:
+        return escape(statement)
+    return f"{escape(before)}<strong>{escape(found)}</strong>{escape(after)}"
 
 
 def _card(citation: Citation, answer: Answer, documents: Documents) -> str:

@@ -1,5 +1,6 @@
 import html
 import json
+import re
 import unicodedata
 from html.parser import HTMLParser
 
@@ -125,6 +126,22 @@ def test_the_short_answer_is_bold_and_the_quote_complete():
     rendered = exchange_html(Exchange(answer("who?", "", cited)), {doc.id: doc})
     assert "<strong>Clara 😀 Lindt</strong>" in rendered
     assert doc.text in Shown(rendered).text
+
+
+@pytest.mark.parametrize(
+    ("text", "bold"),
+    [
+        ("“It was 1911 <b>.” [1]", ["1911"]),
+        ("1911 it was, not 1912 or 1911. [1]", []),
+        ("In nineteen eleven. [1]", []),
+    ],
+)
+def test_the_answer_has_the_words_that_answer_in_bold_where_they_stand_once(text, bold):
+    doc = document("It was 1911 <b>.")
+    shown_answer = answer("when?", text, citation(doc, "It was"), short_answer="1911")
+    rendered = exchange_html(Exchange(shown_answer), {doc.id: doc})
+    assert re.findall("<strong>(.*?)</strong>", rendered) == bold
+    assert text.removesuffix(" [1]") in Shown(rendered).text
 
 
 @pytest.mark.parametrize("before", ["", "plain ", "😀🏴‍☠️ ", unicodedata.normalize("NFC", "cafe\u0301 \u1e9b\u0323 ")])
