@@ -1,7 +1,8 @@
 """History + question -> a question that stands alone, without a language model.
 
 A question that already stands alone is returned as it is, so nothing of the history leaks into it. One that leans on
-the conversation (an unresolved pronoun, "and …", "why?") is put behind the last question that stood alone.
+the conversation (an unresolved pronoun, "and …", "why?") is put behind the last question that stood alone; to be read,
+behind the last answer, too. And one that asks two things is taken apart.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ _OPENINGS = re.compile(
 # "is it true that …": no pronoun that stands for something.
 _EXPLETIVE = re.compile(r"\bit (?:true|possible|likely|known|clear|the case|that)\b", re.IGNORECASE)
 _MARKER = re.compile(r"\s*\[\d+\]")
-_WH = "who|whom|whose|what|which|when|where|why|how"
+_WH = "|".join(sorted(_QUESTION_WORDS))
 _TWO_QUESTIONS = re.compile(rf"((?:{_WH})\b.*[^\s,]),? and ((?:{_WH})\b.*)", re.IGNORECASE)
 _NAME = r"(?-i:[A-Z])[^\s,?]*"
 _TWO_SUBJECTS = re.compile(  # the subject follows the auxiliary: "what did [both] the cat and the dog want"

@@ -90,7 +90,7 @@ class Pipeline:
             yield Progress("done", replace(answer, text=text, abstained=True, timings_ms=clock.total()))
             return
         best = quotes[0]
-        answer = replace(answer, citations=self._cite(quotes), short_answer=_highlighted(best))
+        answer = replace(answer, citations=self._cite(quotes), short_answer=best.highlighted)
 
         yield Progress("write", answer)
         for sentence in self._write(best, answer.standalone_question, stopped):
@@ -119,7 +119,7 @@ class Pipeline:
             return
         draft = ""
         for piece in self._model.generate(
-            draft_prompt(question, _highlighted(quote) or "", quote.text),
+            draft_prompt(question, quote.highlighted or "", quote.text),
             max_tokens=self._settings.draft_tokens,
             seconds=self._settings.draft_seconds,
             stopped=stopped,
@@ -134,7 +134,7 @@ class Pipeline:
             sentence = draft[span.start : span.end]
             if not sentence.endswith((".", "!", "?")) or not check(sentence, quote.text, question).supported:
                 return
-            if number == 0 and not self._answers(sentence, question, _highlighted(quote)):
+            if number == 0 and not self._answers(sentence, question, quote.highlighted):
                 return
             yield sentence
 
@@ -142,11 +142,13 @@ class Pipeline:
         """Whether the reader, asked the same question of the sentence, finds most of the short answer again: a true
         sentence may leave it out.
         """
+        if short_answer is None:
+            return True
         draft = Document("draft", "draft", sentence, source="")
         whole = Passage(draft.id, Span(0, len(sentence)), sentence)
         reading = self._reader.read(question, {draft.id: draft}, [RetrievedPassage(whole, 1.0)], max_quotes=1)
-        found = next((_highlighted(quote) for quote in reading.quotes), None)
-        return short_answer is None or _shares_most(short_answer, found or "")
+        found = next((quote.highlighted for quote in reading.quotes), None)
+        return _shares_most(short_answer, found or "")
 
     def _cite(self, quotes: Sequence[Quote]) -> tuple[Citation, ...]:
         return tuple(
@@ -183,12 +185,6 @@ def build_pipeline(index: PassageIndex, settings: Settings) -> Pipeline:
 
 def _overlap(quote: Quote, citation: Citation) -> bool:
     return quote.document_id == citation.document_id and quote.span.overlaps(Span(citation.start, citation.end))
-
-
-def _highlighted(quote: Quote) -> str | None:
-    if quote.highlight is None:
-        return None
-    return quote.text[quote.highlight.start - quote.span.start : quote.highlight.end - quote.span.start]
 
 
 def _shares_most(short_answer: str, found: str) -> bool:

@@ -48,11 +48,8 @@ def plain(text: str) -> str:
 
 def _marked(citation: Citation) -> str:
     """The quote with its answering words between _BOLD and _PLAIN."""
-    if citation.highlight is None:
-        return plain(citation.quote)
-    start, end = citation.highlight.start - citation.start, citation.highlight.end - citation.start
-    before, words, after = map(plain, (citation.quote[:start], citation.quote[start:end], citation.quote[end:]))
-    return f"{before}{_BOLD}{words}{_PLAIN}{after}"
+    before, words, after = map(plain, citation.around_highlight())
+    return f"{before}{_BOLD}{words}{_PLAIN}{after}" if words else before
 
 
 def _place(title: str, page: int | None, start: int, end: int) -> str:

@@ -106,6 +106,13 @@ class Quote:
         if self.highlight is not None and not self.span.contains(self.highlight):
             raise ValueError(f"a highlight must lie inside its quote: {self.highlight}, {self.span}")
 
+    @property
+    def highlighted(self) -> str | None:
+        """The words that the highlight spans."""
+        if self.highlight is None:
+            return None
+        return self.text[self.highlight.start - self.span.start : self.highlight.end - self.span.start]
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -139,6 +146,13 @@ class Citation:
     score: float
     highlight: Span | None = None
     page: int | None = None
+
+    def around_highlight(self) -> tuple[str, str, str]:
+        """The quote before its highlight, the highlight, and the rest; all of it before, where there is none."""
+        if self.highlight is None:
+            return self.quote, "", ""
+        start, end = self.highlight.start - self.start, self.highlight.end - self.start
+        return self.quote[:start], self.quote[start:end], self.quote[end:]
 
 
 _QUOTE = re.compile(r"(“.*”) \[(\d+)\]", re.DOTALL)

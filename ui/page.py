@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 import gradio as gr
@@ -128,26 +129,32 @@ def _components(titles: list[str]) -> _Parts:
 def _answer(parts: _Parts, app: gr.Blocks, chat: Chat, pipeline_of: PipelineOf) -> None:
     """Ask, Retry and Stop, which leaving the page is, too."""
 
-    def answer(text: str, before: Conversation, editing: bool, request: gr.Request) -> Iterator[Updates]:
+    def run(
+        start: Callable[..., Iterator[View]],
+        before: Conversation,
+        request: gr.Request,
+        *,
+        asked: Updates,
+        back: Updates,
+    ) -> Iterator[Updates]:
+        """The views that `start` gives; with the first comes `asked`, and with one that failed `back`."""
         try:
             pipeline = pipeline_of(request, before.article)
         except ArticleChatError as error:
             yield {parts.status: status_html(sentence(str(error)))}
             return
-        asked = {parts.question: "", **parts.edits(False)}
-        for view in chat.ask(pipeline, text, before, str(request.session_hash), replacing_last=editing):
-            back = {parts.question: text, **parts.edits(editing)}
+        for view in start(pipeline=pipeline, conversation=before, visit=str(request.session_hash)):
             yield parts.show(view, pipeline.index.documents) | (back if view.failed else asked)
             asked = {}
 
+    def answer(text: str, before: Conversation, editing: bool, request: gr.Request) -> Iterator[Updates]:
+        asked = {parts.question: "", **parts.edits(False)}
+        back = {parts.question: text, **parts.edits(editing)}
+        start = partial(chat.ask, question=text, replacing_last=editing)
+        yield from run(start, before, request, asked=asked, back=back)
+
     def answer_again(before: Conversation, request: gr.Request) -> Iterator[Updates]:
-        try:
-            pipeline = pipeline_of(request, before.article)
-        except ArticleChatError as error:
-            yield {parts.status: status_html(sentence(str(error)))}
-            return
-        for view in chat.retry(pipeline, before, str(request.session_hash)):
-            yield parts.show(view, pipeline.index.documents)
+        yield from run(chat.retry, before, request, asked={}, back={})
 
     def stop(request: gr.Request) -> None:
         chat.stop(str(request.session_hash))

@@ -226,19 +226,18 @@ def _with_bold(statement: str, answer: Answer) -> str:
     """The statement, in bold the words that answer, where it has them once and as they are."""
     short = " ".join((answer.short_answer or "").split())
     before, found, after = statement.partition(short) if short else (statement, "", "")
-    if not found or short in after:
-        return escape(statement)
-    return f"{escape(before)}<strong>{escape(found)}</strong>{escape(after)}"
+    return escape(statement) if short in after else _bold(before, found, after)
+
+
+def _bold(before: str, words: str, after: str) -> str:
+    """The words in bold, where there are any, between the others."""
+    return f"{escape(before)}<strong>{escape(words)}</strong>{escape(after)}" if words else escape(before + after)
 
 
 def _card(citation: Citation, answer: Answer, documents: Documents) -> str:
     """A quote with its place; its button is "Source n" unless the text above has that button."""
     name = "Quote" if citation.number in {number for _, number in answer.statements()} else "Source"
-    quote = escape(citation.quote)
-    if citation.highlight is not None:
-        start, end = citation.highlight.start - citation.start, citation.highlight.end - citation.start
-        before, short, after = citation.quote[:start], citation.quote[start:end], citation.quote[end:]
-        quote = f"{escape(before)}<strong>{escape(short)}</strong>{escape(after)}"
+    quote = _bold(*citation.around_highlight())
     where = place(Span(citation.start, citation.end), citation.page, documents.get(citation.document_id))
     return (
         f'<div class="card">{_button(name, citation, documents)}<blockquote>{quote}</blockquote>'

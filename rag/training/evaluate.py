@@ -204,7 +204,8 @@ def dialogue_cases(corpus: Corpus, count: int) -> tuple[list[Case], list[Case]]:
         if corpus.documents[question.document].source == MAIN_SOURCE:
             by_document.setdefault(question.document, []).append(question)
     random_ = random.Random("dialogues")
-    for number in itertools.cycle(random_.sample(sorted(by_document), len(by_document))):
+    shuffled = itertools.cycle(random_.sample(sorted(by_document), len(by_document)))
+    for number in itertools.islice(shuffled, 20 * count):  # where hardly any can lean on another, there are fewer
         question = random_.choice(by_document[number])
         asked = asked_in_dialogue(random_, question, by_document[number], corpus.documents[number].text)
         if asked.text != question.text:

@@ -15,7 +15,7 @@ from rag.network import ScoredSpan
 from rag.training import evaluate
 from rag.training.__main__ import finish
 from rag.training.calibrate import calibrate, calibration_cases, fit_logistic, reliability
-from rag.training.data import Corpus
+from rag.training.data import Corpus, Document, Question
 from rag.training.diagram import reliability_svg
 from rag.training.evaluate import (
     Case,
@@ -122,6 +122,12 @@ def test_dialogue_cases_are_asked_bare_and_after_what_they_follow(
     for alone, after in zip(bare, composed, strict=True):
         assert after.question.endswith(f" ; {alone.question}")
         assert (alone.text, alone.spans) == (after.text, after.spans)
+
+
+def test_where_no_question_can_lean_on_another_there_are_no_dialogues(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluate, "MAIN_SOURCE", "town")
+    document = Document("town", "mill", "mill", "The mill burned.", range(1))
+    assert dialogue_cases(Corpus((document,), (Question("a", "Who painted it?", 0, ()),)), 5) == ([], [])
 
 
 def test_the_reliability_diagram_shows_each_bin_at_its_place() -> None:

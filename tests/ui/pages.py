@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from axe_playwright_python.sync_playwright import Axe
 from fakes import FakeEmbedder, OverlapReader, ScriptedModel
 from playwright.sync_api import Locator, Page, expect
 
@@ -141,6 +142,18 @@ def ask(page: Page, question: str) -> Locator:
     group = begin(page, question)
     expect(group).to_have_class(re.compile("answered|abstained"), timeout=PATIENCE)
     return group
+
+
+def serious_violations(page: Page, state: str) -> list[tuple[str, str, str, str]]:
+    """What axe finds serious or critical, as (state, look, rule, HTML); the page must bypass its policy (CSP)."""
+    serious = []
+    for look in ("light", "dark"):
+        page.emulate_media(color_scheme=look, reduced_motion="reduce")
+        expect(page.locator("body")).to_have_class(re.compile("dark") if look == "dark" else re.compile("^(?!.*dark)"))
+        found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+        for violation in (v for v in found if v["impact"] in ("serious", "critical")):
+            serious += [(state, look, violation["id"], node["html"]) for node in violation["nodes"]]
+    return serious
 
 
 def current_mark(page: Page) -> Locator:

@@ -4,7 +4,6 @@ import re
 import threading
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from pages import (
     PATIENCE,
     GatedModel,
@@ -14,6 +13,7 @@ from pages import (
     highlighted,
     open_page,
     pipeline_over,
+    serious_violations,
     served,
     status_of,
 )
@@ -39,14 +39,7 @@ def test_axe_finds_nothing_serious(browser, settings, article):
         serious: list[tuple[str, str, str, str]] = []
 
         def check(state: str) -> None:
-            for look in ("light", "dark"):
-                page.emulate_media(color_scheme=look, reduced_motion="reduce")
-                expect(page.locator("body")).to_have_class(
-                    re.compile("dark") if look == "dark" else re.compile("^(?!.*dark)")
-                )
-                found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
-                for violation in (v for v in found if v["impact"] in ("serious", "critical")):
-                    serious.extend((state, look, violation["id"], node["html"]) for node in violation["nodes"])
+            serious.extend(serious_violations(page, state))
 
         check("new")
         ask(page, "Which football team won?")

@@ -6,7 +6,6 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from files import PAGE, PARAGRAPHS, pages, paper
 from pages import (
     PATIENCE,
@@ -19,6 +18,7 @@ from pages import (
     open_page,
     pipeline_over,
     press,
+    serious_violations,
     served,
     shelf_in,
     status_of,
@@ -475,14 +475,7 @@ def test_axe_finds_nothing_serious(browser, serve, settings):
     serious = []
 
     def check(state):
-        for look in ("light", "dark"):
-            page.emulate_media(color_scheme=look, reduced_motion="reduce")
-            expect(page.locator("body")).to_have_class(
-                re.compile("dark") if look == "dark" else re.compile("^(?!.*dark)")
-            )
-            found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
-            for violation in (v for v in found if v["impact"] in ("serious", "critical")):
-                serious.extend((state, look, violation["id"], node["html"]) for node in violation["nodes"])
+        serious.extend(serious_violations(page, state))
 
     check("choice")
     press(page, "Paste text")

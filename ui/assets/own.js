@@ -79,11 +79,10 @@ async function refresh() {
   ({ articles: own, login, limits } = await fetchJson(OWN));
   parts.file.accept = limits.suffixes.join(",");
   const place = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname) ? "on this computer" : "on the server";
-  parts.note.textContent = login
-    ? `What you add is kept ${place}, for your login, ${login}, alone. Remove deletes its text and vectors. ` +
-      "Conversations are kept in this browser."
-    : `What you add is kept ${place}, for this browser alone. Remove deletes its text and vectors. ` +
-      "Conversations are kept in this browser.";
+  const whom = login ? `your login, ${login},` : "this browser";
+  parts.note.textContent =
+    `What you add is kept ${place}, for ${whom} alone. Remove deletes its text and vectors. ` +
+    "Conversations are kept in this browser.";
   if (!parts.list.length || JSON.stringify(own) !== before) draw(); // a list that is open stays open
 }
 
