@@ -13,6 +13,13 @@ Spans = tuple[tuple[int, int], ...]
 WORD = re.compile(r"\S+")
 NAME = re.compile(r"\b[A-Z][\w-]+(?: (?:(?:of|the|de|van|von) )*[A-Z][\w-]+)*")
 NUMBER = re.compile(r"\b\d[\d,.]*\b")
+_REASON = re.compile(
+    r"\bwhy\b|\breasons?\b|\bpurpose\b|\bwhat (?:\w+ ){0,2}(?:caused?|causes|prompted|motivated|led)\b"
+    r"|\bhow (?:do|does|did|is|are|was|were|has|have|had|can|could|will|would|should|might)\b",
+    re.IGNORECASE,
+)
+_FORMAL_WHY = re.compile(r"^what (?:is|was) the reason\b", re.IGNORECASE)
+_FORMAL_HOW = re.compile(r"^in what manner\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -94,9 +101,18 @@ def strip(marked: Marked) -> Marked:
     return Marked(text, tuple(spans))
 
 
+def asks_reason(question: str) -> bool:
+    """Whether it asks why or how, not how many: what people ask often, and question files seldom hold."""
+    return _REASON.search(question) is not None
+
+
 def casual(random_: random.Random, question: str) -> str:
-    """The question as people type it: without its question mark, without capitals, or stripped like a transcript."""
+    """The question as people type it: "why" for "what is the reason", "how" for "in what manner", without its question
+    mark, without capitals, or stripped like a transcript.
+    """
     draw = random_.random()
+    if random_.random() < 0.5:
+        question = _FORMAL_HOW.sub("How", _FORMAL_WHY.sub("Why", question))
     if draw < 0.25:
         return question.rstrip("? ").lower()
     if draw < 0.4:

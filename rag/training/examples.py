@@ -31,6 +31,7 @@ class Mix:
     """How often each kind of example is made; shares of all examples unless said otherwise."""
 
     per_epoch: Mapping[str, float]  # how often a source's questions are used in an epoch
+    reasons: float = 2.5  # times as often: questions that ask why or how
     stripped: float = 0.4
     beside: float = 0.10  # of answerable questions: the same paragraph without its answer
     elsewhere: float = 0.14  # of answerable questions: another paragraph of the article
@@ -91,6 +92,8 @@ class Stream:
         chosen = []
         for number, question in enumerate(self.corpus.questions):
             share = self.mix.per_epoch.get(self.corpus.documents[question.document].source, 1.0)
+            if augment.asks_reason(question.text):
+                share *= self.mix.reasons
             chosen += [number] * (int(share) + (random_.random() < share % 1))
         random_.shuffle(chosen)
         return tuple(chosen)
