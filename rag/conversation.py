@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 
 from rag.errors import UsageError
-from rag.prompts import NO_ANSWER
+from rag.prompts import NO_ANSWER, NOTHING_ELSE
 from rag.types import Turn
 
 _WORD = re.compile(r"\w+(?:['’]\w+)?")
@@ -94,7 +94,8 @@ def question_in_context(question: str, history: Sequence[Turn]) -> str:
     topic, last = _topic(history), history[-1]
     earlier = [] if topic is last else [topic.question]
     answer = " ".join(_MARKER.sub("", last.answer).strip(" “”").split()[:MAX_ANSWER_WORDS])
-    return in_context(*earlier, last.question, "" if last.answer == NO_ANSWER else answer, question)
+    answered = last.answer not in (NO_ANSWER, NOTHING_ELSE)
+    return in_context(*earlier, last.question, answer if answered else "", question)
 
 
 def parts(question: str) -> list[str]:

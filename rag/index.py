@@ -28,10 +28,14 @@ IndexProgress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Chunking:
-    """How documents are cut into passages, in word pieces of the embedder."""
+    """How documents are cut into passages, in word pieces of the embedder.
+
+    `boundaries` names the weights that find the sentences of text without punctuation.
+    """
 
     max_pieces: int
     overlap_pieces: int
+    boundaries: str = ""
 
 
 class PassageIndex:

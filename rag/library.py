@@ -18,8 +18,7 @@ from rag.documents import SUFFIXES, load_document
 from rag.embeddings import Embedder, SentenceTransformerEmbedder
 from rag.errors import CollectionError, DocumentError, IndexDamagedError
 from rag.index import Chunking, IndexProgress, PassageIndex
-from rag.reader import boundary_segments
-from rag.sentences import Segmenter
+from rag.reader import boundary_segments, weights_fingerprint
 from rag.settings import Settings
 from rag.storage import MANIFEST, load_index, read_manifest, save_index
 from rag.types import Document
@@ -50,14 +49,11 @@ class Change:
 class Library:
     """The collections in a folder, `settings.indexes`; one process at a time opens or changes each."""
 
-    def __init__(
-        self, settings: Settings, embedder: Embedder | None = None, segmenter: Segmenter = boundary_segments
-    ) -> None:
+    def __init__(self, settings: Settings, embedder: Embedder | None = None) -> None:
         self._settings = settings
         self._folder = settings.indexes
-        self._segmenter = segmenter
         self._embedder = embedder or SentenceTransformerEmbedder(settings.embedding_model, threads=settings.threads)
-        self._chunking = Chunking(settings.passage_pieces, settings.passage_overlap_pieces)
+        self._chunking = Chunking(settings.passage_pieces, settings.passage_overlap_pieces, weights_fingerprint())
 
     def at(self, folder: Path) -> Library:
         """The library of the collections in another folder, with the same models and settings."""
@@ -68,8 +64,8 @@ class Library:
     def open(self, name: str = SEEDS) -> PassageIndex:
         """The collection's index, ready to search; `seeds` is first brought up to date with the files in `seeds/`.
 
-        An index of another embedder or passage length, or with a damaged part that its texts can restore, is built
-        again. Raises CollectionError where there is none, IndexDamagedError where its texts are damaged.
+        An index of another embedder, passage length or reader, or with a damaged part that its texts can restore, is
+        built again. Raises CollectionError where there is none, IndexDamagedError where its texts are damaged.
         """
         if name == SEEDS:
             return self._refresh_seeds()
@@ -195,7 +191,7 @@ class Library:
                 documents,
                 embedder=self._embedder,
                 chunking=self._chunking,
-                segmenter=self._segmenter,
+                segmenter=boundary_segments,
                 known=known,
                 progress=progress or shown,
             )

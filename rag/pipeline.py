@@ -18,6 +18,9 @@ from rag.sentences import split_sentences
 from rag.settings import Settings
 from rag.types import Answer, Citation, Document, Passage, Quote, Reading, RetrievedPassage, Span, Turn
 
+LEAST_SHARE = 0.3
+"""A further quote is shown where it is at least so likely to answer, as a share of the best one's probability."""
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
@@ -81,16 +84,14 @@ class Pipeline:
         answer = replace(answer, passages=tuple(found), timings_ms=clock.lap("retrieve"))
 
         yield Progress("read", answer)
-        wanted = self._settings.max_quotes
-        reading = self._read(in_context, found, wanted + len(besides))
+        reading = self._read(in_context, found, besides)
         answer = replace(answer, timings_ms=clock.lap("read"))
-        quotes = [quote for quote in reading.quotes if not any(_overlap(quote, seen) for seen in besides)][:wanted]
-        if not quotes or (reading.answerable < self._settings.abstain_below and not besides):
+        if not reading.quotes or (reading.answerable < self._settings.abstain_below and not besides):
             text = NOTHING_ELSE if besides else NO_ANSWER
             yield Progress("done", replace(answer, text=text, abstained=True, timings_ms=clock.total()))
             return
-        best = quotes[0]
-        answer = replace(answer, citations=self._cite(quotes), short_answer=best.highlighted)
+        best = reading.quotes[0]
+        answer = replace(answer, citations=self._cite(reading.quotes), short_answer=best.highlighted)
 
         yield Progress("write", answer)
         for sentence in self._write(best, answer.standalone_question, stopped):
@@ -101,17 +102,26 @@ class Pipeline:
         clock.lap("write")
         yield Progress("done", replace(answer, timings_ms=clock.total()))
 
-    def _read(self, question: str, found: Sequence[RetrievedPassage], max_quotes: int) -> Reading:
-        """The reading for the question; where it asks two, what answers each comes first."""
-        documents = self.index.documents
-        whole = self._reader.read(question, documents, found, max_quotes=max_quotes)
-        apart = [self._reader.read(part, documents, found, max_quotes=1) for part in parts(question)]
+    def _read(self, question: str, found: Sequence[RetrievedPassage], besides: Sequence[Citation]) -> Reading:
+        """The reading for the question, without the quotes that overlap `besides` and without those that are much less
+        likely than the best left; where it asks two, what answers each comes first.
+        """
+        documents, wanted = self.index.documents, self._settings.max_quotes
+
+        def read(question: str, max_quotes: int) -> Reading:
+            reading = self._reader.read(question, documents, found, max_quotes=max_quotes + len(besides))
+            fresh = [quote for quote in reading.quotes if not any(_overlap(quote, seen) for seen in besides)]
+            close = [quote for quote in fresh if quote.score >= LEAST_SHARE * fresh[0].score]
+            return Reading(tuple(close[:max_quotes]), reading.answerable)
+
+        whole = read(question, wanted)
+        apart = [read(part, 1) for part in parts(question)]
         if not apart:
             return whole
         by_chance = sorted((whole, *apart), key=lambda reading: -reading.answerable)
         first = [quote for reading in by_chance for quote in reading.quotes[:1] if quote.score >= LEAST_SCORE]
         quotes = merge_touching([*first, *(quote for quote in whole.quotes if quote not in first)], documents)
-        return Reading(tuple(quotes[:max_quotes]), by_chance[0].answerable)
+        return Reading(tuple(quotes[:wanted]), by_chance[0].answerable)
 
     def _write(self, quote: Quote, question: str, stopped: Callable[[], bool]) -> Iterator[str]:
         """The drafted sentences that the quote supports, up to the first that it does not; the first has the answer."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,7 +26,7 @@ MAX_QUOTE_WORDS = 50
 CONTEXT_WORDS = 12
 """Words kept on both sides of the answer where its sentence is longer than MAX_QUOTE_WORDS."""
 LEAST_SCORE = 0.12
-"""A second or third quote that is less likely than this to answer is not worth reading."""
+"""A further quote that is less likely than this to answer is not worth reading, even on request."""
 BOUNDARY_CHANCE = 0.5
 """A missed boundary makes a quote longer, a wrong one cuts the answer off: so this is above the threshold that is best
 for F1 (`Calibration.boundary`). What is too long is cut anyway."""
@@ -54,6 +55,12 @@ class _Weights:
     network: ReaderNetwork
     calibration: Calibration
     tokenizer: Tokenizer
+
+
+@cache
+def weights_fingerprint() -> str:
+    """Tells these weights from others: an index remembers it, as its sentences depend on them."""
+    return hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()[:16]
 
 
 def _weights() -> _Weights:

@@ -147,7 +147,7 @@ def load_index(folder: Path, *, embedder: Embedder, chunking: Chunking) -> Store
     elif manifest["embedder"] != {"name": embedder.name, "dimension": embedder.dimension}:
         reason = f"it was built with the embedding model {manifest['embedder']['name']}"
     elif manifest["chunking"] != asdict(chunking):
-        reason = "it was built with other passage settings"
+        reason = "it was built with other passage settings or another reader"
     if reason is not None:
         return StoredIndex(documents, None, reason)
     by_id = {document.id: document for document in documents}

@@ -1,7 +1,7 @@
 import pytest
 
 from rag.conversation import MAX_ANSWER_WORDS, parts, question_in_context, standalone_question, stands_alone
-from rag.prompts import NO_ANSWER
+from rag.prompts import NO_ANSWER, NOTHING_ELSE
 from rag.types import Turn
 
 
@@ -66,7 +66,8 @@ def test_in_context_a_question_that_leans_follows_the_last_question_and_answer()
 
 
 def test_in_context_a_refusal_is_left_out_and_a_long_answer_is_cut() -> None:
-    assert question_in_context("Why?", [Turn("Who left?", NO_ANSWER)]) == "Who left? ; Why?"
+    for nothing in (NO_ANSWER, NOTHING_ELSE):
+        assert question_in_context("Why?", [Turn("Who left?", nothing)]) == "Who left? ; Why?"
     words = question_in_context("Why?", [Turn("Who left?", "word " * 99)]).split(" ; ")[1].split()
     assert len(words) == MAX_ANSWER_WORDS
 

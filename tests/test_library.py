@@ -7,6 +7,7 @@ from files import PAGE, PARAGRAPHS, paper
 
 from rag.errors import CollectionError, IndexDamagedError
 from rag.library import SEEDS, Library
+from rag.reader import weights_fingerprint
 from rag.settings import Settings
 
 
@@ -143,6 +144,22 @@ def test_another_embedder_builds_the_index_again(library: Library, settings: Set
     other = FakeEmbedder(name="other", dimension=64)
     assert Library(settings, other).open("mine").vectors.shape == (1, 64)
     assert other.embedded == ["The mill burned down."]
+
+
+def test_other_weights_build_the_index_again(
+    library: Library, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library.add([write(tmp_path, "a.txt", "The mill burned down.")], "mine")
+    weights = tmp_path / "newer.safetensors"
+    weights.write_bytes(b"another reader")
+    weights_fingerprint.cache_clear()
+    with monkeypatch.context() as patched:
+        patched.setattr("rag.reader.WEIGHTS", weights)
+        newer = FakeEmbedder()
+        Library(settings, newer).open("mine")
+        Library(settings, newer).open("mine")
+    weights_fingerprint.cache_clear()
+    assert newer.embedded == ["The mill burned down."]  # once
 
 
 def test_an_unknown_document_is_an_error_that_names_the_known(library: Library, tmp_path: Path) -> None:

@@ -107,6 +107,27 @@ def test_asked_again_it_answers_from_the_next_best_quotes_until_there_are_none(p
     assert len(seen) > 1
 
 
+def test_a_quote_far_less_likely_than_the_best_is_shown_only_when_asked_again(settings: Settings) -> None:
+    text = "One mill burned. Two mills stood. Three mills fell."
+    index = PassageIndex.build([Document("d", "D", text, "")], embedder=FakeEmbedder(), chunking=Chunking(40, 15))
+
+    class ThreeQuoteReader:
+        name = "three quotes"
+
+        def read(
+            self, _: str, documents: Mapping[str, Document], passages: Sequence[RetrievedPassage], *, max_quotes: int
+        ) -> Reading:
+            found = zip(passages[0].passage.sentences, (0.9, 0.3, 0.2), strict=True)
+            quotes = [Quote("d", span, text[span.start : span.end], score) for span, score in found]
+            return Reading(tuple(quotes[:max_quotes]), 0.9)
+
+    asked = Pipeline(index, reader=ThreeQuoteReader(), settings=settings)
+    first = asked.answer("Which mills?").citations
+    assert [c.score for c in first] == [0.9, 0.3]
+    *_, again = asked.stream("Which mills?", besides=first)
+    assert [c.score for c in again.answer.citations] == [0.2]
+
+
 def test_only_the_first_line_of_a_draft_counts(pipeline: Pipeline, model: ScriptedModel) -> None:
     model.replies.append("Clara Lindt founded the maritime museum in 1911.\nQuote: The museum burned down.")
     assert pipeline.answer("Who founded the maritime museum?").text.endswith("in 1911. [1]")

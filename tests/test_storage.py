@@ -72,7 +72,7 @@ def test_a_person_can_open_the_folder(tmp_path: Path) -> None:
     }  # fmt: skip
     manifest = json.loads((tmp_path / "c" / "manifest.json").read_text())
     assert manifest["embedder"] == {"name": "fake-bag-of-words", "dimension": 256}
-    assert manifest["chunking"] == {"max_pieces": 40, "overlap_pieces": 15}
+    assert manifest["chunking"] == {"max_pieces": 40, "overlap_pieces": 15, "boundaries": ""}
     assert not list(tmp_path.rglob("*.pkl"))
 
 
@@ -120,6 +120,7 @@ def test_a_missing_file_is_noticed(tmp_path: Path) -> None:
         (FakeEmbedder(name="other"), CHUNKING, "embedding model fake-bag-of-words"),
         (FakeEmbedder(dimension=64), CHUNKING, "embedding model"),
         (FakeEmbedder(), Chunking(50, 10), "passage settings"),
+        (FakeEmbedder(), Chunking(40, 15, "other weights"), "another reader"),
     ],
 )
 def test_an_index_of_another_kind_is_not_used(
