@@ -68,6 +68,16 @@ class Encoded:
         ids, types, mask, answerable = (t.to(device) for t in (self.ids, self.types, self.mask, self.answerable))
         return Encoded(ids, types, mask, answerable, self.first, self.offsets)
 
+    def columns(self, row: int, start: int, end: int) -> tuple[int, int] | None:
+        """The columns of the first and last piece that touch these characters of a row's passage, None where it was cut
+        off before their end.
+        """
+        pieces = self.offsets[row]
+        touching = [n for n, (left, right) in enumerate(pieces) if left < end and right > start]
+        if not touching or pieces[touching[-1]][1] < end - 1:
+            return None
+        return self.first[row] + touching[0], self.first[row] + touching[-1]
+
 
 def encode(tokenizer: Tokenizer, passages: Sequence[str], questions: Sequence[str] | None = None) -> Encoded:
     """`[CLS] question [SEP] passage [SEP]` a row, or `[CLS] passage [SEP]` without questions.
@@ -200,7 +210,7 @@ def use_bfloat16(precision: str, device: torch.device) -> bool:
 
 @dataclass(frozen=True)
 class ScoredSpan:
-    """Characters start to end of a passage, and start + end logit over those of "no answer": above 0 is an answer."""
+    """Characters start to end of a text, and start + end logit over those of "no answer": above 0 is an answer."""
 
     row: int
     start: int

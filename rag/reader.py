@@ -30,7 +30,6 @@ LEAST_SCORE = 0.12
 BOUNDARY_CHANCE = 0.5
 """A missed boundary makes a quote longer, a wrong one cuts the answer off: so this is above the threshold that is best
 for F1 (`Calibration.boundary`). What is too long is cut anyway."""
-_BATCH = 16
 _ONE_AT_A_TIME = threading.Lock()
 _LEAST_WORDS = 3
 
@@ -102,40 +101,30 @@ class SpanReader:
         self, question: str, documents: Mapping[str, Document], passages: Sequence[RetrievedPassage], *, max_quotes: int
     ) -> Reading:
         """As the protocol says; the network's weights load on first use."""
-        spans = _answer_spans(question, [retrieved.passage.text for retrieved in passages])
+        from rag.spans import CANDIDATES, Window, answer_spans
+
+        weights = _weights()
+        read = [retrieved.passage for retrieved in passages]
+        ids = list(dict.fromkeys(passage.document_id for passage in read))
+        texts = [documents[document_id].text for document_id in ids]
+        windows = [Window(ids.index(passage.document_id), passage.span) for passage in read]
+        with _ONE_AT_A_TIME:
+            spans = answer_spans(
+                weights.network, weights.tokenizer, question, texts, windows, candidates=max(CANDIDATES, max_quotes)
+            )
         quotes: list[Quote] = []
-        for score, row, local in spans:
-            passage = passages[row].passage
-            text = documents[passage.document_id].text
-            highlight = Span(passage.span.start + local.start, passage.span.start + local.end)
-            if any(quote.document_id == passage.document_id and quote.span.overlaps(highlight) for quote in quotes):
+        for found in spans:
+            document_id, text, highlight = ids[found.row], texts[found.row], Span(found.start, found.end)
+            score = weights.calibration.probability(found.score)
+            if any(quote.document_id == document_id and quote.span.overlaps(highlight) for quote in quotes):
                 continue
             if quotes and (len(quotes) == max_quotes or score < LEAST_SCORE):
                 break
-            span = quote_span(text, highlight, passage.sentences)
-            quotes.append(Quote(passage.document_id, span, text[span.start : span.end], score, highlight))
+            own = (passage for passage in read if passage.document_id == document_id)
+            around = next(passage for passage in own if passage.span.contains(highlight))
+            span = quote_span(text, highlight, around.sentences)
+            quotes.append(Quote(document_id, span, text[span.start : span.end], score, highlight))
         return Reading(tuple(merge_touching(quotes, documents)), quotes[0].score if quotes else 0.0)
-
-
-def _answer_spans(question: str, texts: Sequence[str]) -> list[tuple[float, int, Span]]:
-    """(probability, row, span in the text) of the best spans of each text, likeliest first."""
-    from rag.network import best_spans, encode
-
-    weights = _weights()
-    found = []
-    by_length = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # little padding within a batch
-    for at in range(0, len(texts), _BATCH):
-        rows = by_length[at : at + _BATCH]
-        batch = encode(weights.tokenizer, [texts[i] for i in rows], [question] * len(rows))
-        with _running():
-            start, end = weights.network.spans(weights.network(batch), batch.answerable)  # (B, T) each
-        for row, spans in zip(rows, best_spans(start, end, batch, top=5), strict=True):
-            found += [
-                (weights.calibration.probability(span.score), row, Span(span.start, span.end))
-                for span in spans
-                if span.start < span.end
-            ]
-    return sorted(found, key=lambda item: (-item[0], item[1], item[2].start, item[2].end))
 
 
 def quote_span(text: str, answer: Span, sentences: Sequence[Span]) -> Span:

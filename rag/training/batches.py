@@ -49,19 +49,10 @@ def span_batch(tokenizer: Tokenizer, examples: Sequence[Example]) -> SpanBatch:
     encoded = encode(tokenizer, [e.marked.text for e in examples], [e.question for e in examples])
     targets = torch.full((len(examples), MOST_SPANS, 2), -1)
     for row, example in enumerate(examples):
-        found = [piece_span(encoded, row, span) for span in example.marked.spans[:MOST_SPANS]]
+        found = [encoded.columns(row, *span) for span in example.marked.spans[:MOST_SPANS]]
         whole = [columns for columns in found if columns] or [(0, 0)]
         targets[row, : len(whole)] = torch.tensor(whole)
     return SpanBatch(encoded, targets)
-
-
-def piece_span(encoded: Encoded, row: int, span: tuple[int, int]) -> tuple[int, int] | None:
-    """The columns of the first and last piece that touch a character range, or None where it was cut off."""
-    pieces = encoded.offsets[row]
-    touching = [n for n, (start, end) in enumerate(pieces) if start < span[1] and end > span[0]]
-    if not touching or pieces[touching[-1]][1] < span[1] - 1:
-        return None
-    return encoded.first[row] + touching[0], encoded.first[row] + touching[-1]
 
 
 def boundary_batch(tokenizer: Tokenizer, windows: Sequence[tuple[Sequence[str], Sequence[int]]]) -> BoundaryBatch:

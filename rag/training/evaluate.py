@@ -17,11 +17,13 @@ import numpy as np
 import torch
 
 from rag.conversation import in_context
-from rag.network import ReaderNetwork, ScoredSpan, best_spans, encode, use_bfloat16
+from rag.network import ReaderNetwork, ScoredSpan, use_bfloat16
+from rag.spans import Window, answer_spans
 from rag.training.augment import Marked, strip
 from rag.training.batches import boundary_batch
 from rag.training.boundaries import boundary_window
 from rag.training.dialogues import asked_in_dialogue
+from rag.types import Span
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,27 +54,15 @@ def windows(text: str, words: int = WINDOW_WORDS, stride: int = STRIDE_WORDS) ->
     return [(places[n][0], places[min(n + words, len(places)) - 1][1]) for n in starts] if places else []
 
 
-@torch.inference_mode()
 def read(network: ReaderNetwork, tokenizer: Tokenizer, question: str, text: str, top: int = 3) -> list[ScoredSpan]:
-    """The best spans of a text, best first, `row` being their window; no span lies in the quote of a better one."""
-    device = network.words.weight.device
-    parts = windows(text)
-    found: list[ScoredSpan] = []
-    for at in range(0, len(parts), 32):
-        batch = parts[at : at + 32]
-        encoded = encode(tokenizer, [text[a:b] for a, b in batch], [question] * len(batch)).to(device)
-        with torch.autocast(device.type, torch.bfloat16, enabled=use_bfloat16("auto", device)):
-            start, end = network.spans(network(encoded), encoded.answerable)
-        for (shift, _), spans in zip(batch, best_spans(start.cpu(), end.cpu(), encoded, 5), strict=True):
-            found += [ScoredSpan(s.row + at, s.start + shift, s.end + shift, s.score) for s in spans]
+    """The best spans of a text, best first; none lies in the quote of a better one."""
+    parts = [Window(0, Span(start, end)) for start, end in windows(text)]
     chosen: list[ScoredSpan] = []
-    for span in sorted(found, key=lambda s: -s.score):
+    for span in answer_spans(network, tokenizer, question, [text], parts):
         quotes = [quote(text, better.start, better.end) for better in chosen]
         if not any(a <= span.start and span.end <= b for a, b in quotes):
             chosen.append(span)
-        if len(chosen) == top:
-            break
-    return chosen
+    return chosen[:top]
 
 
 def quote(text: str, start: int, end: int, words: int = QUOTE_WORDS) -> tuple[int, int]:

@@ -76,3 +76,25 @@ def test_off_task_requests_are_filled_in() -> None:
 def test_a_span_outside_its_text_is_refused() -> None:
     with pytest.raises(ValueError, match="lies outside"):
         Marked("short", ((0, 9),))
+
+
+@pytest.mark.parametrize(
+    ("question", "reason"),
+    [
+        ("Why did the talks end?", True),
+        ("for what reason did he leave", True),
+        ("What caused the fire?", True),
+        ("How did the mill burn down?", True),
+        ("How many mills were there?", False),
+        ("Who left?", False),
+        ("When was the whyte mill built?", False),
+    ],
+)
+def test_questions_about_reasons_are_told_from_others(question: str, reason: bool) -> None:
+    assert augment.asks_reason(question) == reason
+
+
+def test_a_formal_question_is_also_asked_as_people_do() -> None:
+    made = {augment.casual(random.Random(n), "What is the reason the mill burned?") for n in range(40)}
+    assert {"Why the mill burned?", "What is the reason the mill burned?", "why the mill burned"} <= made
+    assert "How it burned?" in {augment.casual(random.Random(n), "In what manner it burned?") for n in range(40)}

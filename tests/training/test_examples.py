@@ -44,6 +44,12 @@ def test_an_answer_occurs_as_whole_words_only() -> None:
     assert occurrences("art, part and art", "art") == ((0, 3), (14, 17))
 
 
+def test_questions_about_reasons_come_more_often(corpus: Corpus, tokenizer: Tokenizer) -> None:
+    asked = [question.text.startswith("Why") for question in corpus.questions]
+    more = stream(corpus, tokenizer, reasons=2.5).epoch_examples - stream(corpus, tokenizer, reasons=1).epoch_examples
+    assert more == pytest.approx(1.5 * sum(asked), abs=0.3 * sum(asked))
+
+
 def test_composed_examples_point_at_an_answer_of_their_question(corpus: Corpus, tokenizer: Tokenizer) -> None:
     made = stream(corpus, tokenizer, words=(12, 30), stripped=0.5, history=0)
     random_ = random.Random(0)
