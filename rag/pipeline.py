@@ -11,6 +11,7 @@ from rag.conversation import clean_question, parts, question_in_context, standal
 from rag.grounding import check
 from rag.index import PassageIndex
 from rag.llm import LanguageModel, LlamaCppModel
+from rag.overview import asks_overview, central_passages, central_quotes
 from rag.prompts import NO_ANSWER, NOTHING_ELSE, draft_prompt
 from rag.reader import LEAST_SCORE, Reader, SpanReader, merge_touching
 from rag.retrieval import retrieve
@@ -80,11 +81,12 @@ class Pipeline:
         in_context = question_in_context(question, history)
 
         yield Progress("retrieve", answer)
-        found = retrieve(self.index, in_context, k=self._settings.retrieved_passages)
+        overview, k = asks_overview(answer.standalone_question), self._settings.retrieved_passages
+        found = central_passages(self.index, k) if overview else retrieve(self.index, in_context, k=k)
         answer = replace(answer, passages=tuple(found), timings_ms=clock.lap("retrieve"))
 
         yield Progress("read", answer)
-        reading = self._read(in_context, found, besides)
+        reading = self._survey(found, besides) if overview else self._read(in_context, found, besides)
         answer = replace(answer, timings_ms=clock.lap("read"))
         if not reading.quotes or (reading.answerable < self._settings.abstain_below and not besides):
             text = NOTHING_ELSE if besides else NO_ANSWER
@@ -94,7 +96,7 @@ class Pipeline:
         answer = replace(answer, citations=self._cite(reading.quotes), short_answer=best.highlighted)
 
         yield Progress("write", answer)
-        for sentence in self._write(best, answer.standalone_question, stopped):
+        for sentence in () if overview else self._write(best, answer.standalone_question, stopped):
             answer = replace(answer, text=f"{answer.text} {sentence} [1]".strip())
             yield Progress("write", answer)
         if not answer.text:
@@ -110,7 +112,7 @@ class Pipeline:
 
         def read(question: str, max_quotes: int) -> Reading:
             reading = self._reader.read(question, documents, found, max_quotes=max_quotes + len(besides))
-            fresh = [quote for quote in reading.quotes if not any(_overlap(quote, seen) for seen in besides)]
+            fresh = _fresh(reading.quotes, besides)
             close = [quote for quote in fresh if quote.score >= LEAST_SHARE * fresh[0].score]
             return Reading(tuple(close[:max_quotes]), reading.answerable)
 
@@ -122,6 +124,12 @@ class Pipeline:
         first = [quote for reading in by_chance for quote in reading.quotes[:1] if quote.score >= LEAST_SCORE]
         quotes = merge_touching([*first, *(quote for quote in whole.quotes if quote not in first)], documents)
         return Reading(tuple(quotes[:wanted]), by_chance[0].answerable)
+
+    def _survey(self, found: Sequence[RetrievedPassage], besides: Sequence[Citation]) -> Reading:
+        """The sentences that stand for the whole, without those that overlap `besides`."""
+        wanted = self._settings.max_quotes
+        quotes = central_quotes(self.index, found, wanted + len(besides))
+        return Reading(tuple(_fresh(quotes, besides)[:wanted]), 1.0)
 
     def _write(self, quote: Quote, question: str, stopped: Callable[[], bool]) -> Iterator[str]:
         """The drafted sentences that the quote supports, up to the first that it does not; the first has the answer."""
@@ -193,8 +201,12 @@ def build_pipeline(index: PassageIndex, settings: Settings) -> Pipeline:
     return Pipeline(index, reader=SpanReader(), model=model, settings=settings)
 
 
-def _overlap(quote: Quote, citation: Citation) -> bool:
-    return quote.document_id == citation.document_id and quote.span.overlaps(Span(citation.start, citation.end))
+def _fresh(quotes: Sequence[Quote], besides: Sequence[Citation]) -> list[Quote]:
+    """The quotes that overlap none of the citations."""
+    seen = [(citation.document_id, Span(citation.start, citation.end)) for citation in besides]
+    return [
+        quote for quote in quotes if not any(quote.document_id == of and quote.span.overlaps(span) for of, span in seen)
+    ]
 
 
 def _shares_most(short_answer: str, found: str) -> bool:

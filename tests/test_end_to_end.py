@@ -54,6 +54,14 @@ def test_answers_rest_on_exact_words(hanoi: Pipeline, question: str) -> None:
         assert verbatim or check(statement, answer.citations[0].quote, question).supported
 
 
+def test_what_the_article_is_about_is_said_in_its_own_words(hanoi: Pipeline) -> None:
+    answer = hanoi.answer("What is the article about?")
+    text = hanoi.index.documents["hanoi-summit"].text
+    assert "summit" in answer.citations[0].quote
+    assert len(answer.citations) == 3
+    assert all(text[c.start : c.end] == c.quote for c in answer.citations)
+
+
 def test_a_name_is_found(hanoi: Pipeline) -> None:
     answer = hanoi.answer("Who is North Korea's foreign minister?")
     assert any("ri yong ho" in citation.quote for citation in answer.citations)
