@@ -89,7 +89,8 @@ def _running() -> Iterator[None]:
 
 
 class SpanReader:
-    """Finds the span of words that answers, in each passage, by one pass of a small network over question and passage.
+    """Finds the span of words that answers: a small network reads the question with each passage, and once more with
+    what stands around the best candidates (`spans.py`).
 
     A span's score is how much likelier it is than "no answer here" (Devlin et al., 2019), so that scores compare across
     passages; the quote is the sentence around it. `answerable` is the best span's calibrated probability (`weights/`).
