@@ -10,6 +10,7 @@ let passages = []; // the ranges that are marked faintly
 let matches = []; // what the search found, as ranges
 let current = -1; // the match that is looked at
 const MOST_MATCHES_MARKED = 1000;
+const MOST_COVERED = 2 / 3; // of the article's characters: passages that cover more of it single nothing out
 
 export const calm = () => (matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth");
 export const panel = () => document.getElementById("article");
@@ -234,13 +235,24 @@ function scrollToRange(range) {
   scrollTo(live.getBoundingClientRect());
 }
 
+// How many of the article's characters lie in at least one of the ranges.
+function covered(ranges) {
+  let [sum, end] = [0, 0];
+  for (const range of [...ranges].sort((a, b) => a.start - b.start)) {
+    sum += Math.max(0, range.end - Math.max(range.start, end));
+    end = Math.max(end, range.end);
+  }
+  return sum;
+}
+
 // Mark the quotes and passages, each {id, start, end}, that lie in the article of `chosen`, or else of the first, or else of
-// `home`, and go to it; the mark of `chosen`, if there is one.
+// `home`, and go to it; the mark of `chosen`, if there is one. Passages are marked only where they single something out.
 export async function reveal(quotes, found, chosen, home = "") {
   const target = chosen ?? quotes[0] ?? found[0];
   if (!(await open(target?.id ?? home))) return null;
   const here = ({ id }) => id === shown.article.id;
   passages = found.filter(here);
+  if (covered(passages) > MOST_COVERED * shown.article.length) passages = [];
   const marks = marksOf(quotes.filter(here), chosen);
   paint(marks);
   drawHighlights();
