@@ -160,15 +160,32 @@ def _how(answer: Answer) -> str:
 def article_json(document: Document, boundaries: Iterable[int] = ()) -> dict[str, Any]:
     """What the page's script shows as the article; the paragraphs joined are the document's text.
 
-    `pages` is where its pages begin, in UTF-16 units.
+    `heading` tells where its title stands, which is shown once: "above" the text, where it is no part of it, or as its
+    "first" paragraph; "" where the text just begins with these words. `pages` is where its pages begin, in UTF-16
+    units.
     """
+    heading, rest = _heading(document)
+    first = [document.text[:rest]] if rest else []
     parts = (document.text[start:end] for start, end in pairwise((0, *document.pages)))
     return {
         "id": document.id,
         "title": document.title,
-        "paragraphs": paragraphs(document.text, boundaries),
+        "heading": heading,
+        "paragraphs": first + paragraphs(document.text[rest:], (boundary - rest for boundary in boundaries)),
         "pages": list(accumulate(map(_utf16_length, parts))),
     }
+
+
+def _heading(document: Document) -> tuple[str, int]:
+    """Where the title stands, as `article_json` says it, and the offset behind it where it is the first paragraph."""
+    title, text = document.title.split(), document.text
+    cut_short = len(title) > 1 and title[-1] == "…"  # the first words of a text that came without a title
+    words = r"\s+".join(map(re.escape, title[:-1] if cut_short else title))
+    line_end = "" if cut_short else r"(?:[ \t]+#+)?[ \t]*(?:\n\s*|\Z)"
+    found = re.match(rf"\s*(?:#{{1,6}}[ \t]+)?{words}{line_end}", text, re.IGNORECASE)
+    if found is None:
+        return "above", 0
+    return ("", 0) if cut_short or found.end() == len(text) else ("first", found.end())
 
 
 def paragraphs(text: str, boundaries: Iterable[int] = ()) -> list[str]:

@@ -128,6 +128,30 @@ def test_an_article_of_each_format_is_added_and_asked(site, data, name, title, p
     assert page.locator("#article .page").count() == (3 if name.endswith("pdf") else 0)
 
 
+@pytest.mark.parametrize(
+    ("data", "name", "line"),
+    [
+        (f"# About owls 😀\n{OWLS}", "x.md", "# About owls 😀"),
+        (WEB_PAGE, "saved.html", "Harbour museum reopens"),
+        (paper(PARAGRAPHS * 8), "paper.pdf", "Ice in the harbour"),
+    ],
+    ids=["md", "html", "pdf"],
+)
+def test_a_title_that_the_text_begins_with_is_shown_once_and_can_be_quoted(site, data, name, line):
+    page = site(reader=FixedReader((line.startswith("#") * 2, len(line))))
+    add(page, data, name)
+    title = line.removeprefix("# ")
+    expect_article(page, title)
+    heading = page.get_by_role("region", name=f"Article: {title}").get_by_role("heading", level=2)
+    expect(heading).to_have_text(line)
+    before = shown_text(page)
+    assert before.startswith(line)
+    ask(page, QUESTION).get_by_role("button", name="Source 1").click()
+    expect(heading.locator('mark[aria-current="true"]')).to_have_text(title)
+    expect(page.locator("#article").get_by_text(title)).to_have_count(1)
+    assert shown_text(page) == before
+
+
 def test_pasted_text_is_an_article(site):
     page = site()
     press(page, "Paste text")

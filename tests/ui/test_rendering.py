@@ -261,7 +261,27 @@ def test_paragraphs_break_at_blank_lines_then_known_boundaries_then_full_stops()
 def test_the_article_goes_to_the_script_as_it_is():
     doc = document("One.\n\nTwo. <b>")
     paragraphs = ["One.\n\n", "Two. <b>"]
-    assert article_json(doc) == {"id": doc.id, "title": doc.title, "paragraphs": paragraphs, "pages": []}
+    said = {"id": doc.id, "title": doc.title, "heading": "above", "paragraphs": paragraphs, "pages": []}
+    assert article_json(doc) == said
+
+
+@pytest.mark.parametrize(
+    ("title", "text", "heading", "first"),
+    [
+        ("Harbour news", "Harbour news\n\nThe ferry was late.", "first", "Harbour news\n\n"),
+        ("Harbour news", "\n# Harbour  news #\nThe ferry was late.", "first", "\n# Harbour  news #\n"),
+        ("Harbour News", "HARBOUR\n\nNEWS\n\nLate.", "first", "HARBOUR\n\nNEWS\n\n"),
+        ("1 + 1 (a)", "1 + 1 (a) \nTwo.", "first", "1 + 1 (a) \n"),
+        ("The ferry …", "The ferry was late.", "", "The ferry was late."),
+        ("The ferry was late.", "The ferry was late.", "", "The ferry was late."),
+        ("Ferry", "Ferry 7 was late.", "above", "Ferry 7 was late."),
+        ("…", "The ferry was late.", "above", "The ferry was late."),
+    ],
+)
+def test_a_title_that_the_text_says_itself_is_not_said_twice(title, text, heading, first):
+    said = article_json(Document("a", title, text, "a.txt"))
+    assert (said["heading"], said["paragraphs"][0]) == (heading, first)
+    assert "".join(said["paragraphs"]) == text
 
 
 def test_pages_begin_where_the_script_counts():

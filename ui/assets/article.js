@@ -2,7 +2,7 @@
 // it a strip that shows where they lie, above it a search. Quotes are <mark> elements; passages and matches are CSS
 // highlights, which leave the document alone. Offsets count UTF-16 units. Texts are set with textContent only: nothing in
 // an article is ever read as HTML.
-const articles = new Map(); // id -> promise of {id, title, paragraphs, pages, starts, length}
+const articles = new Map(); // id -> promise of what the server says, with {starts, text}
 let wanted = ""; // the id of the article that was last asked for
 let shown = null; // the article in the panel, with the element of each paragraph
 let joints = []; // {element, first, last}: the elements that stand for paragraphs with marks
@@ -53,12 +53,15 @@ function fetched(id) {
   return articles.get(id);
 }
 
-// A paragraph of the text, with marks (sorted, apart, inside it), and with the pages that begin in it, or, if that is inside
-// a mark, behind that; white space at its end is kept but not shown.
-function paragraph(text, start, marks, pages) {
-  const node = element("p");
+// The article's paragraphs from the first to the last as one, with marks (sorted, apart, inside it), and with the pages that
+// begin in it, or, if that is inside a mark, behind that; white space at its end is kept but not shown.
+function paragraph(article, first, last, marks = []) {
+  const isTitle = article.heading === "first" && last === 0;
+  const node = element("p", isTitle ? { role: "heading", ariaLevel: "2" } : {});
+  const start = article.starts[first];
+  const text = article.text.slice(start, article.starts[last + 1]);
   const length = text.trimEnd().length;
-  const turns = pages.map(({ number, at }) => {
+  const turns = pagesIn(article, start, start + text.length).map(({ number, at }) => {
     const mark = marks.find((other) => other.start < at && at < other.end);
     return { number, at: Math.min(mark ? mark.end : at, start + text.length) - start };
   });
@@ -108,17 +111,14 @@ export async function open(id) {
   const article = await fetched(id);
   if (wanted !== id) return false;
   if (shown && shown.article === article) return true;
-  const { starts, length } = article;
-  const nodes = article.paragraphs.map((text, i) =>
-    paragraph(text, starts[i], [], pagesIn(article, starts[i], starts[i + 1] ?? length)),
-  );
+  const nodes = article.paragraphs.map((_, i) => paragraph(article, i, i));
   shown = { article, nodes };
   joints = [];
   passages = [];
   const box = panel();
   box.removeAttribute("title");
   box.setAttribute("aria-label", "Article: " + article.title);
-  box.replaceChildren(element("h2", {}, article.title), ...nodes);
+  box.replaceChildren(...(article.heading === "above" ? [element("h2", {}, article.title)] : []), ...nodes);
   box.scrollTop = 0;
   drawStrip([]);
   search();
@@ -178,9 +178,7 @@ function paint(marks) {
     } else joints.push({ first, last, marks: [mark] });
   }
   for (const joint of joints) {
-    const text = article.text.slice(article.starts[joint.first], article.starts[joint.last + 1]);
-    const start = article.starts[joint.first];
-    joint.element = paragraph(text, start, joint.marks, pagesIn(article, start, start + text.length));
+    joint.element = paragraph(article, joint.first, joint.last, joint.marks);
     const old = nodes.slice(joint.first, joint.last + 1);
     old[0].before(joint.element);
     old.forEach((node) => node.remove());
