@@ -119,6 +119,42 @@ def test_nothing_is_wider_than_a_phone(visit, article):
     expect(current_mark(page)).to_be_in_viewport(timeout=PATIENCE)
 
 
+def test_on_a_phone_a_button_leads_back_from_the_quote_to_its_citation(visit, article):
+    page = visit(article)
+    page.set_viewport_size({"width": 390, "height": 844})
+    back = page.get_by_role("button", name="Back to the answer")
+    sources = ask(page, QUESTION).locator(".card").get_by_role("button")
+    expect(back).to_have_count(0)
+    sources.last.click()
+    expect(current_mark(page)).to_be_in_viewport(timeout=PATIENCE)
+    expect(sources.last).not_to_be_in_viewport()
+    expect(back).to_be_in_viewport(ratio=1)
+    back.click()
+    expect(sources.last).to_be_focused()
+    expect(sources.last).to_be_in_viewport(ratio=1)
+    expect(back).not_to_be_in_viewport()
+
+    page.keyboard.press("Enter")
+    expect(current_mark(page)).to_be_focused()
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    current_mark(page).evaluate("mark => mark.scrollIntoView({ block: 'start' })")
+    page.keyboard.press("Shift+Tab")  # to the article
+    page.keyboard.press("Shift+Tab")
+    expect(back).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(sources.last).to_be_focused()
+
+    page.set_viewport_size({"width": 1280, "height": 800})
+    expect(back).to_have_count(0)
+    page.set_viewport_size({"width": 390, "height": 844})
+    expect(back).to_be_visible()
+    ask(page, "When did the museum move to Basel?")
+    expect(back).to_be_visible()  # the citation is still there
+    page.get_by_role("button", name="New conversation").click()
+    expect(page.locator(".exchange")).to_have_count(0)
+    expect(back).to_have_count(0)
+
+
 def test_the_page_opens_while_the_models_load(page, settings, article):
     loads = threading.Event()
     loading = Loading(loads.wait)

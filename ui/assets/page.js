@@ -7,7 +7,7 @@ import * as own from "./own.js";
 
 const LOOK_EVERY = 2000; // milliseconds between two looks whether the server is there
 let newest = ""; // the quotes of the latest answer, as last marked
-let origin = null; // the button that was clicked, to go back to
+let origin = null; // where the quote in the panel was chosen: {button, exchange, value}
 let saved = null; // the records of the conversation as last kept
 let restoring = null; // the id of the conversation that the server was asked to show
 let refocus = ""; // the button to focus when the answer is complete
@@ -44,12 +44,31 @@ async function choose(button) {
   const quotes = quotesOf(answer).flatMap(({ value }) => rangesOf(value));
   const mark = await reveal(quotes, passagesOf(answer), rangesOf(button.value)[0]);
   if (!mark) return;
-  const { top, bottom } = panel().getBoundingClientRect();
-  if (top < 0 || bottom > innerHeight) panel().scrollIntoView({ block: "nearest", behavior: calm() });
-  origin = button;
+  origin = { button, exchange: exchanges().indexOf(button.closest(".exchange")), value: button.value };
+  back.hidden = false;
+  panel().scrollIntoView({ block: "nearest", behavior: calm() });
   mark.tabIndex = -1;
   mark.focus({ preventScroll: true });
 }
+
+const exchanges = () => [...document.querySelectorAll("#conversation .exchange")];
+
+// The citation that was followed, also where its answer was drawn again since; null where it is gone.
+function followed() {
+  if (!origin || origin.button.isConnected) return origin?.button ?? null;
+  const sources = exchanges()[origin.exchange]?.querySelectorAll(".source") ?? [];
+  return [...sources].find(({ value }) => value === origin.value) ?? null;
+}
+
+// From the quote back to its citation; only shown where the article stands below the conversation.
+const back = element("button", { type: "button", id: "back", hidden: true }, "↑ Back to the answer");
+back.addEventListener("click", () => {
+  const citation = followed();
+  citation.closest("details:not([open])")?.setAttribute("open", "");
+  citation.scrollIntoView({ block: "center", behavior: calm() });
+  citation.focus({ preventScroll: true });
+  hidePeek(); // who comes from the quote need not see it again
+});
 
 // A new answer marks its quotes and passages at once; an abstained one, whose quotes are none, the passages alone.
 function follow() {
@@ -282,6 +301,7 @@ async function begin() {
   begun = true;
   document.body.append(gone);
   build();
+  find("#reading").before(back);
   find("#status").setAttribute("role", "status"); // on the frame, which stays: what changes inside it is announced
   look();
   kept.belongTo(await own.build(change, say, (message) => say(message, "unseen")));
@@ -304,6 +324,7 @@ function changed() {
   followArticle();
   follow();
   keepUp();
+  back.hidden = !followed();
   const running = isRunning();
   if (next !== null && !running) change(next);
   own.enable(!running);
@@ -350,7 +371,7 @@ document.addEventListener("keydown", (event) => {
     menu.querySelector("summary").focus();
     closeMenus();
   } else if (document.activeElement === box() && find("#leave")) press("leave");
-  else if (origin && origin.isConnected && panel().contains(document.activeElement)) origin.focus();
+  else if (panel().contains(document.activeElement)) followed()?.focus();
 });
 new MutationObserver(changed).observe(document.documentElement, { childList: true, subtree: true });
 changed();
