@@ -22,7 +22,17 @@ SHORTEST_PARAGRAPH = 40
 USUAL_PARAGRAPH = 80
 SHOWN_PASSAGES = 3
 OUTDATED = "The article has changed since: what no longer stands in it is left out here. Ask again."
-GONE = "This article is gone"
+LOST = {
+    "removed": (
+        "This article is gone",
+        "What you asked about it can still be read here. To ask on, choose another article.",
+    ),
+    "damaged": (
+        "This article cannot be read",
+        "It was damaged on the disk: remove it, and add it again. What you asked about it can still be read here.",
+    ),
+}
+"""The heading and the line below it, where `Conversation.lost` says that there is no article to show."""
 
 _REFERENCES = str.maketrans({c: f"&#{ord(c)};" for c in "&<>\"'`*_[]()!\\${}~|#:\t\n"})
 _BLANK_LINES = re.compile(r"\n[^\S\n]*\n\s*")
@@ -34,18 +44,15 @@ def escape(text: str) -> str:
     return text.translate(_REFERENCES)
 
 
-def introduction_html(titles: Sequence[str]) -> str:
-    """The page's heading, made of the articles' titles, and one line on what this is; without titles, that there is no
-    article any more.
-    """
+def introduction_html(titles: Sequence[str], lost: str = "") -> str:
+    """The page's heading, made of the articles' titles, and one line on what this is, or why the article is `lost`."""
     about = (
         "Ask about the article. Every answer comes with the words that it rests on, "
         "and where the article does not say, you are told so."
     )
-    if not titles:
-        titles, about = [GONE], "What you asked about it can still be read here. To ask on, choose another article."
+    heading, about = LOST.get(lost) or (titles[0], about)
     more = f" and {len(titles) - 1} more" if len(titles) > 1 else ""
-    return f'<h1>{escape(titles[0])}{more}</h1>\n\n<p class="about">{escape(about)}</p>'
+    return f'<h1>{escape(heading)}{more}</h1>\n\n<p class="about">{escape(about)}</p>'
 
 
 TOOLS = (
@@ -73,9 +80,9 @@ def status_html(message: str) -> str:
 
 def conversation_html(conversation: Conversation, documents: Documents) -> str:
     """The conversation, one block for each exchange, so that only changed ones are drawn again; first its id and that
-    of its article, called "removed" where that is gone.
+    of its article, called by why that is lost where it is.
     """
-    article = "removed" if conversation.gone else "article"
+    article = conversation.lost or "article"
     names = "".join(
         f'<input type="hidden" name="{name}" value="{escape(value)}">'
         for name, value in (("conversation", conversation.id), (article, conversation.article))

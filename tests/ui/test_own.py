@@ -349,6 +349,30 @@ def test_remove_deletes_the_article_and_leaves_its_conversation_to_be_read(site,
     expect_article(page, "Harbour news")
 
 
+def test_a_damaged_article_says_so_and_leads_to_its_removal(browser, serve, settings, home):
+    context = browser.new_context(reduced_motion="reduce")
+    page = context.new_page()
+    open_page(page, serve())
+    add_owls(page)
+    ask(page, QUESTION)
+    next(home.rglob("_owners/*/*/*/documents/*.txt")).write_text("tampered")
+    page.goto(serve())  # who has just started holds no copy of it
+    expect(page.get_by_role("heading", level=1)).to_have_text("Harbour news", timeout=PATIENCE)
+    choice(page).select_option("Owls")
+    heading = page.get_by_role("heading", level=1)
+    expect(heading).to_have_text("This article cannot be read", timeout=PATIENCE)
+    expect(page.locator("#introduction")).to_contain_text("damaged on the disk: remove it, and add it again")
+    expect(page.locator("#article p")).to_have_text("The text of this article cannot be read.")
+    press(page, "Remove this article")
+    expect(page.get_by_role("button", name="Keep", exact=True)).to_be_focused()
+    press(page, "Remove it")
+    expect_article(page, "Harbour news")
+    assert choice(page).get_by_role("option").count() == 1
+    add_owls(page)
+    expect(ask(page, QUESTION)).to_have_class(re.compile("answered"))
+    context.close()
+
+
 def test_an_article_that_another_tab_removes_is_told(site):
     page = site()
     add_owls(page)

@@ -9,8 +9,8 @@ import pytest
 from rag import NO_ANSWER, NOTHING_ELSE, Answer, Citation, Document, Passage, RetrievedPassage, Span
 from ui.exchanges import Conversation, Exchange
 from ui.rendering import (
-    GONE,
     LONGEST_PARAGRAPH,
+    LOST,
     OUTDATED,
     article_json,
     conversation_html,
@@ -295,9 +295,9 @@ def test_pages_begin_where_the_script_counts():
 def test_a_citation_of_an_article_that_is_gone_is_no_button():
     doc = document("The ferry was late. The pilot had fallen ill.")
     one = answer("why?", "Late. [1]", citation(doc, "The ferry was late."), passages=PASSAGES)
-    conversation = Conversation("abc", (Exchange(one),), article="0123456789ab", gone=True)
+    conversation = Conversation("abc", (Exchange(one),), article="0123456789ab", lost="removed")
     rendered = Shown(conversation_html(conversation, {}))
     assert ("input", {"type": "hidden", "name": "removed", "value": "0123456789ab"}) in rendered.tags
     assert "source" not in [a.get("class") for tag, a in rendered.tags if tag == "button"]
     assert "characters 0–19 · score 0.50" in rendered.text
-    assert GONE in introduction_html([])
+    assert LOST["removed"][0] in introduction_html([], "removed")

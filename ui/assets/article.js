@@ -125,13 +125,13 @@ export async function open(id) {
   return true;
 }
 
-// Show a line in place of an article that is gone.
-export function vacate(line) {
+// Show a line, and what can be done, in place of an article that is gone or damaged.
+export function vacate(line, ...ways) {
   wanted = "";
   shown = null;
   [joints, passages] = [[], []];
   panel().setAttribute("aria-label", "Article");
-  panel().replaceChildren(element("p", {}, line));
+  panel().replaceChildren(element("p", {}, line), ...ways);
   document.getElementById("strip").replaceChildren();
   search();
 }

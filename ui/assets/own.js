@@ -286,6 +286,13 @@ function openForm(opened) {
 
 // --- removing -------------------------------------------------------------------------------------------------------
 
+// A button that does the same as Remove.
+export function removal() {
+  const button = element("button", { type: "button", className: "way" }, "Remove this article");
+  button.addEventListener("click", ask);
+  return button;
+}
+
 function ask() {
   parts.question.textContent = `Remove “${titleOf(showing)}”, its text and its vectors?`;
   parts.asked.setAttribute("aria-label", parts.question.textContent);

@@ -82,6 +82,7 @@ function follow() {
   if (last && !newest.startsWith(asked)) last.parentElement.scrollIntoView({ block: "start", behavior: calm() });
   newest = key;
   if (isRemoved()) vacate("The text of this article is gone.");
+  else if (isDamaged()) vacate("The text of this article cannot be read.", own.removal());
   else {
     const quotes = buttons.flatMap(({ value }) => rangesOf(value));
     reveal(quotes, rangesOf(found), null, article() || own.sharedIds()[0]).catch(console.error);
@@ -91,8 +92,10 @@ function follow() {
 // --- the article that the conversation is about ---------------------------------------------------------------------
 
 // The visitor's own article that the server shows, "" for the shared ones.
-const article = () => find('#conversation :is([name="article"], [name="removed"])')?.value ?? "";
+const article = () => find('#conversation :is([name="article"], [name="removed"], [name="damaged"])')?.value ?? "";
 const isRemoved = () => find('#conversation [name="removed"]') !== null;
+const isDamaged = () => find('#conversation [name="damaged"]') !== null;
+const isLost = () => isRemoved() || isDamaged();
 
 let exampled = null; // the article whose example questions are there, or are waited for
 function followArticle() {
@@ -102,7 +105,7 @@ function followArticle() {
   if (exampled === id) return;
   exampled = id;
   find("#questions").replaceChildren();
-  if (!isRemoved()) offerExamples(id).catch(console.error);
+  if (!isLost()) offerExamples(id).catch(console.error);
 }
 
 async function offerExamples(id) {
@@ -159,7 +162,7 @@ function restore({ id, article, exchanges }) {
 }
 
 function startAnew() {
-  const id = isRemoved() ? "" : article();
+  const id = isLost() ? "" : article();
   kept.leave(id);
   restore({ id: "", article: id, exchanges: [] });
   box().focus();
