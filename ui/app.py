@@ -19,7 +19,7 @@ from ui.chat import Chat
 from ui.examples import Examples
 from ui.owners import Accounts, Owners, owner_of
 from ui.page import build_app
-from ui.rendering import article_json
+from ui.paragraphs import article_json
 from ui.security import Guard, Hosts, is_every_address
 from ui.server import listen, server_of, url_of
 from ui.waiting import Loading

@@ -1,4 +1,4 @@
-"""Questions, answers and articles -> the HTML and JSON that the page shows: everything escaped; pure functions.
+"""Questions and answers -> the HTML that the page shows: everything escaped; pure functions.
 
 Each exchange is one line of HTML inside a Markdown component: line breaks and Markdown's own characters are written as
 character references, so no text can end the HTML, start Markdown or be taken for a formula. The page's script places
@@ -9,17 +9,12 @@ Each complete exchange carries its record, which the script keeps, copies and ex
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Sequence
-from itertools import accumulate, pairwise
-from typing import Any
+from collections.abc import Sequence
 
 from rag import NOTHING_ELSE, Answer, Citation, Document, RetrievedPassage, Span
 from ui.exchanges import Conversation, Documents, Exchange, record
+from ui.paragraphs import utf16_length
 
-LONGEST_PARAGRAPH = 120
-SHORTEST_PARAGRAPH = 40
-USUAL_PARAGRAPH = 80
 SHOWN_PASSAGES = 3
 OUTDATED = "The article has changed since: what no longer stands in it is left out here. Ask again."
 LOST = {
@@ -35,8 +30,6 @@ LOST = {
 """The heading and the line below it, where `Conversation.lost` says that there is no article to show."""
 
 _REFERENCES = str.maketrans({c: f"&#{ord(c)};" for c in "&<>\"'`*_[]()!\\${}~|#:\t\n"})
-_BLANK_LINES = re.compile(r"\n[^\S\n]*\n\s*")
-_SENTENCE_END = re.compile(r"[.!?][\"'”’)\]]*\s+$")
 
 
 def escape(text: str) -> str:
@@ -164,73 +157,11 @@ def _how(answer: Answer) -> str:
     return f'<details class="how"><summary>How this was answered</summary><table>{rows}</table></details>'
 
 
-def article_json(document: Document, boundaries: Iterable[int] = ()) -> dict[str, Any]:
-    """What the page's script shows as the article; the paragraphs joined are the document's text.
-
-    `heading` tells where its title stands, which is shown once: "above" the text, where it is no part of it, or as its
-    "first" paragraph; "" where the text just begins with these words. `pages` is where its pages begin, in UTF-16
-    units.
-    """
-    heading, rest = _heading(document)
-    first = [document.text[:rest]] if rest else []
-    parts = (document.text[start:end] for start, end in pairwise((0, *document.pages)))
-    return {
-        "id": document.id,
-        "title": document.title,
-        "heading": heading,
-        "paragraphs": first + paragraphs(document.text[rest:], (boundary - rest for boundary in boundaries)),
-        "pages": list(accumulate(map(_utf16_length, parts))),
-    }
-
-
-def _heading(document: Document) -> tuple[str, int]:
-    """Where the title stands, as `article_json` says it, and the offset behind it where it is the first paragraph."""
-    title, text = document.title.split(), document.text
-    cut_short = len(title) > 1 and title[-1] == "…"  # the first words of a text that came without a title
-    words = r"\s+".join(map(re.escape, title[:-1] if cut_short else title))
-    line_end = "" if cut_short else r"(?:[ \t]+#+)?[ \t]*(?:\n\s*|\Z)"
-    found = re.match(rf"\s*(?:#{{1,6}}[ \t]+)?{words}{line_end}", text, re.IGNORECASE)
-    if found is None:
-        return "above", 0
-    return ("", 0) if cut_short or found.end() == len(text) else ("first", found.end())
-
-
-def paragraphs(text: str, boundaries: Iterable[int] = ()) -> list[str]:
-    """The text cut for reading; joined, the parts are the text again.
-
-    Blank lines separate paragraphs. A longer one than LONGEST_PARAGRAPH words is cut at `boundaries` (offsets at which
-    a sentence is known to begin), else after a full stop, else anywhere between words.
-    """
-    known = set(boundaries)
-    cuts: list[int] = []
-    start = 0
-    for end in [*(gap.end() for gap in _BLANK_LINES.finditer(text)), len(text)]:
-        words = [start + word.start() for word in re.finditer(r"\S+", text[start:end])]
-        if words:
-            cuts += [start, *_cuts(text, words, known)]
-        start = end
-    cuts = [0, *cuts[1:], len(text)]
-    return [text[a:b] for a, b in pairwise(cuts) if a < b]
-
-
 def place(span: Span, page: int | None, document: Document | None) -> str:
     """Where in the document a range lies, in words: "page 3 · 42 % in · characters 3,211-3,305", as far as is known."""
     parts = [f"page {page}"] if page is not None else []
     parts += [f"{round(100 * span.start / len(document.text))} % in"] if document is not None else []
     return " · ".join([*parts, f"characters {span.start:,}–{span.end:,}"])
-
-
-def _cuts(text: str, words: Sequence[int], known: set[int]) -> list[int]:
-    cuts, at = [], 0
-    while len(words) - at > LONGEST_PARAGRAPH:
-        reachable = range(at + SHORTEST_PARAGRAPH, at + LONGEST_PARAGRAPH)
-        good = [k for k in reachable if words[k] in known] or [
-            k for k in reachable if _SENTENCE_END.search(text, words[k - 1], words[k])
-        ]
-        usual = at + USUAL_PARAGRAPH
-        at = min(good, key=lambda k: abs(k - usual)) if good else usual
-        cuts.append(words[at])
-    return cuts
 
 
 def _cited(answer: Answer, documents: Documents) -> str:
@@ -298,11 +229,6 @@ def _button(name: str, citation: Citation, documents: Documents) -> str:
 
 def _value(document: Document, span: Span) -> str:
     """The range as the page's script reads it: the document's id and two offsets in UTF-16 units."""
-    before = _utf16_length(document.text[: span.start])
-    inside = _utf16_length(document.text[span.start : span.end])
+    before = utf16_length(document.text[: span.start])
+    inside = utf16_length(document.text[span.start : span.end])
     return f"{escape(document.id)} {before} {before + inside}"
-
-
-def _utf16_length(text: str) -> int:
-    """How long the text is as JavaScript counts."""
-    return len(text.encode("utf-16-le")) // 2
