@@ -25,7 +25,10 @@ from ui.server import listen, server_of, url_of
 from ui.waiting import Loading
 
 ASSETS = Path(__file__).parent / "assets"
-HEAD = '<link rel="stylesheet" href="/page/page.css"><script type="module" src="/page/page.js"></script>'
+STYLES = ("looks", "page", "tools", "conversation", "source", "own")
+HEAD = "".join(f'<link rel="stylesheet" href="/page/{name}.css">' for name in STYLES) + (
+    '<script type="module" src="/page/page.js"></script>'
+)
 
 
 def web_app(
