@@ -340,6 +340,11 @@ def test_remove_deletes_the_article_and_leaves_its_conversation_to_be_read(site,
         page.get_by_text("Conversations", exact=True).click()
         expect(page.locator("#kept .show")).to_have_count(1)
     page.keyboard.press("Escape")
+    page.get_by_text("Export", exact=True).click()
+    with page.expect_download() as download:
+        press(page, "Export as Markdown")
+    assert download.value.suggested_filename == "Owls.md"
+    assert download.value.path().read_text().startswith("# Owls\n")
     begin_box = page.get_by_label("Your question")
     begin_box.fill("And now?")
     press(page, "Ask")

@@ -98,7 +98,9 @@ export function drawKept() {
   find("#kept").replaceChildren(list.length ? element("ul", {}, ...list) : element("p", {}, "None are kept yet."));
 }
 
-const fileName = (ending) => `${title().replace(/[^\p{L}\p{N}]+/gu, "-").slice(0, 60)}.${ending}`;
+// The title of what the conversation is about, as it was kept where the article is lost.
+const about = () => (isLost() && kept.all().find(({ id }) => id === shownId())?.title) || title();
+const fileName = (ending) => `${about().replace(/[^\p{L}\p{N}]+/gu, "-").slice(0, 60)}.${ending}`;
 
 // What the buttons of the tools and under the answers do, by their values.
 export const actions = {
@@ -107,7 +109,7 @@ export const actions = {
     kept.remove(shownId());
     startAnew();
   },
-  markdown: () => kept.download(fileName("md"), "text/markdown", kept.asMarkdown(title(), records())),
+  markdown: () => kept.download(fileName("md"), "text/markdown", kept.asMarkdown(about(), records())),
   json: () => kept.download(fileName("json"), "application/json", kept.asJson(records())),
   retry() {
     refocus = '.exchange:last-of-type [value="retry"]';
