@@ -16,6 +16,8 @@ from ui.exchanges import Conversation, Documents, Exchange, record
 from ui.paragraphs import utf16_length
 
 SHOWN_PASSAGES = 3
+LONGEST_TITLE = 80
+"""Characters of a title beside a quote; the page's heading and the article have all of it."""
 OUTDATED = "The article has changed since: what no longer stands in it is left out here. Ask again."
 LOST = {
     "removed": (
@@ -196,8 +198,14 @@ def _card(citation: Citation, answer: Answer, documents: Documents) -> str:
     where = place(Span(citation.start, citation.end), citation.page, documents.get(citation.document_id))
     return (
         f'<div class="card">{_button(name, citation, documents)}<blockquote>{quote}</blockquote>'
-        f'<p class="place">{escape(citation.title)} · {escape(where)} · score {citation.score:.2f}</p></div>'
+        f'<p class="place">{_title(citation.title)} · {escape(where)} · score {citation.score:.2f}</p></div>'
     )
+
+
+def _title(title: str) -> str:
+    """The title, shortened, apart from what stands beside it, which may run in the other direction."""
+    short = title if len(title) <= LONGEST_TITLE else title[: LONGEST_TITLE - 1].rstrip() + "…"
+    return f'<span class="title">{escape(short)}</span>'
 
 
 def _nearest(passages: Sequence[RetrievedPassage], documents: Documents) -> str:
@@ -211,7 +219,7 @@ def _nearest(passages: Sequence[RetrievedPassage], documents: Documents) -> str:
         cards += (
             f'<div class="card"><button type="button" class="source" value="{value}"><span class="unseen">Passage '
             f"</span>{number}</button><blockquote>{escape(passage.text)}</blockquote>"
-            f'<p class="place">{escape(document.title)} · {escape(where)}</p></div>'
+            f'<p class="place">{_title(document.title)} · {escape(where)}</p></div>'
         )
     return f"<details><summary>What the article does say nearby</summary>{cards}</details>" if cards else ""
 

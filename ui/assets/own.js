@@ -20,6 +20,9 @@ export const sharedIds = () => shared.map(({ id }) => id);
 export const titleOf = (id) => (id ? own.find((article) => article.id === id)?.title : sharedTitle());
 const sharedTitle = () => shared[0].title + (shared.length > 1 ? ` and ${shared.length - 1} more` : "");
 
+// A title within a line of the page.
+const brief = (title) => (title.length > 80 ? `${[...title].slice(0, 79).join("").trimEnd()}…` : title);
+
 // Fill the choice, once; who is logged in, or null. `chosen` is called with an article's id, "" for the shared ones.
 export async function build(chosen, say, sayQuietly) {
   [choose, tell] = [chosen, say];
@@ -37,7 +40,7 @@ export async function build(chosen, say, sayQuietly) {
     added: refresh,
     finished({ id, title }) {
       choose(id);
-      tell(`“${title}” was added. Ask about it.`);
+      tell(`“${brief(title)}” was added. Ask about it.`);
     },
   });
   const label = element("label", { htmlFor: "add" }, "Add an article");
@@ -100,7 +103,7 @@ export function enable(enabled) {
 export const removal = () => button("Remove this article", { className: "way" }, ask);
 
 function ask() {
-  notes.ask(`Remove “${titleOf(showing)}”, its text and its vectors?`, { yes: remove, no: () => drop.focus() });
+  notes.ask(`Remove “${brief(titleOf(showing))}”, its text and its vectors?`, { yes: remove, no: () => drop.focus() });
 }
 
 async function remove() {
@@ -111,6 +114,6 @@ async function remove() {
   notes.show("");
   await refresh();
   choose("");
-  tell(`“${title}” was removed.`);
+  tell(`“${brief(title)}” was removed.`);
   list.focus();
 }
