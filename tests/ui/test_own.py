@@ -229,6 +229,7 @@ def test_an_article_that_arrives_during_an_answer_waits_for_its_end(site):
     expect(choice(page)).to_be_disabled()
     add(page, OWLS)
     expect(choice(page).get_by_role("option", name="Owls")).to_have_count(1, timeout=PATIENCE)
+    expect(status_of(page)).to_contain_text("“Owls” was added. It is shown when this answer is complete.")
     expect(group).to_have_class(re.compile("running"))
     model.gate.set()
     expect_article(page, "Owls")

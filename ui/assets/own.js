@@ -39,8 +39,9 @@ export async function build(chosen, say, sayQuietly) {
   tellOfAdding({
     added: refresh,
     finished({ id, title }) {
+      const now = list.disabled ? "It is shown when this answer is complete." : "Ask about it.";
       choose(id);
-      tell(`“${brief(title)}” was added. Ask about it.`);
+      tell(`“${brief(title)}” was added. ${now}`);
     },
   });
   const label = element("label", { htmlFor: "add" }, "Add an article");
