@@ -27,7 +27,7 @@ def child(folder: Path, body: str, *, limited: bool = False) -> Path:
     path = folder / "child.py"
     limit = f"""
 sys.path.insert(0, {str(PROGRAM.parent.parent)!r})
-from rag.formats import __main__ as program
+from rag.formats import program
 program._limit(seconds=1, memory_mb=1500)
 """
     path.write_text(
@@ -198,7 +198,7 @@ sandbox.parse(b"x", "pdf", Settings(), program=Path({str(tmp_path / "slow.py")!r
 """
     (tmp_path / "slow.py").write_text(
         f"import sys; sys.path.insert(0, {str(PROGRAM.parent.parent)!r})\n"
-        "import threading, time; from rag.formats import __main__ as program\n"
+        "import threading, time; from rag.formats import program\n"
         "sys.stdin.buffer.readline(); sys.stdin.buffer.read(1)\n"
         "threading.Thread(target=program._end_with_parent, daemon=True).start()\n"
         "time.sleep(600)\n"
