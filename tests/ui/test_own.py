@@ -275,11 +275,14 @@ def test_each_article_has_its_own_conversations(site):
     page.reload()
     expect_article(page, "Owls")
     expect(page.locator(".exchange")).to_have_count(0)
+    asked = []
+    page.on("request", lambda request: asked.append(request) if "exchanges" in (request.post_data or "") else None)
     choice(page).focus()
     for key in ("ArrowUp", "ArrowDown", "ArrowUp", "ArrowDown", "ArrowUp"):  # faster than the server
         page.keyboard.press(key)
     expect_article(page, "Harbour news")
     expect(page.get_by_role("group", name=f"Answer to: {MUSEUM}", exact=True)).to_be_visible()
+    assert len(asked) == 1
 
 
 def test_examples_are_those_of_the_article(site):

@@ -12,6 +12,9 @@ let showing = ""; // the id of the visitor's own article in the panel, or "" for
 let choose = () => {}; // told which article was chosen
 let tell = () => {}; // told what happened, to say it in the page's status
 
+let deciding = 0; // the timer after which the choice counts: arrow keys go through several
+const DECIDED_AFTER = 200; // milliseconds
+
 const list = element("select", { id: "choice" });
 const file = element("input", { type: "file", id: "add", multiple: true, className: "unseen" });
 const drop = button("Remove", { title: "Remove this article" }, ask);
@@ -30,7 +33,11 @@ export async function build(chosen, say, sayQuietly) {
   list.setAttribute("aria-label", "Choose an article");
   list.addEventListener("change", () => {
     if (!isAdding()) notes.show("");
-    choose(list.value);
+    clearTimeout(deciding);
+    deciding = setTimeout(() => {
+      deciding = 0;
+      choose(list.value);
+    }, DECIDED_AFTER);
   });
   file.addEventListener("change", () => {
     addFiles([...file.files]);
@@ -82,8 +89,9 @@ function draw() {
   const mine = own.map((one) => option(one.id, isDouble(one) ? `${one.title} (${one.source})` : one.title));
   const gone = showing && !titleOf(showing) ? [option(showing, "(removed)")] : [];
   const yours = element("optgroup", { label: "Your articles" }, ...mine, ...gone);
+  const value = deciding ? list.value : showing;
   list.replaceChildren(option("", sharedTitle()), ...(yours.children.length ? [yours] : []));
-  list.value = showing;
+  list.value = value;
   drop.hidden = !titleOf(showing) || !showing;
 }
 
