@@ -15,7 +15,7 @@ from rag.settings import Settings
 from rag.types import Document
 
 PARSED = {".html": "html", ".htm": "html", ".pdf": "pdf"}
-"""Formats that `formats.py` reads, in a process of its own."""
+"""Formats that `formats/` reads, in a process of its own."""
 SUFFIXES = (".txt", ".md", ".markdown", *PARSED)
 _REFUSALS = {
     "broken": "the file is damaged, or no PDF; open it in a viewer and save it anew",

@@ -1,4 +1,4 @@
-"""Run `formats.py` on a stranger's file in a child process that time, memory and the parent's end put an end to."""
+"""Run `formats/` on a stranger's file in a child process that time, memory and the parent's end put an end to."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rag.settings import Settings
 
-PROGRAM = Path(__file__).with_name("formats.py")
+PROGRAM = Path(__file__).with_name("formats")
 _AT_ONCE = threading.BoundedSemaphore(2)
 """Children at a time: each may take the memory that one is allowed."""
 _PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")

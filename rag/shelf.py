@@ -141,7 +141,7 @@ class Shelf:
             try:
                 entries.append(read_manifest(manifest.parent)["documents"][0])
             except IndexDamagedError:
-                nothing = {"title": "Damaged: remove it, and add it again", "source": "", "characters": 0, "sha256": ""}
+                nothing = {"title": "A damaged article", "source": "", "characters": 0, "sha256": ""}
                 entries.append({"id": manifest.parent.name, **nothing})
         return entries
 

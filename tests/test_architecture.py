@@ -53,6 +53,13 @@ def test_the_page_uses_public_names_only(path: Path) -> None:
     assert {name for name in imports_of(path) if name.startswith("rag")} <= {"rag"}
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "formats").glob("*.py")), ids=lambda path: path.stem)
+def test_what_reads_strangers_files_imports_nothing_else_of_the_project(path: Path) -> None:
+    assert imports_of(path) == set()
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    assert all(node.level <= 1 for node in ast.walk(tree) if isinstance(node, ast.ImportFrom))
+
+
 def test_public_names_are_all_there() -> None:
     assert len(set(rag.__all__)) == len(rag.__all__)
     assert all(hasattr(rag, name) for name in rag.__all__)

@@ -6,7 +6,8 @@ from files import PAGE, PARAGRAPHS, columns, pages, paper, scan
 
 from rag.documents import load_document, read_document
 from rag.errors import DocumentError
-from rag.formats import Line, clean, joined, without_running_lines
+from rag.formats.cleaning import clean
+from rag.formats.lines import Line, joined, without_running_lines
 from rag.settings import Settings
 from rag.types import Document
 

@@ -23,12 +23,12 @@ QUICK = replace(Settings(), parse_seconds=2.0)
 
 
 def child(folder: Path, body: str, *, limited: bool = False) -> Path:
-    """A program in the place of `formats.py` that notes its process id, reads the file and goes on with `body`."""
+    """A program in the place of `formats/` that notes its process id, reads the file and goes on with `body`."""
     path = folder / "child.py"
     limit = f"""
 sys.path.insert(0, {str(PROGRAM.parent.parent)!r})
-from rag import formats
-formats._limit(seconds=1, memory_mb=1500)
+from rag.formats import program
+program._limit(seconds=1, memory_mb=1500)
 """
     path.write_text(
         "import json, os, sys, time, subprocess\n"
@@ -198,9 +198,9 @@ sandbox.parse(b"x", "pdf", Settings(), program=Path({str(tmp_path / "slow.py")!r
 """
     (tmp_path / "slow.py").write_text(
         f"import sys; sys.path.insert(0, {str(PROGRAM.parent.parent)!r})\n"
-        "import threading, time; from rag import formats\n"
+        "import threading, time; from rag.formats import program\n"
         "sys.stdin.buffer.readline(); sys.stdin.buffer.read(1)\n"
-        "threading.Thread(target=formats._end_with_parent, daemon=True).start()\n"
+        "threading.Thread(target=program._end_with_parent, daemon=True).start()\n"
         "time.sleep(600)\n"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as parent:
@@ -215,4 +215,4 @@ def test_the_child_knows_nothing_of_our_environment(tmp_path: Path) -> None:
     parsed = parse(b"x", "pdf", Settings(), program=program)
     assert "PATH" in parsed.text
     assert "secret" not in parsed.text
-    assert rag.sandbox.PROGRAM.name == "formats.py"
+    assert rag.sandbox.PROGRAM.name == "formats"

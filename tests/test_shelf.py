@@ -235,7 +235,7 @@ def test_a_damaged_article_says_so_and_can_be_removed(shelf: Shelf, home: Path) 
         shelf.open(ANN, article.id)
     next(home.rglob("_owners/*/*/manifest.json")).write_text("{")
     (listed,) = shelf.articles(ANN)
-    assert (listed.id, listed.title) == (article.id, "Damaged: remove it, and add it again")
+    assert (listed.id, listed.title) == (article.id, "A damaged article")
     shelf.remove(ANN, article.id)
     assert shelf.articles(ANN) == ()
 

@@ -19,13 +19,16 @@ from ui.chat import Chat
 from ui.examples import Examples
 from ui.owners import Accounts, Owners, owner_of
 from ui.page import build_app
-from ui.rendering import article_json
+from ui.paragraphs import article_json
 from ui.security import Guard, Hosts, is_every_address
 from ui.server import listen, server_of, url_of
 from ui.waiting import Loading
 
 ASSETS = Path(__file__).parent / "assets"
-HEAD = '<link rel="stylesheet" href="/page/page.css"><script type="module" src="/page/page.js"></script>'
+STYLES = ("looks", "page", "tools", "conversation", "source", "own")
+HEAD = "".join(f'<link rel="stylesheet" href="/page/{name}.css">' for name in STYLES) + (
+    '<script type="module" src="/page/page.js"></script>'
+)
 
 
 def web_app(

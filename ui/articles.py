@@ -41,7 +41,7 @@ from rag import (
 )
 from ui.chat import sentence
 from ui.owners import owner_of
-from ui.rendering import article_json
+from ui.paragraphs import article_json
 
 MOST_AT_ONCE = 4
 """Articles that one owner can have on their way."""

@@ -9,7 +9,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, TypeVar
 
-from rag import NO_ANSWER, NOTHING_ELSE, Answer, Citation, Document, Passage, RetrievedPassage, Span
+from rag import (
+    NO_ANSWER,
+    NOTHING_ELSE,
+    Answer,
+    ArticleChatError,
+    Citation,
+    CollectionError,
+    Document,
+    Passage,
+    RetrievedPassage,
+    Span,
+)
 
 LONGEST_RECORD = 4_000_000
 """Characters of JSON that are read back, at most."""
@@ -46,14 +57,14 @@ class Exchange:
 class Conversation:
     """Exchanges under an id, by which the browser keeps them; the id is "" until there is something to keep.
 
-    They are about the visitor's own `article`, or, where that is "", about the shared ones. It is `gone` where that
-    article was removed.
+    They are about the visitor's own `article`, or, where that is "", about the shared ones. Where that article cannot
+    be read, `lost` says why: "removed" or "damaged".
     """
 
     id: str = ""
     exchanges: tuple[Exchange, ...] = ()
     article: str = ""
-    gone: bool = False
+    lost: str = ""
 
     def named(self) -> Conversation:
         """The conversation with an id."""
@@ -69,14 +80,14 @@ def record(exchange: Exchange) -> dict[str, Any]:
     }
 
 
-def restored(text: str, documents_of: Callable[[str], Documents | None]) -> Conversation:
+def restored(text: str, documents_of: Callable[[str], Documents]) -> Conversation:
     """The conversation of which the browser kept `{"id", "article", "exchanges": [record, …]}`, against the documents
     of today, which `documents_of` the article gives.
 
     A citation stays only if its quote stands where it says; a statement only if its citation stays. An exchange that
-    lost something of its answer is `outdated`; what is no exchange is left out. Where the article is gone
-    (`documents_of` gives None), there is nothing to check against: it is what the browser kept, and says so. Raises
-    ValueError where the text is no conversation at all.
+    lost something of its answer is `outdated`; what is no exchange is left out. Where the article cannot be read
+    (`documents_of` raises CollectionError where it was removed, ArticleChatError where it is damaged), there is nothing
+    to check against: it is what the browser kept, and says so. Raises ValueError where the text is no conversation.
     """
     if len(text) > LONGEST_RECORD:
         raise ValueError(f"the conversation is too long: {len(text)} characters")
@@ -89,9 +100,15 @@ def restored(text: str, documents_of: Callable[[str], Documents | None]) -> Conv
     article = kept.get("article", "")
     if not (isinstance(article, str) and (_ID.fullmatch(article) or not article)):
         raise ValueError("an article is known by its id")
-    documents = documents_of(article)
+    documents, lost = None, ""
+    try:
+        documents = documents_of(article)
+    except CollectionError:
+        lost = "removed"
+    except ArticleChatError:
+        lost = "damaged"
     exchanges = tuple(_valid(lambda entry: _exchange(entry, documents), kept["exchanges"][-MOST_EXCHANGES:]))
-    return Conversation(kept["id"] if _ID.fullmatch(kept["id"]) else "", exchanges, article, gone=documents is None)
+    return Conversation(kept["id"] if _ID.fullmatch(kept["id"]) else "", exchanges, article, lost)
 
 
 def _exchange(kept: Mapping[str, Any], documents: Documents | None) -> Exchange:

@@ -202,13 +202,13 @@ def _bring_back(parts: _Parts, chat: Chat, pipeline_of: PipelineOf) -> None:
         documents: Documents = {}
         status = chat.loads()
 
-        def documents_of(article: str) -> Documents | None:
+        def documents_of(article: str) -> Documents:
             nonlocal documents, status
             try:
                 documents = pipeline_of(request, article).index.documents
             except ArticleChatError as error:
                 status = sentence(str(error))
-                return None
+                raise
             return documents
 
         try:
@@ -216,7 +216,7 @@ def _bring_back(parts: _Parts, chat: Chat, pipeline_of: PipelineOf) -> None:
         except ValueError:
             return {parts.status: status_html("What this browser kept of the conversation could not be read.")}
         titles = [document.title for document in documents.values()]
-        shown = {parts.introduction: introduction_html(titles), **parts.edits(False)}
+        shown = {parts.introduction: introduction_html(titles, found.lost), **parts.edits(False)}
         return parts.show(View(found.named(), status), documents) | shown
 
     # Whoever goes through the list of articles quickly sees the last one.

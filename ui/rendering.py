@@ -1,4 +1,4 @@
-"""Questions, answers and articles -> the HTML and JSON that the page shows: everything escaped; pure functions.
+"""Questions and answers -> the HTML that the page shows: everything escaped; pure functions.
 
 Each exchange is one line of HTML inside a Markdown component: line breaks and Markdown's own characters are written as
 character references, so no text can end the HTML, start Markdown or be taken for a formula. The page's script places
@@ -9,24 +9,29 @@ Each complete exchange carries its record, which the script keeps, copies and ex
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Sequence
-from itertools import accumulate, pairwise
-from typing import Any
+from collections.abc import Sequence
 
 from rag import NOTHING_ELSE, Answer, Citation, Document, RetrievedPassage, Span
 from ui.exchanges import Conversation, Documents, Exchange, record
+from ui.paragraphs import utf16_length
 
-LONGEST_PARAGRAPH = 120
-SHORTEST_PARAGRAPH = 40
-USUAL_PARAGRAPH = 80
 SHOWN_PASSAGES = 3
+LONGEST_TITLE = 80
+"""Characters of a title beside a quote; the page's heading and the article have all of it."""
 OUTDATED = "The article has changed since: what no longer stands in it is left out here. Ask again."
-GONE = "This article is gone"
+LOST = {
+    "removed": (
+        "This article is gone",
+        "What you asked about it can still be read here. To ask on, choose another article.",
+    ),
+    "damaged": (
+        "This article cannot be read",
+        "It was damaged on the disk: remove it, and add it again. What you asked about it can still be read here.",
+    ),
+}
+"""The heading and the line below it, where `Conversation.lost` says that there is no article to show."""
 
 _REFERENCES = str.maketrans({c: f"&#{ord(c)};" for c in "&<>\"'`*_[]()!\\${}~|#:\t\n"})
-_BLANK_LINES = re.compile(r"\n[^\S\n]*\n\s*")
-_SENTENCE_END = re.compile(r"[.!?][\"'”’)\]]*\s+$")
 
 
 def escape(text: str) -> str:
@@ -34,18 +39,15 @@ def escape(text: str) -> str:
     return text.translate(_REFERENCES)
 
 
-def introduction_html(titles: Sequence[str]) -> str:
-    """The page's heading, made of the articles' titles, and one line on what this is; without titles, that there is no
-    article any more.
-    """
+def introduction_html(titles: Sequence[str], lost: str = "") -> str:
+    """The page's heading, made of the articles' titles, and one line on what this is, or why the article is `lost`."""
     about = (
         "Ask about the article. Every answer comes with the words that it rests on, "
         "and where the article does not say, you are told so."
     )
-    if not titles:
-        titles, about = [GONE], "What you asked about it can still be read here. To ask on, choose another article."
+    heading, about = LOST.get(lost) or (titles[0], about)
     more = f" and {len(titles) - 1} more" if len(titles) > 1 else ""
-    return f'<h1>{escape(titles[0])}{more}</h1>\n\n<p class="about">{escape(about)}</p>'
+    return f'<h1>{escape(heading)}{more}</h1>\n\n<p class="about">{escape(about)}</p>'
 
 
 TOOLS = (
@@ -73,9 +75,9 @@ def status_html(message: str) -> str:
 
 def conversation_html(conversation: Conversation, documents: Documents) -> str:
     """The conversation, one block for each exchange, so that only changed ones are drawn again; first its id and that
-    of its article, called "removed" where that is gone.
+    of its article, called by why that is lost where it is.
     """
-    article = "removed" if conversation.gone else "article"
+    article = conversation.lost or "article"
     names = "".join(
         f'<input type="hidden" name="{name}" value="{escape(value)}">'
         for name, value in (("conversation", conversation.id), (article, conversation.article))
@@ -157,56 +159,11 @@ def _how(answer: Answer) -> str:
     return f'<details class="how"><summary>How this was answered</summary><table>{rows}</table></details>'
 
 
-def article_json(document: Document, boundaries: Iterable[int] = ()) -> dict[str, Any]:
-    """What the page's script shows as the article; the paragraphs joined are the document's text.
-
-    `pages` is where its pages begin, in UTF-16 units.
-    """
-    parts = (document.text[start:end] for start, end in pairwise((0, *document.pages)))
-    return {
-        "id": document.id,
-        "title": document.title,
-        "paragraphs": paragraphs(document.text, boundaries),
-        "pages": list(accumulate(map(_utf16_length, parts))),
-    }
-
-
-def paragraphs(text: str, boundaries: Iterable[int] = ()) -> list[str]:
-    """The text cut for reading; joined, the parts are the text again.
-
-    Blank lines separate paragraphs. A longer one than LONGEST_PARAGRAPH words is cut at `boundaries` (offsets at which
-    a sentence is known to begin), else after a full stop, else anywhere between words.
-    """
-    known = set(boundaries)
-    cuts: list[int] = []
-    start = 0
-    for end in [*(gap.end() for gap in _BLANK_LINES.finditer(text)), len(text)]:
-        words = [start + word.start() for word in re.finditer(r"\S+", text[start:end])]
-        if words:
-            cuts += [start, *_cuts(text, words, known)]
-        start = end
-    cuts = [0, *cuts[1:], len(text)]
-    return [text[a:b] for a, b in pairwise(cuts) if a < b]
-
-
 def place(span: Span, page: int | None, document: Document | None) -> str:
     """Where in the document a range lies, in words: "page 3 · 42 % in · characters 3,211-3,305", as far as is known."""
     parts = [f"page {page}"] if page is not None else []
     parts += [f"{round(100 * span.start / len(document.text))} % in"] if document is not None else []
     return " · ".join([*parts, f"characters {span.start:,}–{span.end:,}"])
-
-
-def _cuts(text: str, words: Sequence[int], known: set[int]) -> list[int]:
-    cuts, at = [], 0
-    while len(words) - at > LONGEST_PARAGRAPH:
-        reachable = range(at + SHORTEST_PARAGRAPH, at + LONGEST_PARAGRAPH)
-        good = [k for k in reachable if words[k] in known] or [
-            k for k in reachable if _SENTENCE_END.search(text, words[k - 1], words[k])
-        ]
-        usual = at + USUAL_PARAGRAPH
-        at = min(good, key=lambda k: abs(k - usual)) if good else usual
-        cuts.append(words[at])
-    return cuts
 
 
 def _cited(answer: Answer, documents: Documents) -> str:
@@ -241,8 +198,14 @@ def _card(citation: Citation, answer: Answer, documents: Documents) -> str:
     where = place(Span(citation.start, citation.end), citation.page, documents.get(citation.document_id))
     return (
         f'<div class="card">{_button(name, citation, documents)}<blockquote>{quote}</blockquote>'
-        f'<p class="place">{escape(citation.title)} · {escape(where)} · score {citation.score:.2f}</p></div>'
+        f'<p class="place">{_title(citation.title)} · {escape(where)} · score {citation.score:.2f}</p></div>'
     )
+
+
+def _title(title: str) -> str:
+    """The title, shortened, apart from what stands beside it, which may run in the other direction."""
+    short = title if len(title) <= LONGEST_TITLE else title[: LONGEST_TITLE - 1].rstrip() + "…"
+    return f'<span class="title">{escape(short)}</span>'
 
 
 def _nearest(passages: Sequence[RetrievedPassage], documents: Documents) -> str:
@@ -256,7 +219,7 @@ def _nearest(passages: Sequence[RetrievedPassage], documents: Documents) -> str:
         cards += (
             f'<div class="card"><button type="button" class="source" value="{value}"><span class="unseen">Passage '
             f"</span>{number}</button><blockquote>{escape(passage.text)}</blockquote>"
-            f'<p class="place">{escape(document.title)} · {escape(where)}</p></div>'
+            f'<p class="place">{_title(document.title)} · {escape(where)}</p></div>'
         )
     return f"<details><summary>What the article does say nearby</summary>{cards}</details>" if cards else ""
 
@@ -274,11 +237,6 @@ def _button(name: str, citation: Citation, documents: Documents) -> str:
 
 def _value(document: Document, span: Span) -> str:
     """The range as the page's script reads it: the document's id and two offsets in UTF-16 units."""
-    before = _utf16_length(document.text[: span.start])
-    inside = _utf16_length(document.text[span.start : span.end])
+    before = utf16_length(document.text[: span.start])
+    inside = utf16_length(document.text[span.start : span.end])
     return f"{escape(document.id)} {before} {before + inside}"
-
-
-def _utf16_length(text: str) -> int:
-    """How long the text is as JavaScript counts."""
-    return len(text.encode("utf-16-le")) // 2

@@ -1,6 +1,7 @@
 import base64
 import hashlib
 import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -103,6 +104,9 @@ class Unloadable(FakeEmbedder):
 
 
 def test_a_model_that_cannot_be_loaded_ends_the_server_with_the_reason(settings, capsys):
-    with pytest.raises(ModelError, match=r"^the embedding model is damaged$"):
-        serve(Library(settings, Unloadable()), settings, collection="seeds", host="127.0.0.1", port=0)
+    library = Library(settings, Unloadable())
+    with ThreadPoolExecutor(1) as thread:  # in the main one, Playwright leaves its event loop running between tests
+        ended = thread.submit(serve, library, settings, collection="seeds", host="127.0.0.1", port=0)
+        with pytest.raises(ModelError, match=r"^the embedding model is damaged$"):
+            ended.result()
     assert capsys.readouterr().out == ""

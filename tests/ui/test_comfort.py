@@ -2,6 +2,7 @@
 
 import re
 import threading
+from dataclasses import replace
 
 import pytest
 from pages import (
@@ -19,7 +20,7 @@ from pages import (
 )
 from playwright.sync_api import expect
 
-from rag import ModelError
+from rag import Document, ModelError
 from ui.waiting import LOADING, Loading
 
 pytestmark = pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")
@@ -117,6 +118,96 @@ def test_nothing_is_wider_than_a_phone(visit, article):
     page.keyboard.press("Escape")
     group.get_by_role("button", name="Source 1").click()
     expect(current_mark(page)).to_be_in_viewport(timeout=PATIENCE)
+
+
+def test_on_a_phone_a_button_leads_back_from_the_quote_to_its_citation(visit, article):
+    page = visit(article)
+    page.set_viewport_size({"width": 390, "height": 844})
+    back = page.get_by_role("button", name="Back to the answer")
+    sources = ask(page, QUESTION).locator(".card").get_by_role("button")
+    expect(back).to_have_count(0)
+    sources.last.click()
+    expect(current_mark(page)).to_be_in_viewport(timeout=PATIENCE)
+    expect(sources.last).not_to_be_in_viewport()
+    expect(back).to_be_in_viewport(ratio=1)
+    back.click()
+    expect(sources.last).to_be_focused()
+    expect(sources.last).to_be_in_viewport(ratio=1)
+    expect(back).not_to_be_in_viewport()
+
+    page.keyboard.press("Enter")
+    expect(current_mark(page)).to_be_focused()
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    current_mark(page).evaluate("mark => mark.scrollIntoView({ block: 'start' })")
+    page.keyboard.press("Shift+Tab")  # to the article
+    page.keyboard.press("Shift+Tab")
+    expect(back).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(sources.last).to_be_focused()
+
+    page.set_viewport_size({"width": 1280, "height": 800})
+    expect(back).to_have_count(0)
+    page.set_viewport_size({"width": 390, "height": 844})
+    expect(back).to_be_visible()
+    ask(page, "When did the museum move to Basel?")
+    expect(back).to_be_visible()  # the citation is still there
+    page.get_by_role("button", name="New conversation").click()
+    expect(page.locator(".exchange")).to_have_count(0)
+    expect(back).to_have_count(0)
+
+
+def test_what_is_marked_can_be_read_by_light_and_in_the_dark(visit, article):
+    def luminance(colour: str) -> float:
+        if colour.startswith("#"):
+            parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        else:
+            parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
+        parts = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+
+    page = visit(article)
+    for look in ("light", "dark"):
+        page.emulate_media(color_scheme=look, reduced_motion="reduce")
+        expect(page.locator("body")).to_have_class(re.compile("dark") if look == "dark" else re.compile("^(?!.*dark)"))
+        colours = page.locator("#article p").first.evaluate(
+            """node => [getComputedStyle(node).color, ...["--passage", "--match", "--match-current"].map(
+                name => getComputedStyle(node).getPropertyValue(name))]"""
+        )
+        ink, *grounds = map(luminance, colours)  # of CSS highlights, which axe does not see
+        for ground in grounds:
+            assert (max(ink, ground) + 0.05) / (min(ink, ground) + 0.05) >= 4.5, (look, colours)
+
+
+def test_hebrew_is_read_from_the_right(visit):
+    text = "שבע ינשופים ישנים במגדל. הם לא אוכלים."
+    page = visit(Document(id="owls", title="ינשופים", text=text, source="owls.txt"))
+    group = ask(page, "שבע ינשופים ישנים במגדל")
+    first_letter = """node => {
+        const texts = document.createTreeWalker(node, NodeFilter.SHOW_TEXT);
+        while (!texts.nextNode().length);
+        const letter = document.createRange();
+        letter.setStart(texts.currentNode, 0);
+        letter.setEnd(texts.currentNode, 1);
+        const [inner, outer] = [letter.getBoundingClientRect(), node.getBoundingClientRect()];
+        return [inner.left - outer.left, outer.right - inner.right];
+    }"""
+    for shown in (page.locator("#article p"), group.locator("blockquote"), group.locator(".text")):
+        left, right = shown.first.evaluate(first_letter)
+        assert left > 100 > right
+    group.get_by_role("button", name="Source 1").click()
+    expect(current_mark(page)).to_have_text("שבע ינשופים ישנים במגדל.")
+    expect(group.locator(".place")).to_contain_text("ינשופים · 0 % in")
+
+
+def test_a_long_title_leaves_room_for_the_rest(visit, article):
+    title = "An owl 🦉 " * 40
+    page = visit(replace(article, title=title.strip()))
+    group = ask(page, QUESTION)
+    assert page.get_by_role("heading", level=1).bounding_box()["height"] < 120
+    place = group.locator(".place").first.inner_text()
+    assert place.startswith("An owl 🦉 An owl")
+    assert len(place) < 130
+    expect(page.locator("#article").get_by_role("heading")).to_have_text(title.strip())
 
 
 def test_the_page_opens_while_the_models_load(page, settings, article):

@@ -3,18 +3,32 @@ import json
 
 import pytest
 
-from rag import NO_ANSWER, NOTHING_ELSE, Answer, Citation, Document, Passage, RetrievedPassage, Span
+from rag import (
+    NO_ANSWER,
+    NOTHING_ELSE,
+    Answer,
+    Citation,
+    CollectionError,
+    Document,
+    IndexDamagedError,
+    Passage,
+    RetrievedPassage,
+    Span,
+)
 from ui.exchanges import LONGEST_RECORD, Exchange, record, restored
 
 DOC = Document(
     id="harbour", title="Harbour news", text="The ferry was late. The 😀 pilot had fallen ill.", source="h.txt"
 )
 OWN = "0123456789abcdef012"
+DAMAGED = "0123456789abcdef013"
 
 
 def documents_of(article):
-    """The shared article; the visitor's own is gone."""
-    return None if article else {DOC.id: DOC}
+    """The shared article; the visitor's own is gone, or damaged."""
+    if article:
+        raise IndexDamagedError("damaged") if article == DAMAGED else CollectionError("gone")
+    return {DOC.id: DOC}
 
 
 def citation(quote: str, number: int = 1) -> Citation:
@@ -164,15 +178,15 @@ def test_an_odd_name_and_lone_surrogates_do_not_come_back():
     assert found.exchanges[0].answer.question == "why ??"
 
 
-def test_of_an_article_that_is_gone_everything_is_as_it_was_kept():
-    found = restored(json.dumps(kept(Exchange(ANSWERED), Exchange(ABSTAINED)) | {"article": OWN}), documents_of)
-    assert found.gone
-    assert found.article == OWN
+@pytest.mark.parametrize(("article", "lost"), [(OWN, "removed"), (DAMAGED, "damaged")])
+def test_of_an_article_that_cannot_be_read_everything_is_as_it_was_kept(article, lost):
+    found = restored(json.dumps(kept(Exchange(ANSWERED), Exchange(ABSTAINED)) | {"article": article}), documents_of)
+    assert (found.article, found.lost) == (article, lost)
     first, second = found.exchanges
     assert (first.answer.text, first.answer.citations) == (ANSWERED.text, ANSWERED.citations)
     assert second.answer.text == NO_ANSWER
     assert not any(exchange.outdated or exchange.answer.passages for exchange in found.exchanges)
-    assert not restored(json.dumps(kept(Exchange(ANSWERED))), documents_of).gone
+    assert restored(json.dumps(kept(Exchange(ANSWERED))), documents_of).lost == ""
 
 
 @pytest.mark.parametrize(

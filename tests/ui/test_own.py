@@ -128,6 +128,30 @@ def test_an_article_of_each_format_is_added_and_asked(site, data, name, title, p
     assert page.locator("#article .page").count() == (3 if name.endswith("pdf") else 0)
 
 
+@pytest.mark.parametrize(
+    ("data", "name", "line"),
+    [
+        (f"# About owls 😀\n{OWLS}", "x.md", "# About owls 😀"),
+        (WEB_PAGE, "saved.html", "Harbour museum reopens"),
+        (paper(PARAGRAPHS * 8), "paper.pdf", "Ice in the harbour"),
+    ],
+    ids=["md", "html", "pdf"],
+)
+def test_a_title_that_the_text_begins_with_is_shown_once_and_can_be_quoted(site, data, name, line):
+    page = site(reader=FixedReader((line.startswith("#") * 2, len(line))))
+    add(page, data, name)
+    title = line.removeprefix("# ")
+    expect_article(page, title)
+    heading = page.get_by_role("region", name=f"Article: {title}").get_by_role("heading", level=2)
+    expect(heading).to_have_text(line)
+    before = shown_text(page)
+    assert before.startswith(line)
+    ask(page, QUESTION).get_by_role("button", name="Source 1").click()
+    expect(heading.locator('mark[aria-current="true"]')).to_have_text(title)
+    expect(page.locator("#article").get_by_text(title)).to_have_count(1)
+    assert shown_text(page) == before
+
+
 def test_pasted_text_is_an_article(site):
     page = site()
     press(page, "Paste text")
@@ -205,6 +229,7 @@ def test_an_article_that_arrives_during_an_answer_waits_for_its_end(site):
     expect(choice(page)).to_be_disabled()
     add(page, OWLS)
     expect(choice(page).get_by_role("option", name="Owls")).to_have_count(1, timeout=PATIENCE)
+    expect(status_of(page)).to_contain_text("“Owls” was added. It is shown when this answer is complete.")
     expect(group).to_have_class(re.compile("running"))
     model.gate.set()
     expect_article(page, "Owls")
@@ -250,11 +275,14 @@ def test_each_article_has_its_own_conversations(site):
     page.reload()
     expect_article(page, "Owls")
     expect(page.locator(".exchange")).to_have_count(0)
+    asked = []
+    page.on("request", lambda request: asked.append(request) if "exchanges" in (request.post_data or "") else None)
     choice(page).focus()
     for key in ("ArrowUp", "ArrowDown", "ArrowUp", "ArrowDown", "ArrowUp"):  # faster than the server
         page.keyboard.press(key)
     expect_article(page, "Harbour news")
     expect(page.get_by_role("group", name=f"Answer to: {MUSEUM}", exact=True)).to_be_visible()
+    assert len(asked) == 1
 
 
 def test_examples_are_those_of_the_article(site):
@@ -316,6 +344,11 @@ def test_remove_deletes_the_article_and_leaves_its_conversation_to_be_read(site,
         page.get_by_text("Conversations", exact=True).click()
         expect(page.locator("#kept .show")).to_have_count(1)
     page.keyboard.press("Escape")
+    page.get_by_text("Export", exact=True).click()
+    with page.expect_download() as download:
+        press(page, "Export as Markdown")
+    assert download.value.suggested_filename == "Owls.md"
+    assert download.value.path().read_text().startswith("# Owls\n")
     begin_box = page.get_by_label("Your question")
     begin_box.fill("And now?")
     press(page, "Ask")
@@ -323,6 +356,30 @@ def test_remove_deletes_the_article_and_leaves_its_conversation_to_be_read(site,
     expect(begin_box).to_have_value("And now?")
     press(page, "New conversation")
     expect_article(page, "Harbour news")
+
+
+def test_a_damaged_article_says_so_and_leads_to_its_removal(browser, serve, settings, home):
+    context = browser.new_context(reduced_motion="reduce")
+    page = context.new_page()
+    open_page(page, serve())
+    add_owls(page)
+    ask(page, QUESTION)
+    next(home.rglob("_owners/*/*/*/documents/*.txt")).write_text("tampered")
+    page.goto(serve())  # who has just started holds no copy of it
+    expect(page.get_by_role("heading", level=1)).to_have_text("Harbour news", timeout=PATIENCE)
+    choice(page).select_option("Owls")
+    heading = page.get_by_role("heading", level=1)
+    expect(heading).to_have_text("This article cannot be read", timeout=PATIENCE)
+    expect(page.locator("#introduction")).to_contain_text("damaged on the disk: remove it, and add it again")
+    expect(page.locator("#article p")).to_have_text("The text of this article cannot be read.")
+    press(page, "Remove this article")
+    expect(page.get_by_role("button", name="Keep", exact=True)).to_be_focused()
+    press(page, "Remove it")
+    expect_article(page, "Harbour news")
+    assert choice(page).get_by_role("option").count() == 1
+    add_owls(page)
+    expect(ask(page, QUESTION)).to_have_class(re.compile("answered"))
+    context.close()
 
 
 def test_an_article_that_another_tab_removes_is_told(site):
@@ -517,7 +574,8 @@ def test_a_hostile_article_is_text_and_loads_nothing(site, name):
         expect(current_mark(page)).to_be_in_viewport(timeout=PATIENCE)
         assert text_of(current_mark(page)) in shown_text(page)
     assert "onerror" in shown_text(page)
-    expect(page.locator("#source h2")).to_have_text(page.get_by_role("heading", level=1).inner_text())
+    heading = page.locator("#article").get_by_role("heading", level=2)
+    expect(heading).to_contain_text(page.get_by_role("heading", level=1).inner_text())
     if name.endswith("md"):
         expect_article(page, title)
         assert shown_text(page) == f"# {title}\n\n{HOSTILE}"

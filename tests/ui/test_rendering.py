@@ -9,15 +9,12 @@ import pytest
 from rag import NO_ANSWER, NOTHING_ELSE, Answer, Citation, Document, Passage, RetrievedPassage, Span
 from ui.exchanges import Conversation, Exchange
 from ui.rendering import (
-    GONE,
-    LONGEST_PARAGRAPH,
+    LOST,
     OUTDATED,
-    article_json,
     conversation_html,
     escape,
     exchange_html,
     introduction_html,
-    paragraphs,
     place,
 )
 
@@ -231,53 +228,12 @@ def test_a_place_is_said_in_per_cent_and_characters():
     assert place(Span(1000, 1200), 3, None) == "page 3 · characters 1,000–1,200"
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "word " * 1000,
-        "One sentence of six words here. " * 100,
-        "First.\n\nSecond.\n \n\nThird." + HOSTILE,
-        "\n\n leading",
-        "x" * 5000,
-        "a",
-        " \n\n ",
-        "😀 " * 300 + "\r\x0c\x85",
-    ],
-)
-def test_paragraphs_joined_are_the_text(text):
-    found = paragraphs(text)
-    assert "".join(found) == text
-    assert all(len(part.split()) <= LONGEST_PARAGRAPH for part in found)
-
-
-def test_paragraphs_break_at_blank_lines_then_known_boundaries_then_full_stops():
-    assert paragraphs("One.\n\nTwo.") == ["One.\n\n", "Two."]
-    words = "word " * 200
-    assert paragraphs(words, [5 * 70])[0] == "word " * 70
-    sentences = "One sentence of six words here. " * 40
-    assert all(part.endswith("here. ") for part in paragraphs(sentences))
-
-
-def test_the_article_goes_to_the_script_as_it_is():
-    doc = document("One.\n\nTwo. <b>")
-    paragraphs = ["One.\n\n", "Two. <b>"]
-    assert article_json(doc) == {"id": doc.id, "title": doc.title, "paragraphs": paragraphs, "pages": []}
-
-
-def test_pages_begin_where_the_script_counts():
-    text = "😀 one. two 😀. three."
-    doc = Document("a", "A", text, "a.pdf", pages=(0, text.index("two"), text.index("three")))
-    units = text.encode("utf-16-le")
-    starts = article_json(doc)["pages"]
-    assert [units[2 * start :].decode("utf-16-le")[:3] for start in starts] == ["😀 o", "two", "thr"]
-
-
 def test_a_citation_of_an_article_that_is_gone_is_no_button():
     doc = document("The ferry was late. The pilot had fallen ill.")
     one = answer("why?", "Late. [1]", citation(doc, "The ferry was late."), passages=PASSAGES)
-    conversation = Conversation("abc", (Exchange(one),), article="0123456789ab", gone=True)
+    conversation = Conversation("abc", (Exchange(one),), article="0123456789ab", lost="removed")
     rendered = Shown(conversation_html(conversation, {}))
     assert ("input", {"type": "hidden", "name": "removed", "value": "0123456789ab"}) in rendered.tags
     assert "source" not in [a.get("class") for tag, a in rendered.tags if tag == "button"]
     assert "characters 0–19 · score 0.50" in rendered.text
-    assert GONE in introduction_html([])
+    assert LOST["removed"][0] in introduction_html([], "removed")

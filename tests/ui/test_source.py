@@ -1,6 +1,7 @@
 """The source panel: quotes behind their numbers, passages, the strip and the search; in a real browser, over fakes."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from pages import PATIENCE, FixedReader, ask, current_mark, highlighted, text_of
@@ -36,6 +37,8 @@ def test_a_number_shows_its_quote_on_hovering_and_on_focus(visit, article):
 
 
 def test_passages_are_marked_faintly_around_the_quotes(visit, article):
+    rain = "\n\n".join(f"Paragraph {i} tells of nothing but rain over the grey sea. " * 5 for i in range(20))
+    article = replace(article, text=f"{article.text}\n{rain}")
     page = visit(article)
     group = ask(page, QUESTION)
     faint = "".join(highlighted(page, "passage"))
@@ -47,9 +50,18 @@ def test_passages_are_marked_faintly_around_the_quotes(visit, article):
     group.get_by_role("button", name="Source 1").click()
     expect(current_mark(page)).to_have_text(FOUNDED)
     assert shown_text(page) == article.text
-    ask(page, "Which football team won?")
+    ask(page, "Which football team won the championship in Basel?")
     expect(page.locator("#article mark")).to_have_count(0)
     assert "Clara Lindt" in "".join(highlighted(page, "passage"))
+
+
+def test_passages_that_are_nearly_all_of_a_short_article_are_not_marked(visit, article):
+    page = visit(article)
+    ask(page, QUESTION)
+    expect(page.locator("#article mark")).to_have_count(2)
+    assert highlighted(page, "passage") == []
+    expect(page.locator("#strip .quote")).to_have_count(2)
+    expect(page.locator("#strip .passage")).to_have_count(0)
 
 
 @pytest.fixture

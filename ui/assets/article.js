@@ -1,45 +1,24 @@
-// The source panel: shows an article, marks the quotes of an answer, and faintly the passages that it was found in; beside
-// it a strip that shows where they lie, above it a search. Quotes are <mark> elements; passages and matches are CSS
-// highlights, which leave the document alone. Offsets count UTF-16 units. Texts are set with textContent only: nothing in
-// an article is ever read as HTML.
-const articles = new Map(); // id -> promise of {id, title, paragraphs, pages, starts, length}
+// The article in the source panel: its text in paragraphs, with marks in it. Offsets count UTF-16 units. Texts are set with
+// textContent only: nothing in an article is ever read as HTML.
+import { calm, element, fetchJson } from "./dom.js";
+
+const articles = new Map(); // id -> promise of what the server says, with {starts, text}
 let wanted = ""; // the id of the article that was last asked for
 let shown = null; // the article in the panel, with the element of each paragraph
 let joints = []; // {element, first, last}: the elements that stand for paragraphs with marks
-let passages = []; // the ranges that are marked faintly
-let matches = []; // what the search found, as ranges
-let current = -1; // the match that is looked at
-const MOST_MATCHES_MARKED = 1000;
 
-export const calm = () => (matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth");
 export const panel = () => document.getElementById("article");
-
-// An element with properties and attributes, and children.
-export function element(name, attributes = {}, ...children) {
-  const node = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) {
-    if (key in node) node[key] = value;
-    else node.setAttribute(key, value);
-  }
-  node.append(...children);
-  return node;
-}
-
-export async function fetchJson(path) {
-  const response = await fetch(path);
-  if (!response.ok) throw new Error(`${path} cannot be loaded: ${response.status}`);
-  return response.json();
-}
+// What is in the panel, or null: {id, text, …}.
+export const current = () => shown?.article ?? null;
 
 async function load(id) {
   const article = await fetchJson((isShared(id) ? "/articles/" : "/own/articles/") + encodeURIComponent(id));
   article.starts = [];
-  article.length = 0;
+  article.text = "";
   for (const text of article.paragraphs) {
-    article.starts.push(article.length);
-    article.length += text.length;
+    article.starts.push(article.text.length);
+    article.text += text;
   }
-  article.text = article.paragraphs.join("");
   return article;
 }
 
@@ -52,12 +31,15 @@ function fetched(id) {
   return articles.get(id);
 }
 
-// A paragraph of the text, with marks (sorted, apart, inside it), and with the pages that begin in it, or, if that is inside
-// a mark, behind that; white space at its end is kept but not shown.
-function paragraph(text, start, marks, pages) {
-  const node = element("p");
+// The article's paragraphs from the first to the last as one, with marks (sorted, apart, inside it), and with the pages that
+// begin in it, or, if that is inside a mark, behind that; white space at its end is kept but not shown.
+function paragraph(article, first, last, marks = []) {
+  const isTitle = article.heading === "first" && last === 0;
+  const node = element("p", isTitle ? { role: "heading", ariaLevel: "2" } : {});
+  const start = article.starts[first];
+  const text = article.text.slice(start, article.starts[last + 1]);
   const length = text.trimEnd().length;
-  const turns = pages.map(({ number, at }) => {
+  const turns = pagesIn(article, start, start + text.length).map(({ number, at }) => {
     const mark = marks.find((other) => other.start < at && at < other.end);
     return { number, at: Math.min(mark ? mark.end : at, start + text.length) - start };
   });
@@ -102,53 +84,28 @@ export function share(ids) {
 let isShared = () => true;
 
 // Show the article in the panel, from its beginning, unless it is there already; whether no other is wanted meanwhile.
-export async function open(id) {
+export async function show(id) {
   wanted = id;
   const article = await fetched(id);
   if (wanted !== id) return false;
-  if (shown && shown.article === article) return true;
-  const { starts, length } = article;
-  const nodes = article.paragraphs.map((text, i) =>
-    paragraph(text, starts[i], [], pagesIn(article, starts[i], starts[i + 1] ?? length)),
-  );
-  shown = { article, nodes };
+  if (shown?.article === article) return true;
+  shown = { article, nodes: article.paragraphs.map((_, i) => paragraph(article, i, i)) };
   joints = [];
-  passages = [];
   const box = panel();
   box.removeAttribute("title");
   box.setAttribute("aria-label", "Article: " + article.title);
-  box.replaceChildren(element("h2", {}, article.title), ...nodes);
+  box.replaceChildren(...(article.heading === "above" ? [element("h2", {}, article.title)] : []), ...shown.nodes);
   box.scrollTop = 0;
-  drawStrip([]);
-  search();
   return true;
 }
 
-// Show a line in place of an article that is gone.
-export function vacate(line) {
+// Show something else in its place.
+export function clear(...nodes) {
   wanted = "";
   shown = null;
-  [joints, passages] = [[], []];
+  joints = [];
   panel().setAttribute("aria-label", "Article");
-  panel().replaceChildren(element("p", {}, line));
-  document.getElementById("strip").replaceChildren();
-  search();
-}
-
-// The current quote is one mark whatever overlaps it; what the others have beyond it is joined into plain marks.
-function marksOf(quotes, chosen) {
-  const free = [];
-  for (const { start, end } of [...quotes].sort((a, b) => a.start - b.start)) {
-    const parts = chosen ? [[start, Math.min(end, chosen.start)], [Math.max(start, chosen.end), end]] : [[start, end]];
-    for (const [from, to] of parts) {
-      if (from >= to) continue;
-      const joint = free.find((other) => from <= other.end && other.start <= to);
-      if (joint) [joint.start, joint.end] = [Math.min(joint.start, from), Math.max(joint.end, to)];
-      else free.push({ start: from, end: to });
-    }
-  }
-  if (chosen) free.push({ ...chosen, current: true });
-  return free.sort((a, b) => a.start - b.start);
+  panel().replaceChildren(...nodes);
 }
 
 // The position of the paragraph that holds the offset.
@@ -163,8 +120,13 @@ function at(offset) {
   return low;
 }
 
-// Marks in the shown article; paragraphs that a mark runs across become one, so that no break falls inside a quote.
-function paint(marks) {
+// The element that the paragraph with the position is in.
+const nodeAt = (i) => jointAt(i)?.element ?? shown.nodes[i];
+const jointAt = (i) => joints.find(({ first, last }) => first <= i && i <= last);
+
+// Put the marks into the article, in order and apart; paragraphs that a mark runs across become one, so that no break falls
+// inside a quote.
+export function paint(marks) {
   const { article, nodes } = shown;
   for (const { element: joint, first, last } of joints) joint.replaceWith(...nodes.slice(first, last + 1));
   joints = [];
@@ -177,9 +139,7 @@ function paint(marks) {
     } else joints.push({ first, last, marks: [mark] });
   }
   for (const joint of joints) {
-    const text = article.text.slice(article.starts[joint.first], article.starts[joint.last + 1]);
-    const start = article.starts[joint.first];
-    joint.element = paragraph(text, start, joint.marks, pagesIn(article, start, start + text.length));
+    joint.element = paragraph(article, joint.first, joint.last, joint.marks);
     const old = nodes.slice(joint.first, joint.last + 1);
     old[0].before(joint.element);
     old.forEach((node) => node.remove());
@@ -187,11 +147,11 @@ function paint(marks) {
 }
 
 // The pieces of text, as static ranges, that the range of the article is made of; those inside marks on request only.
-function pieces({ start, end }, { marked = true } = {}) {
+export function pieces({ start, end }, { marked = true } = {}) {
   const found = [];
   for (let i = at(start); i <= at(end - 1); ) {
-    const joint = joints.find(({ first, last }) => first <= i && i <= last);
-    const words = document.createTreeWalker(joint ? joint.element : shown.nodes[i], NodeFilter.SHOW_TEXT);
+    const joint = jointAt(i);
+    const words = document.createTreeWalker(nodeAt(i), NodeFilter.SHOW_TEXT);
     let offset = shown.article.starts[joint ? joint.first : i];
     for (let node = words.nextNode(); node; offset += node.length, node = words.nextNode()) {
       const [from, to] = [Math.max(start - offset, 0), Math.min(end - offset, node.length)];
@@ -203,29 +163,14 @@ function pieces({ start, end }, { marked = true } = {}) {
   return found;
 }
 
-function highlight(name, ranges) {
-  if (!CSS.highlights) return; // an older browser: no passages, and the search still counts and scrolls
-  if (ranges.length) CSS.highlights.set(name, new Highlight(...ranges));
-  else CSS.highlights.delete(name);
-}
-
-function drawHighlights() {
-  if (!shown) return ["passage", "match", "current-match"].forEach((name) => highlight(name, []));
-  highlight("passage", passages.flatMap((passage) => pieces(passage, { marked: false })));
-  const from = Math.max(0, current - MOST_MATCHES_MARKED / 2);
-  const near = matches.slice(from, from + MOST_MATCHES_MARKED).filter((match) => match !== matches[current]);
-  highlight("match", near.flatMap((match) => pieces(match)));
-  highlight("current-match", current < 0 ? [] : pieces(matches[current]));
-}
-
 // Scroll the panel so that the box (of an element or of a range) is in its middle.
-function scrollTo(inner, behavior = calm()) {
+export function scrollTo(inner, behavior = calm()) {
   const box = panel();
   const room = Math.max(24, (box.clientHeight - inner.height) / 2);
   box.scrollTo({ top: box.scrollTop + inner.top - box.getBoundingClientRect().top - room, behavior });
 }
 
-function scrollToRange(range) {
+export function scrollToRange(range) {
   const [first] = pieces(range);
   if (!first) return;
   const live = document.createRange();
@@ -234,151 +179,19 @@ function scrollToRange(range) {
   scrollTo(live.getBoundingClientRect());
 }
 
-// Mark the quotes and passages, each {id, start, end}, that lie in the article of `chosen`, or else of the first, or else of
-// `home`, and go to it; the mark of `chosen`, if there is one.
-export async function reveal(quotes, found, chosen, home = "") {
-  const target = chosen ?? quotes[0] ?? found[0];
-  if (!(await open(target?.id ?? home))) return null;
-  const here = ({ id }) => id === shown.article.id;
-  passages = found.filter(here);
-  const marks = marksOf(quotes.filter(here), chosen);
-  paint(marks);
-  drawHighlights();
-  drawStrip(marks);
-  const mark = panel().querySelector(chosen ? 'mark[aria-current="true"]' : "mark");
-  if (mark) scrollTo(mark.getBoundingClientRect());
-  return chosen ? mark : null;
-}
-
-// --- the strip ------------------------------------------------------------------------------------------------------
-
-// A button for each mark and passage, as far down as it lies in the article; one of them is in the tab order.
-function drawStrip(marks) {
-  const strip = document.getElementById("strip");
-  const { length } = shown.article;
-  const stops = [...passages.map((passage) => ["passage", passage]), ...marks.map((mark) => ["quote", mark])];
-  stops.sort(([, a], [, b]) => a.start - b.start);
-  strip.setAttribute("role", "toolbar");
-  strip.setAttribute("aria-orientation", "vertical");
-  strip.setAttribute("aria-label", "Where the quotes and passages lie");
-  strip.replaceChildren(
-    ...stops.map(([kind, range], i) => {
-      const name = `${kind === "quote" ? "Quote" : "Passage"}, ${Math.round((100 * range.start) / length)} % in`;
-      const stop = element("button", { type: "button", className: kind, title: name, tabIndex: i ? -1 : 0 });
-      stop.setAttribute("aria-label", name);
-      stop.style.top = `${(100 * range.start) / length}%`;
-      stop.style.height = `${(100 * (range.end - range.start)) / length}%`;
-      stop.addEventListener("click", () => scrollToRange(range));
-      return stop;
-    }),
-  );
-}
-
-function stripClicked(event) {
-  const strip = event.currentTarget;
-  if (event.target !== strip || !shown) return;
-  const share = (event.clientY - strip.getBoundingClientRect().top) / strip.clientHeight;
-  const start = Math.min(shown.article.length - 1, Math.max(0, Math.floor(share * shown.article.length)));
-  scrollTo((joints.find(({ first, last }) => first <= at(start) && at(start) <= last)?.element ?? shown.nodes[at(start)])
-    .getBoundingClientRect());
-}
-
-function stripKey(event) {
-  const stops = [...event.currentTarget.children];
-  const now = stops.indexOf(document.activeElement);
-  const next = { ArrowDown: now + 1, ArrowUp: now - 1, Home: 0, End: stops.length - 1 }[event.key];
-  if (next === undefined || !stops[next]) return;
-  event.preventDefault();
-  stops[now].tabIndex = -1;
-  stops[next].tabIndex = 0;
-  stops[next].focus();
-}
-
-// --- the search -----------------------------------------------------------------------------------------------------
-
-// The pattern for the words as a person types them: any white space, either form of apostrophe and quotation mark.
-function pattern(words) {
-  const literal = words.normalize("NFC").trim().replace(/[.*+?^${}()|[\]\\/]/g, "\\$&");
-  return literal.replace(/\s+/g, "\\s+").replace(/['’‘]/g, "['’‘]").replace(/["“”]/g, '["“”]');
-}
-
-function search() {
-  const words = document.getElementById("find-words").value;
-  matches = [];
-  if (shown && words.trim()) {
-    for (const found of shown.article.text.matchAll(new RegExp(pattern(words), "giu"))) {
-      matches.push({ start: found.index, end: found.index + found[0].length });
-    }
-  }
-  current = -1;
-  if (matches.length) {
-    const from = firstInView();
-    const first = matches.findIndex(({ end }) => end > from);
-    step(Math.max(0, first) + 1);
-  } else {
-    drawHighlights();
-    count();
-  }
-}
+// Scroll to the paragraph at the offset.
+export const scrollToOffset = (offset) => scrollTo(nodeAt(at(offset)).getBoundingClientRect());
 
 // The offset at which what is seen of the article begins.
-function firstInView() {
+export function firstInView() {
   const top = panel().getBoundingClientRect().top;
   let low = 0;
   let high = shown.nodes.length;
-  const bottom = (i) => {
-    const joint = joints.find(({ first, last }) => first <= i && i <= last);
-    return (joint ? joint.element : shown.nodes[i]).getBoundingClientRect().bottom;
-  };
+  const bottom = (i) => nodeAt(i).getBoundingClientRect().bottom;
   while (low < high) {
     const middle = (low + high) >> 1;
     if (bottom(middle) > top) high = middle;
     else low = middle + 1;
   }
   return shown.article.starts[low] ?? 0;
-}
-
-// Go so many matches on, around the ends.
-function step(by) {
-  if (!matches.length) return;
-  current = (current + by + matches.length) % matches.length;
-  drawHighlights();
-  scrollToRange(matches[current]);
-  count();
-}
-
-function count() {
-  const found = matches.length ? `${(current + 1).toLocaleString("en")} of ${matches.length.toLocaleString("en")}` : "none";
-  document.getElementById("find-count").textContent = document.getElementById("find-words").value.trim() ? found : "";
-  for (const button of document.querySelectorAll("#find button")) button.disabled = !matches.length;
-}
-
-// Fill the panel's frame; once, when the page is there.
-export function build() {
-  const words = element("input", { type: "search", id: "find-words", placeholder: "Search in the article" });
-  words.setAttribute("aria-label", "Search in the article");
-  const tally = element("span", { id: "find-count" });
-  tally.setAttribute("aria-live", "polite");
-  const button = (name, sign, by) => {
-    const node = element("button", { type: "button", title: name, disabled: true }, sign);
-    node.setAttribute("aria-label", name);
-    node.addEventListener("click", () => step(by));
-    return node;
-  };
-  const find = document.getElementById("find");
-  find.setAttribute("role", "search");
-  find.append(words, tally, button("Previous match", "↑", -1), button("Next match", "↓", 1));
-  words.addEventListener("input", search);
-  words.addEventListener("keydown", (event) => {
-    if (event.key === "Enter") step(event.shiftKey ? -1 : 1);
-    else if (event.key === "Escape" && words.value) {
-      words.value = "";
-      search();
-    } else return;
-    event.preventDefault();
-    event.stopPropagation();
-  });
-  const strip = document.getElementById("strip");
-  strip.addEventListener("click", stripClicked);
-  strip.addEventListener("keydown", stripKey);
 }

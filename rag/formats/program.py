@@ -1,0 +1,69 @@
+"""The program: answers one request, within limits that it sets itself.
+
+Standard input brings one line of JSON (`format`, `size` of the file, limits), then the file, and stays open: when it
+ends, so does this program. Standard output gets one JSON object: {"title", "text", "pages"}, or {"error"} with one of
+the words in `documents.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from contextlib import suppress
+from importlib import import_module
+
+from .cleaning import Refused
+from .pdf import read_pdf
+from .web import read_html
+
+_LIBRARIES = {"html": "trafilatura", "pdf": "pypdfium2"}
+
+
+def main() -> None:
+    """Answer the one request on standard input."""
+    request = json.loads(sys.stdin.buffer.readline())
+    import_module(_LIBRARIES[request["format"]])  # before the limits: what it compiles is kept for the next time
+    _limit(seconds=request["seconds"], memory_mb=request["memory_mb"])
+    data = sys.stdin.buffer.read(request["size"])
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        if request["format"] == "pdf":
+            result = read_pdf(data, max_pages=request["max_pages"], max_characters=request["max_characters"])
+        else:
+            result = read_html(data)
+    except Refused as refused:
+        result = {"error": str(refused)}
+    except MemoryError:
+        result = {"error": "memory"}
+    if len(result.get("text", "")) > request["max_characters"]:
+        result = {"error": "characters"}
+    sys.stdout.buffer.write(json.dumps(result).encode())
+    sys.stdout.buffer.flush()
+    os._exit(0)
+
+
+def _limit(*, seconds: float, memory_mb: int) -> None:
+    """Let the system end this program at its limits, also where it would not listen; macOS keeps not all of them."""
+    import signal
+
+    with suppress(ImportError):
+        import resource
+
+        cpu = int(seconds) + 1
+        for kind, value in (
+            (resource.RLIMIT_AS, memory_mb * 1_000_000),
+            (resource.RLIMIT_CPU, cpu),
+            (resource.RLIMIT_FSIZE, 0),
+            (resource.RLIMIT_NOFILE, 64),
+            (resource.RLIMIT_CORE, 0),
+        ):
+            with suppress(ValueError, OSError):
+                resource.setrlimit(kind, (value, value))
+        signal.alarm(cpu)
+
+
+def _end_with_parent() -> None:
+    sys.stdin.buffer.read()
+    os._exit(1)

@@ -1,0 +1,65 @@
+import pytest
+
+from rag import Document
+from ui.paragraphs import LONGEST_PARAGRAPH, article_json, paragraphs
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "word " * 1000,
+        "One sentence of six words here. " * 100,
+        "First.\n\nSecond.\n \n\nThird <b>${x}&amp;.",
+        "\n\n leading",
+        "x" * 5000,
+        "a",
+        " \n\n ",
+        "😀 " * 300 + "\r\x0c\x85",
+    ],
+)
+def test_paragraphs_joined_are_the_text(text):
+    found = paragraphs(text)
+    assert "".join(found) == text
+    assert all(len(part.split()) <= LONGEST_PARAGRAPH for part in found)
+
+
+def test_paragraphs_break_at_blank_lines_then_known_boundaries_then_full_stops():
+    assert paragraphs("One.\n\nTwo.") == ["One.\n\n", "Two."]
+    words = "word " * 200
+    assert paragraphs(words, [5 * 70])[0] == "word " * 70
+    sentences = "One sentence of six words here. " * 40
+    assert all(part.endswith("here. ") for part in paragraphs(sentences))
+
+
+def test_the_article_goes_to_the_script_as_it_is():
+    doc = Document("harbour", "Harbour <b>news</b>", "One.\n\nTwo. <b>", "harbour.txt")
+    paragraphs = ["One.\n\n", "Two. <b>"]
+    said = {"id": doc.id, "title": doc.title, "heading": "above", "paragraphs": paragraphs, "pages": []}
+    assert article_json(doc) == said
+
+
+@pytest.mark.parametrize(
+    ("title", "text", "heading", "first"),
+    [
+        ("Harbour news", "Harbour news\n\nThe ferry was late.", "first", "Harbour news\n\n"),
+        ("Harbour news", "\n# Harbour  news #\nThe ferry was late.", "first", "\n# Harbour  news #\n"),
+        ("Harbour News", "HARBOUR\n\nNEWS\n\nLate.", "first", "HARBOUR\n\nNEWS\n\n"),
+        ("1 + 1 (a)", "1 + 1 (a) \nTwo.", "first", "1 + 1 (a) \n"),
+        ("The ferry …", "The ferry was late.", "", "The ferry was late."),
+        ("The ferry was late.", "The ferry was late.", "", "The ferry was late."),
+        ("Ferry", "Ferry 7 was late.", "above", "Ferry 7 was late."),
+        ("…", "The ferry was late.", "above", "The ferry was late."),
+    ],
+)
+def test_a_title_that_the_text_says_itself_is_not_said_twice(title, text, heading, first):
+    said = article_json(Document("a", title, text, "a.txt"))
+    assert (said["heading"], said["paragraphs"][0]) == (heading, first)
+    assert "".join(said["paragraphs"]) == text
+
+
+def test_pages_begin_where_the_script_counts():
+    text = "😀 one. two 😀. three."
+    doc = Document("a", "A", text, "a.pdf", pages=(0, text.index("two"), text.index("three")))
+    units = text.encode("utf-16-le")
+    starts = article_json(doc)["pages"]
+    assert [units[2 * start :].decode("utf-16-le")[:3] for start in starts] == ["😀 o", "two", "thr"]
