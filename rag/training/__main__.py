@@ -17,7 +17,7 @@ import torch
 from tokenizers import Tokenizer
 
 from rag.embeddings import packaged_model_path
-from rag.network import ReaderNetwork, load, load_base, plain_tokenizer, save
+from rag.network import ReaderNetwork, load, load_base, plain_tokenizer, save, trained_state
 from rag.training.calibrate import calibrate
 from rag.training.data import Corpus, load_corpus
 from rag.training.diagram import reliability_svg
@@ -39,6 +39,10 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--warm-start", type=Path, metavar="WEIGHTS", help="start from these weights, not from MiniLM's own"
     )
+    made.add_argument(
+        "--mix-with", type=Path, metavar="WEIGHTS", help="at the end, mix in the weights of an earlier end"
+    )
+    made.add_argument("--share", type=float, default=0.4, help="of those in the mixture (%(default)s)")
     made.add_argument("--steps", type=int, default=DEFAULTS.steps, help="optimiser steps in all (%(default)s)")
     made.add_argument("--replan", action="store_true", help="on resuming, let the rate fall to zero at --steps instead")
     made.add_argument("--rows", type=int, default=32, help="examples a batch (%(default)s)")
@@ -87,6 +91,8 @@ def main(arguments: list[str] | None = None) -> None:
     signal.signal(signal.SIGTERM, lambda *_: trainer.stop())
     signal.signal(signal.SIGINT, lambda *_: trainer.stop())
     trainer.run(lambda current: quick(current, tokenizer, held))
+    if told.mix_with and not trainer.stopped:
+        trainer.mix_with(trained_state(load(told.mix_with, base)[0]), told.share)
     if told.out and not trainer.stopped:
         finish(trainer, tokenizer, held, told.out)
 

@@ -15,7 +15,7 @@ from rag.network import Calibration, Dropout, ReaderNetwork, save, trained_state
 from rag.training.batches import SpanBatch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from rag.training.batches import BoundaryBatch
@@ -152,6 +152,14 @@ class Trainer:
         copy.load_state_dict(self.network.state_dict())
         copy.load_state_dict(self.averaged, strict=False)
         return copy.to(self.device).eval()
+
+    def mix_with(self, earlier: Mapping[str, Tensor], share: float) -> None:
+        """Let so much of the averaged weights be those of an earlier end of the schedule: two such ends, between which
+        the rate went up and down, do better in the mean (Izmailov et al. 2018).
+        """
+        with torch.no_grad():
+            for name, value in self.averaged.items():
+                value.lerp_(earlier[name].to(value), share)
 
     def save(self) -> None:
         """Write `checkpoint.pt` (everything a resumed run needs) and `latest.safetensors` (usable at once)."""

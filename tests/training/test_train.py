@@ -114,3 +114,11 @@ def test_loss_counts_every_right_span(corpus: Corpus, tokenizer: Tokenizer) -> N
             chances = [start[row].softmax(-1)[a] * end[row].softmax(-1)[b] for a, b in pairs]
             expected -= float(torch.stack(chances).sum().log()) / 8
         assert span_loss(network, batch, CPU).item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_earlier_weights_are_mixed_in(corpus: Corpus, tokenizer: Tokenizer, tmp_path: Path) -> None:
+    made = trainer(corpus, tokenizer, tmp_path, 3)
+    before = {name: value.clone() for name, value in made.averaged.items()}
+    earlier = {name: value + 1 for name, value in before.items()}
+    made.mix_with(earlier, 0.25)
+    assert all(torch.allclose(made.averaged[name], value + 0.25, atol=1e-5) for name, value in before.items())
