@@ -595,7 +595,7 @@ def test_pages_stand_between_the_text_and_never_in_a_quote(site):
     expect(page.locator("#article .page")).to_have_count(3, timeout=PATIENCE)
     text = shown_text(page)
     assert 130 < text.index("Clara Lindt") < text.index("Repairs") < 350
-    group = ask(page, "What happened?")
+    group = ask(page, "When was the harbour closed?")
     for number, (start, end) in enumerate(ranges, 1):
         group.get_by_role("button", name=f"Source {number}", exact=True).click()
         expect(current_mark(page)).to_have_text(text[start:end])
