@@ -53,7 +53,11 @@ class Library:
         self._settings = settings
         self._folder = settings.indexes
         self._embedder = embedder or SentenceTransformerEmbedder(settings.embedding_model, threads=settings.threads)
-        self._chunking = Chunking(settings.passage_pieces, settings.passage_overlap_pieces, weights_fingerprint())
+
+    @property
+    def _chunking(self) -> Chunking:
+        settings = self._settings  # the fingerprint reads a file, which listing and removing do without
+        return Chunking(settings.passage_pieces, settings.passage_overlap_pieces, weights_fingerprint())
 
     def at(self, folder: Path) -> Library:
         """The library of the collections in another folder, with the same models and settings."""

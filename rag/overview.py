@@ -40,7 +40,8 @@ def central_passages(index: PassageIndex, k: int) -> list[RetrievedPassage]:
     """The passages, at most k, that are most like all of them together (the centroid of Radev et al., 2004), behind the
     beginning of the document that the most central one is of; the score is the cosine with their mean.
     """
-    closeness = index.vectors @ _mean(index.vectors)  # (n,)
+    vectors = index.vectors  # (n, d), a copy each time
+    closeness = vectors @ _mean(vectors)  # (n,)
     ranked = [int(row) for row in np.argsort(-closeness, kind="stable")]
     document = index.passages[ranked[0]].document_id
     beginning = next(row for row, passage in enumerate(index.passages) if passage.document_id == document)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import combinations
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from rag.embeddings import packaged_model_path
-from rag.sentences import WORD
+from rag.sentences import WORD, with_words_around
 from rag.types import Document, Quote, Reading, RetrievedPassage, Span
 
 if TYPE_CHECKING:
@@ -76,18 +75,6 @@ def _load_weights() -> _Weights:
     return _Weights(network, calibration, plain_tokenizer(model))
 
 
-@contextmanager
-def _running() -> Iterator[None]:
-    """What every pass of the network runs in: one at a time, without gradients, in the precision that is fastest."""
-    import torch
-
-    from rag.network import use_bfloat16
-
-    half = use_bfloat16("auto", torch.device("cpu"))
-    with _ONE_AT_A_TIME, torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=half):
-        yield
-
-
 class SpanReader:
     """Finds the span of words that answers: a small network reads the question with each passage, and once more with
     what stands around the best candidates (`spans.py`).
@@ -134,9 +121,7 @@ def quote_span(text: str, answer: Span, sentences: Sequence[Span]) -> Span:
     whole = Span(min(touched[0].start, answer.start), max(touched[-1].end, answer.end)) if touched else answer
     if len(WORD.findall(text, whole.start, whole.end)) <= MAX_QUOTE_WORDS:
         return whole
-    before = [match.start() for match in WORD.finditer(text, whole.start, answer.start)][-CONTEXT_WORDS:]
-    after = [match.end() for match in WORD.finditer(text, answer.end, whole.end)][:CONTEXT_WORDS]
-    return Span(before[0] if before else answer.start, after[-1] if after else answer.end)
+    return with_words_around(text, answer, CONTEXT_WORDS, within=whole)
 
 
 def merge_touching(quotes: Sequence[Quote], documents: Mapping[str, Document]) -> list[Quote]:
@@ -194,12 +179,12 @@ def _boundary_chances(text: str, words: Sequence[tuple[int, int]]) -> list[float
     """For each word the probability that a sentence ends after it."""
     import torch
 
-    from rag.network import encode
+    from rag.network import encode, fast_inference
 
     weights = _weights()
     shift = words[0][0]
     batch = encode(weights.tokenizer, [text[shift : words[-1][1]]])
-    with _running():
+    with _ONE_AT_A_TIME, fast_inference(torch.device("cpu")):
         logits = weights.network.boundaries(weights.network(batch))[0]  # (T,)
     last_piece = {piece_end + shift: batch.first[0] + i for i, (_, piece_end) in enumerate(batch.offsets[0])}
     return [float(torch.sigmoid(logits[last_piece[end]])) if end in last_piece else 0.0 for _, end in words]

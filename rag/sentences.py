@@ -54,6 +54,13 @@ def split_sentences(text: str, segmenter: Segmenter | None = None) -> list[Span]
     return sentences
 
 
+def with_words_around(text: str, span: Span, words: int, within: Span) -> Span:
+    """The span with so many words before and after it, as far as `within` has them."""
+    before = [match.start() for match in WORD.finditer(text, within.start, span.start)][-words:]
+    after = [match.end() for match in WORD.finditer(text, span.end, within.end)][:words]
+    return Span(before[0] if before else span.start, after[-1] if after else span.end)
+
+
 def word_windows(text: str, words: int = WINDOW_WORDS) -> list[Span]:
     """The text cut into windows of about `words` words of equal size, on word boundaries."""
     found = [match.span() for match in WORD.finditer(text)]

@@ -7,14 +7,12 @@ each is the mean of both readings.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import torch
-
-from rag.network import ScoredSpan, best_spans, encode, use_bfloat16
+from rag.network import ScoredSpan, best_spans, encode, fast_inference
+from rag.sentences import with_words_around
 from rag.types import Span
 
 if TYPE_CHECKING:
@@ -29,7 +27,6 @@ SIDE_WORDS = 50
 """Words before and after a candidate in its own window; the network was trained on windows of 45 to 125 words."""
 _SPANS_PER_WINDOW = 5
 _BATCH = 16
-_WORD = re.compile(r"\S{1,60}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +69,6 @@ def answer_spans(
     return sorted((min(place, key=_best_first) for place in places), key=_best_first)
 
 
-@torch.inference_mode()
 def _passes(
     network: ReaderNetwork, tokenizer: Tokenizer, question: str, texts: Sequence[str], windows: Sequence[Window]
 ) -> Iterator[tuple[list[int], Tensor, Tensor, Encoded]]:
@@ -83,7 +79,7 @@ def _passes(
         numbers = by_length[at : at + _BATCH]
         parts = [texts[windows[n].text][windows[n].span.start : windows[n].span.end] for n in numbers]
         encoded = encode(tokenizer, parts, [question] * len(parts)).to(device)
-        with torch.autocast(device.type, torch.bfloat16, enabled=use_bfloat16("auto", device)):
+        with fast_inference(device):
             start, end = network.spans(network(encoded), encoded.answerable)
         yield numbers, start.cpu(), end.cpu(), encoded
 
@@ -103,12 +99,11 @@ def _places(found: Sequence[ScoredSpan], most: int) -> list[list[ScoredSpan]]:
     return places
 
 
-def _around(text: str, span: ScoredSpan) -> Span:
+def _around(text: str, found: ScoredSpan) -> Span:
     """The span with SIDE_WORDS words before and after it, fewer at the ends of the text."""
-    reach = SIDE_WORDS * 60  # characters that surely hold as many words, as `_WORD` counts them, or the text's end
-    before = [match.start() for match in _WORD.finditer(text, max(0, span.start - reach), span.start)][-SIDE_WORDS:]
-    after = [match.end() for match in _WORD.finditer(text, span.end, span.end + reach)][:SIDE_WORDS]
-    return Span(before[0] if before else span.start, after[-1] if after else span.end)
+    reach = SIDE_WORDS * 60  # characters that surely hold as many words of the longest kind, or the text's end
+    near = Span(max(0, found.start - reach), found.end + reach)
+    return with_words_around(text, Span(found.start, found.end), SIDE_WORDS, within=near)
 
 
 def _best_first(span: ScoredSpan) -> tuple[float, int, int, int]:

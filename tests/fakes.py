@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
@@ -40,6 +41,19 @@ class FakeEmbedder:
 
     def count_pieces(self, texts: Sequence[str]) -> list[int]:
         return [len(text.split()) for text in texts]
+
+
+class GatedEmbedder(FakeEmbedder):
+    """Embeds nothing until `let` is set; `begun` is set once it is asked to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.let = threading.Event(), threading.Event()
+
+    def embed(self, texts: Sequence[str], *, query: bool = False, progress: Progress | None = None) -> FloatArray:
+        self.begun.set()
+        assert self.let.wait(60)
+        return super().embed(texts, query=query, progress=progress)
 
 
 class OverlapReader:

@@ -25,6 +25,10 @@ class OneQuoteReader(OverlapReader):
         return super().read(question, documents, passages, max_quotes=1)
 
 
+def index_of(text: str) -> PassageIndex:
+    return PassageIndex.build([Document("d", "D", text, "")], embedder=FakeEmbedder(), chunking=Chunking(40, 15))
+
+
 def test_a_supported_draft_is_shown_with_its_citation(pipeline: Pipeline, model: ScriptedModel) -> None:
     model.replies.append("Clara Lindt founded the maritime museum in 1911.")
     answer = pipeline.answer("Who founded the maritime museum?")
@@ -63,7 +67,7 @@ def test_sentences_after_an_unsupported_one_are_dropped(pipeline: Pipeline, mode
 
 def test_a_true_draft_that_leaves_out_the_answer_gives_way_to_the_quote(settings: Settings) -> None:
     text = "Anna Brandt refined this work by showing that fire needs air."
-    index = PassageIndex.build([Document("d", "D", text, "")], embedder=FakeEmbedder(), chunking=Chunking(40, 15))
+    index = index_of(text)
 
     class FireReader:
         name = "finds fire, else the first word"
@@ -87,7 +91,7 @@ def test_a_true_draft_that_leaves_out_the_answer_gives_way_to_the_quote(settings
 
 def test_a_question_about_two_sides_shows_both(settings: Settings) -> None:
     text = "Anna Brandt wanted a bridge. The rain fell on the harbour for days. Otto Lindt wanted a tunnel."
-    index = PassageIndex.build([Document("d", "D", text, "")], embedder=FakeEmbedder(), chunking=Chunking(40, 15))
+    index = index_of(text)
     asked = Pipeline(index, reader=OneQuoteReader(), settings=settings)
     quotes = [c.quote for c in asked.answer("What did Otto Lindt and Anna Brandt want?").citations]
     assert sorted(quotes) == ["Anna Brandt wanted a bridge.", "Otto Lindt wanted a tunnel."]
@@ -109,7 +113,7 @@ def test_asked_again_it_answers_from_the_next_best_quotes_until_there_are_none(p
 
 def test_a_quote_far_less_likely_than_the_best_is_shown_only_when_asked_again(settings: Settings) -> None:
     text = "One mill burned. Two mills stood. Three mills fell."
-    index = PassageIndex.build([Document("d", "D", text, "")], embedder=FakeEmbedder(), chunking=Chunking(40, 15))
+    index = index_of(text)
 
     class ThreeQuoteReader:
         name = "three quotes"

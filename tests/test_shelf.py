@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fakes import FakeEmbedder
+from fakes import FakeEmbedder, GatedEmbedder
 
 import rag
 from rag.embeddings import Progress
@@ -163,21 +163,8 @@ def test_what_fails_leaves_nothing(settings: Settings, home: Path) -> None:
     assert files(home) == before
 
 
-class Waiting(FakeEmbedder):
-    """Embeds nothing until it is let."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.begun, self.let = threading.Event(), threading.Event()
-
-    def embed(self, texts: list[str], *, query: bool = False, progress: Progress | None = None) -> FloatArray:
-        self.begun.set()
-        assert self.let.wait(60)
-        return super().embed(texts, query=query, progress=progress)
-
-
 def test_closing_ends_what_is_indexed_and_what_waits(settings: Settings, home: Path) -> None:
-    embedder = Waiting()
+    embedder = GatedEmbedder()
     shelf = Shelf(Library(settings, embedder), settings)
     before = files(home)
     errors: list[str] = []

@@ -14,10 +14,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from rag.conversation import in_context
-from rag.network import ReaderNetwork, ScoredSpan, use_bfloat16
+from rag.network import ReaderNetwork, ScoredSpan, fast_inference
 from rag.spans import Window, answer_spans
 from rag.training.augment import Marked, strip
 from rag.training.batches import boundary_batch
@@ -154,7 +153,6 @@ def among_paragraphs(random_: random.Random, corpus: Corpus, question: Question,
     return Case(question.text, "\n\n".join(texts), tuple((a + shift, b + shift) for a, b in question.spans))
 
 
-@torch.inference_mode()
 def boundary_scores(
     network: ReaderNetwork, tokenizer: Tokenizer, corpus: Corpus, count: int
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
@@ -165,7 +163,7 @@ def boundary_scores(
     values, labels = [], []
     for _ in range(0, count, 16):
         batch = boundary_batch(tokenizer, [boundary_window(random_, corpus, 100, 100, squad) for _ in range(16)])
-        with torch.autocast(device.type, torch.bfloat16, enabled=use_bfloat16("auto", device)):
+        with fast_inference(device):
             logits = network.boundaries(network(batch.encoded.to(device))).cpu()
         known = batch.labels >= 0
         values.append(logits[known].sigmoid().numpy())

@@ -7,7 +7,7 @@ import tiny
 import torch
 from tokenizers import Tokenizer
 
-from rag.network import ReaderNetwork, best_spans, encode, use_bfloat16
+from rag.network import ReaderNetwork, best_spans, encode, fast_inference
 from rag.spans import CANDIDATES, SIDE_WORDS, Window, answer_spans
 from rag.training.data import Corpus
 from rag.types import Span
@@ -38,8 +38,7 @@ def windows_of(texts: list[str], words: int = 60, stride: int = 45) -> list[Wind
 def scores(network: ReaderNetwork, tokenizer: Tokenizer, text: str, window: Span) -> dict[tuple[int, int], float]:
     """The score of every span of the text where this window alone is read."""
     batch = encode(tokenizer, [text[window.start : window.end]], [QUESTION])
-    half = use_bfloat16("auto", torch.device("cpu"))
-    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=half):
+    with fast_inference(torch.device("cpu")):
         every = best_spans(*network.spans(network(batch), batch.answerable), batch, top=100_000)[0]
     return {(s.start + window.start, s.end + window.start): s.score for s in every}
 

@@ -15,12 +15,11 @@ from fakes import FakeEmbedder, OverlapReader, ScriptedModel
 from playwright.sync_api import Locator, Page, expect
 
 from rag import Document, Library, Pipeline, Quote, Reading, RetrievedPassage, Settings, Shelf, Span
-from rag.embeddings import Embedder, Progress
+from rag.embeddings import Embedder
 from rag.index import Chunking, PassageIndex
 from rag.llm import LanguageModel
 from rag.prompts import Message
 from rag.reader import Reader
-from rag.types import FloatArray
 from ui.app import web_app
 from ui.chat import Chat
 from ui.examples import Examples
@@ -48,19 +47,6 @@ class GatedModel(ScriptedModel):
                 self.was_stopped.set()
                 return
         yield from super().generate(messages, max_tokens=max_tokens, seconds=seconds, stopped=stopped)
-
-
-class GatedEmbedder(FakeEmbedder):
-    """Embeds nothing until `let` is set; `begun` is set once it is asked to."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.begun, self.let = threading.Event(), threading.Event()
-
-    def embed(self, texts: Sequence[str], *, query: bool = False, progress: Progress | None = None) -> FloatArray:
-        self.begun.set()
-        assert self.let.wait(PATIENCE / 1000)
-        return super().embed(texts, query=query, progress=progress)
 
 
 class FixedReader:

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from fakes import GatedEmbedder
 from fastapi import FastAPI
 from files import PAGE, PARAGRAPHS, pages, paper, scan
-from pages import GatedEmbedder, pipeline_over, served
+from pages import pipeline_over, served
 from starlette.testclient import TestClient
 
 from rag import Library, Shelf

@@ -6,11 +6,11 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
+from fakes import GatedEmbedder
 from files import PAGE, PARAGRAPHS, pages, paper
 from pages import (
     PATIENCE,
     FixedReader,
-    GatedEmbedder,
     GatedModel,
     ask,
     begin,
