@@ -22,10 +22,22 @@ from rag.errors import (
 )
 from rag.library import SEEDS, Library
 from rag.pipeline import Pipeline, Progress, build_pipeline
-from rag.prompts import NO_ANSWER, NOTHING_ELSE
 from rag.settings import Settings, load_settings
 from rag.shelf import Shelf, ShelvedArticle
-from rag.types import Answer, Citation, Document, Passage, Quote, Reading, RetrievedPassage, Span, Turn
+from rag.types import (
+    NO_ANSWER,
+    NOTHING_ELSE,
+    Answer,
+    Citation,
+    Document,
+    Passage,
+    Quote,
+    Reading,
+    RetrievedPassage,
+    Span,
+    Statement,
+    Turn,
+)
 
 __all__ = [
     "NOTHING_ELSE",
@@ -53,6 +65,7 @@ __all__ = [
     "Shelf",
     "ShelvedArticle",
     "Span",
+    "Statement",
     "Turn",
     "UsageError",
     "build_pipeline",

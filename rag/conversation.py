@@ -1,18 +1,19 @@
-"""History + question -> a question that stands alone, without a language model.
+"""Question + history -> the question understood, once, without a language model.
 
-A question that already stands alone is returned as it is, so nothing of the history leaks into it. One that leans on
-the conversation (an unresolved pronoun, "and …", "why?") is put behind the last question that stood alone; to be read,
-behind the last answer, too. And one that asks two things is taken apart.
+A question that already stands alone is left as it is, so nothing of the history leaks into it. One that leans on the
+conversation (an unresolved pronoun, "and …", "why?") is put behind the last question that stood alone; to be read,
+behind the last answer, too. One that asks two things is taken apart, and one about the whole article is told from those
+about something in it.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from rag.errors import UsageError
-from rag.prompts import NO_ANSWER, NOTHING_ELSE
-from rag.types import Turn
+from rag.types import NO_ANSWER, NOTHING_ELSE, Turn
 
 _WORD = re.compile(r"\w+(?:['’]\w+)?")
 _QUESTION_WORDS = frozenset("what who whom whose which when where why how".split())
@@ -52,11 +53,44 @@ _TWO_SUBJECTS = re.compile(  # the subject follows the auxiliary: "what did [bot
     rf"(?P<other>(?:(?:the|a|an|his|her|its|their) )?(?:{_NAME}(?: {_NAME})*|[^\s,?]+))(?P<rest> .+)",
     re.IGNORECASE,
 )
+_TEXT = r"(?:article|text|story|page|piece|document|paper|report)"
+_THIS = rf"(?:this|that|it|the|the whole|this whole)(?: {_TEXT})?"
+_OVERVIEW = re.compile(
+    rf"(?:what(?: is|'s| was) {_THIS}(?: all| mainly)? about"
+    rf"|what (?:does|did) (?:this|the) {_TEXT} (?:say|cover|discuss|describe)"
+    rf"|what (?:happened|happens)(?: in (?:this|the) {_TEXT})?"
+    rf"|(?:summari[sz]e|sum up)(?: {_THIS})?"
+    rf"|(?:(?:give|show|write)(?: me)? )?(?:an? |the )?(?:short |brief )?(?:summary|overview|gist)(?: of {_THIS})?"
+    rf"|(?:(?:what (?:is|are)|what's|list) )?(?:the )?(?:main|key) (?:points?|ideas?|facts?|message|topic)"
+    rf"(?: (?:of|in) {_THIS})?|tl;?dr)(?: please)?[\s?.!]*",
+    re.IGNORECASE,
+)
 _MAX_BACK = 6
 MAX_QUESTION_CHARACTERS = 1000
 MAX_ANSWER_WORDS = 30
 """So much of an earlier answer helps to understand a question that leans on it."""
 _SEPARATOR = " ; "
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question understood: `asked` on one line; `standalone`, with the earlier one that it leans on; `in_context`,
+    with that and the last answer, as it is retrieved and read; `parts`, where it asks several things; and whether it is
+    about the whole article and nothing in particular.
+    """
+
+    asked: str
+    standalone: str
+    in_context: str
+    parts: tuple[str, ...]
+    about_whole: bool
+
+
+def understand(text: str, history: Sequence[Turn] = ()) -> Question:
+    """The question that the text asks after what was said; raises UsageError where it is empty or too long."""
+    asked = clean_question(text)
+    standalone, context = standalone_question(asked, history), question_in_context(asked, history)
+    return Question(asked, standalone, context, tuple(parts(context)), asks_overview(standalone))
 
 
 def stands_alone(question: str) -> bool:
@@ -108,6 +142,11 @@ def parts(question: str) -> list[str]:
     if two := _TWO_SUBJECTS.match(question):
         return [f"{two['ask']}{subject}{two['rest']}" for subject in two.group("one", "other")]
     return []
+
+
+def asks_overview(question: str) -> bool:
+    """Whether the question is about the article as a whole and about nothing in particular."""
+    return _OVERVIEW.fullmatch(question.strip().replace("’", "'").replace(",", "")) is not None
 
 
 def in_context(*parts: str) -> str:

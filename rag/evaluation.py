@@ -15,7 +15,7 @@ from rag.grounding import unsupported_words
 from rag.index import PassageIndex
 from rag.pipeline import Pipeline
 from rag.questions import Item, Question
-from rag.types import Answer, Citation, Document, Span
+from rag.types import STAGES, Answer, Citation, Document, Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +141,11 @@ def report(outcomes: Sequence[Outcome]) -> Report:
         hit=_mean(hit(o.question, o.answer.citations) for o in answerable),
         hit_at_1=_mean(hit(o.question, o.answer.citations[:1]) for o in answerable),
         short_answer_f1=_mean(_best_f1(o.answer.short_answer, o) for o in answerable) if has_short_answers else None,
-        answer_f1=_mean(_best_f1(_spoken(o.answer), o) for o in answerable),
+        answer_f1=_mean(_best_f1("" if o.answer.abstained else o.answer.spoken, o) for o in answerable),
         words_shown=_mean(
             sum(len(c.quote.split()) for c in o.answer.citations) for o in answerable if not o.answer.abstained
         ),
-        citation_validity=_mean(is_valid(citation, document) for citation, document in citations),
+        citation_validity=_mean(document.cites(citation) for citation, document in citations),
         refused_rightly=refused_rightly,
         refused_wrongly=refused_wrongly,
         balanced_accuracy=((refused_rightly or 0) + 1 - (refused_wrongly or 0)) / 2 if both else None,
@@ -161,11 +161,6 @@ def hit(question: Question, citations: Iterable[Citation]) -> bool:
     """Whether one of the citations overlaps one of the question's expected places."""
     shown = [Span(citation.start, citation.end) for citation in citations]
     return any(span.overlaps(gold) for span in shown for gold in question.golds)
-
-
-def is_valid(citation: Citation, document: Document) -> bool:
-    """Whether the quote is, character for character, what stands in the document at the citation's offsets."""
-    return citation.document_id == document.id and document.text[citation.start : citation.end] == citation.quote
 
 
 def token_f1(predicted: str, expected: str) -> float:
@@ -184,30 +179,26 @@ def squad_words(text: str) -> list[str]:
 
 def is_verbatim(answer: Answer) -> bool:
     """Whether a shown answer is one of its quotes word for word rather than in the language model's words."""
-    spoken = _folded(re.sub(r"\s*\[\d+\]$", "", answer.text))  # only the last marker: quotes hold brackets, too
-    return any(spoken == _folded(citation.quote) for citation in answer.citations)
+    return any(" ".join(answer.spoken.split()) == " ".join(citation.quote.split()) for citation in answer.citations)
 
 
 def unsupported_in(answer: Answer) -> tuple[str, ...]:
-    """The words of a drafted answer that neither the question nor the quote that their sentence cites has; a sentence
-    without a citation has nothing to support it.
-    """
+    """The words of a drafted answer that neither the question nor the quotes that their statement cites have."""
     quotes = {citation.number: citation.quote for citation in answer.citations}
-    statements = answer.statements()
-    found = [
+    return tuple(
         word
-        for statement, number in statements
-        for word in unsupported_words(statement, quotes.get(number, ""), answer.standalone_question)
-    ]
-    shown = answer.text
-    for statement, number in statements:
-        shown = shown.removeprefix(f"{statement} [{number}]").lstrip()
-    return (*found, *unsupported_words(shown, ""))
+        for statement in answer.statements
+        for word in unsupported_words(
+            statement.text,
+            "\n".join(quotes[number] for number in statement.citations),
+            answer.standalone_question,
+        )
+    )
 
 
 def stage_times(answers: Iterable[Answer]) -> dict[str, StageTime]:
     """The median and the 95th percentile of each stage's milliseconds, in the order in which the stages run."""
-    laps: dict[str, list[float]] = {stage: [] for stage in ("retrieve", "read", "write")}
+    laps: dict[str, list[float]] = {stage: [] for stage in STAGES}
     for answer in answers:
         for stage, milliseconds in answer.timings_ms.items():
             laps.setdefault(stage, []).append(milliseconds)
@@ -221,14 +212,6 @@ def stage_times(answers: Iterable[Answer]) -> dict[str, StageTime]:
 def _mean(values: Iterable[float]) -> float | None:
     values = list(values)
     return mean(map(float, values)) if values else None
-
-
-def _folded(text: str) -> str:
-    return " ".join(text.split()).strip("“”")
-
-
-def _spoken(answer: Answer) -> str:
-    return " ".join(statement for statement, _ in answer.statements())
 
 
 def _best_f1(predicted: str | None, outcome: Outcome) -> float:

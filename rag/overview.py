@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,23 +16,6 @@ LEAST_WORDS = 8
 LEAD_SENTENCES = 3
 NOVELTY = 0.3
 """How much a further sentence's distance from those before it counts, against its closeness to the whole."""
-_TEXT = r"(?:article|text|story|page|piece|document|paper|report)"
-_THIS = rf"(?:this|that|it|the|the whole|this whole)(?: {_TEXT})?"
-_OVERVIEW = re.compile(
-    rf"(?:what(?: is|'s| was) {_THIS}(?: all| mainly)? about"
-    rf"|what (?:does|did) (?:this|the) {_TEXT} (?:say|cover|discuss|describe)"
-    rf"|what (?:happened|happens)(?: in (?:this|the) {_TEXT})?"
-    rf"|(?:summari[sz]e|sum up)(?: {_THIS})?"
-    rf"|(?:(?:give|show|write)(?: me)? )?(?:an? |the )?(?:short |brief )?(?:summary|overview|gist)(?: of {_THIS})?"
-    rf"|(?:(?:what (?:is|are)|what's|list) )?(?:the )?(?:main|key) (?:points?|ideas?|facts?|message|topic)"
-    rf"(?: (?:of|in) {_THIS})?|tl;?dr)(?: please)?[\s?.!]*",
-    re.IGNORECASE,
-)
-
-
-def asks_overview(question: str) -> bool:
-    """Whether the question is about the article as a whole and about nothing in particular."""
-    return _OVERVIEW.fullmatch(question.strip().replace("’", "'").replace(",", "")) is not None
 
 
 def central_passages(index: PassageIndex, k: int) -> list[RetrievedPassage]:

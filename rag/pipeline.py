@@ -7,20 +7,29 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from rag.conversation import clean_question, parts, question_in_context, standalone_question
+from rag.conversation import understand
+from rag.evidence import evidence_for
 from rag.grounding import check
 from rag.index import PassageIndex
 from rag.llm import LanguageModel, LlamaCppModel
-from rag.overview import asks_overview, central_passages, central_quotes
-from rag.prompts import NO_ANSWER, NOTHING_ELSE, draft_prompt
-from rag.reader import LEAST_SCORE, Reader, SpanReader, merge_touching
+from rag.prompts import draft_prompt
+from rag.reader import Reader, SpanReader
 from rag.retrieval import retrieve
 from rag.sentences import split_sentences
 from rag.settings import Settings
-from rag.types import Answer, Citation, Document, Passage, Quote, Reading, RetrievedPassage, Span, Turn
-
-LEAST_SHARE = 0.3
-"""A further quote is shown where it is at least so likely to answer, as a share of the best one's probability."""
+from rag.types import (
+    NO_ANSWER,
+    NOTHING_ELSE,
+    Answer,
+    Citation,
+    Document,
+    Passage,
+    Quote,
+    RetrievedPassage,
+    Span,
+    Statement,
+    Turn,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,70 +75,44 @@ class Pipeline:
         question: str,
         history: Sequence[Turn] = (),
         *,
-        besides: Sequence[Citation] = (),
+        exclude: Sequence[Citation] = (),
         stopped: Callable[[], bool] = lambda: False,
     ) -> Iterator[Progress]:
-        """The answer as it grows: citations are there from stage "write" on, sentences come one by one as each has been
-        verified, and the last is "done". When `stopped()` becomes true, drafting ends and the quote is shown.
+        """The answer as it grows; each step names the stage that comes next, the last is "done".
 
-        With `besides`, the quotes of an earlier answer to this question, it answers from the next best ones, or says
-        that there is nothing else. Raises UsageError for an empty or overlong question.
+        Citations are there from stage "write" on, statements come one by one as each has been verified. When
+        `stopped()` becomes true, drafting ends and the quote is shown. With `exclude`, the quotes of an earlier answer
+        to this question, it answers from the next best ones, or says that there is nothing else. Raises UsageError for
+        an empty or overlong question.
         """
-        question = clean_question(question)
+        asked = understand(question, history)
+        evidence = evidence_for(asked, self.index, self._reader, self._settings)
         clock = _Clock()
-        answer = Answer(question, standalone_question(question, history), text="", abstained=False, model=self._names())
-        in_context = question_in_context(question, history)
+        answer = Answer(asked.asked, asked.standalone, model=self._names())
 
         yield Progress("retrieve", answer)
-        overview, k = asks_overview(answer.standalone_question), self._settings.retrieved_passages
-        found = central_passages(self.index, k) if overview else retrieve(self.index, in_context, k=k)
+        found = evidence.retrieve(asked)
         answer = replace(answer, passages=tuple(found), timings_ms=clock.lap("retrieve"))
 
         yield Progress("read", answer)
-        reading = self._survey(found, besides) if overview else self._read(in_context, found, besides)
+        reading = evidence.read(asked, found, exclude)
         answer = replace(answer, timings_ms=clock.lap("read"))
-        if not reading.quotes or (reading.answerable < self._settings.abstain_below and not besides):
-            text = NOTHING_ELSE if besides else NO_ANSWER
-            yield Progress("done", replace(answer, text=text, abstained=True, timings_ms=clock.total()))
+        if not reading.quotes or (reading.answerable < self._settings.abstain_below and not exclude):
+            refusal = NOTHING_ELSE if exclude else NO_ANSWER
+            yield Progress("done", replace(answer, refusal=refusal, timings_ms=clock.total()))
             return
         best = reading.quotes[0]
         answer = replace(answer, citations=self._cite(reading.quotes), short_answer=best.highlighted)
 
         yield Progress("write", answer)
-        for sentence in () if overview else self._write(best, answer.standalone_question, stopped):
-            answer = replace(answer, text=f"{answer.text} {sentence} [1]".strip())
+        for sentence in () if asked.about_whole else self._write(best, asked.standalone, stopped):
+            answer = replace(answer, statements=(*answer.statements, Statement(sentence, (1,))))
             yield Progress("write", answer)
-        if not answer.text:
-            answer = replace(answer, text=f"“{' '.join(best.text.split())}” [1]")
+        if not answer.statements:
+            quoted = Statement(" ".join(best.text.split()), (1,), verbatim=True)
+            answer = replace(answer, statements=(quoted,))
         clock.lap("write")
         yield Progress("done", replace(answer, timings_ms=clock.total()))
-
-    def _read(self, question: str, found: Sequence[RetrievedPassage], besides: Sequence[Citation]) -> Reading:
-        """The reading for the question, without the quotes that overlap `besides` and without those that are much less
-        likely than the best left; where it asks two, what answers each comes first.
-        """
-        documents, wanted = self.index.documents, self._settings.max_quotes
-
-        def read(question: str, max_quotes: int) -> Reading:
-            reading = self._reader.read(question, documents, found, max_quotes=max_quotes + len(besides))
-            fresh = _fresh(reading.quotes, besides)
-            close = [quote for quote in fresh if quote.score >= LEAST_SHARE * fresh[0].score]
-            return Reading(tuple(close[:max_quotes]), reading.answerable)
-
-        whole = read(question, wanted)
-        apart = [read(part, 1) for part in parts(question)]
-        if not apart:
-            return whole
-        by_chance = sorted((whole, *apart), key=lambda reading: -reading.answerable)
-        first = [quote for reading in by_chance for quote in reading.quotes[:1] if quote.score >= LEAST_SCORE]
-        quotes = merge_touching([*first, *(quote for quote in whole.quotes if quote not in first)], documents)
-        return Reading(tuple(quotes[:wanted]), by_chance[0].answerable)
-
-    def _survey(self, found: Sequence[RetrievedPassage], besides: Sequence[Citation]) -> Reading:
-        """The sentences that stand for the whole, without those that overlap `besides`."""
-        wanted = self._settings.max_quotes
-        quotes = central_quotes(self.index, found, wanted + len(besides))
-        return Reading(tuple(_fresh(quotes, besides)[:wanted]), 1.0)
 
     def _write(self, quote: Quote, question: str, stopped: Callable[[], bool]) -> Iterator[str]:
         """The drafted sentences that the quote supports, up to the first that it does not; the first has the answer."""
@@ -199,14 +182,6 @@ def build_pipeline(index: PassageIndex, settings: Settings) -> Pipeline:
     """
     model = None if settings.llm == "none" else LlamaCppModel(settings.llm, threads=settings.threads)
     return Pipeline(index, reader=SpanReader(), model=model, settings=settings)
-
-
-def _fresh(quotes: Sequence[Quote], besides: Sequence[Citation]) -> list[Quote]:
-    """The quotes that overlap none of the citations."""
-    seen = [(citation.document_id, Span(citation.start, citation.end)) for citation in besides]
-    return [
-        quote for quote in quotes if not any(quote.document_id == of and quote.span.overlaps(span) for of, span in seen)
-    ]
 
 
 def _shares_most(short_answer: str, found: str) -> bool:

@@ -1,13 +1,8 @@
-"""Every prompt and every fixed sentence, as data."""
+"""Every prompt, as data."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-NO_ANSWER = "The article does not say."
-"""What is shown, and what tests and predictions look for, when the reader abstains."""
-NOTHING_ELSE = "The article says nothing else about this."
-"""What is shown when the next best answer was asked for and there is none."""
 
 
 @dataclass(frozen=True, slots=True)

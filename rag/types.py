@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-import re
+import json
 from bisect import bisect_right
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from functools import cache
 from itertools import pairwise
-from typing import Any, TypeAlias
+from math import isfinite
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-STAGES = ("retrieve", "read", "write", "total")
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
 FloatArray: TypeAlias = npt.NDArray[np.float32]
+STAGES = ("retrieve", "read", "write", "total")
+"""What an answer's time is spent on, in this order, and all of it."""
+NO_ANSWER = "The article does not say."
+"""What is shown, and what tests and predictions look for, when there is no answer."""
+NOTHING_ELSE = "The article says nothing else about this."
+"""What is shown when the next best answer was asked for and there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +72,10 @@ class Document:
         """The number, from 1, of the page that the character at `offset` stands on; None in a text without pages."""
         return bisect_right(self.pages, offset) or None
 
+    def cites(self, citation: Citation) -> bool:
+        """Whether the quote is, character for character, what stands here at the citation's offsets."""
+        return citation.document_id == self.id and self.text[citation.start : citation.end] == citation.quote
+
 
 @dataclass(frozen=True, slots=True)
 class Passage:
@@ -85,6 +100,10 @@ class RetrievedPassage:
 
     passage: Passage
     score: float
+
+    def __post_init__(self) -> None:
+        if not isfinite(self.score):
+            raise ValueError(f"a score must be a finite number, not {self.score}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +166,15 @@ class Citation:
     highlight: Span | None = None
     page: int | None = None
 
+    def __post_init__(self) -> None:
+        span = Span(self.start, self.end)
+        if len(self.quote) != len(span):
+            raise ValueError(f"a quote must be as long as its place: {len(self.quote)}, {len(span)}")
+        if not isfinite(self.score):
+            raise ValueError(f"a score must be a finite number, not {self.score}")
+        if self.highlight is not None and not span.contains(self.highlight):
+            raise ValueError(f"a highlight must lie inside its quote: {self.highlight}, {span}")
+
     def around_highlight(self) -> tuple[str, str, str]:
         """The quote before its highlight, the highlight, and the rest; all of it before, where there is none."""
         if self.highlight is None:
@@ -155,38 +183,62 @@ class Citation:
         return self.quote[:start], self.quote[start:end], self.quote[end:]
 
 
-_QUOTE = re.compile(r"(“.*”) \[(\d+)\]", re.DOTALL)
-_STATEMENT = re.compile(r"(\S.*?) \[(\d+)\](?=\s|$)", re.DOTALL)
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A sentence of an answer and the numbers of the citations that support it; `verbatim` where it is their quote."""
+
+    text: str
+    citations: tuple[int, ...]
+    verbatim: bool = False
+
+    @property
+    def shown(self) -> str:
+        """The text as people read it: what is quoted word for word stands in quotation marks."""
+        return f"“{self.text}”" if self.verbatim else self.text
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is shown for a question: `text` with `[n]` markers, or, when `abstained`, that the article does not say.
+    """What is shown for a question: statements with their citations or, when `abstained`, the `refusal`.
 
-    An abstained answer has no citations; `passages` then holds the nearest passages, offered as such. `timings_ms` has
-    the milliseconds of each stage that ran (`retrieve`, `read`, `write`) and their `total`.
+    An abstained answer has neither statements nor citations; `passages` then holds the nearest passages, offered as
+    such. `timings_ms` has the milliseconds of each of STAGES that ran.
     """
 
     question: str
     standalone_question: str
-    text: str
-    abstained: bool
+    statements: tuple[Statement, ...] = ()
+    refusal: str | None = None
     short_answer: str | None = None
     citations: tuple[Citation, ...] = ()
     passages: tuple[RetrievedPassage, ...] = ()
     timings_ms: dict[str, float] = field(default_factory=dict)
     model: dict[str, str] = field(default_factory=dict)
 
-    def statements(self) -> tuple[tuple[str, int], ...]:
-        """The text as (statement, number of the citation that supports it), in order; none where it abstained.
+    def __post_init__(self) -> None:
+        if self.refusal is not None and (self.statements or self.citations):
+            raise ValueError("what is refused has neither statements nor citations")
+        there = {citation.number for citation in self.citations}
+        if any(not statement.citations or not there.issuperset(statement.citations) for statement in self.statements):
+            raise ValueError("each statement needs a citation, and one that is there")
 
-        A `[n]` of the article's own, inside a quote, is no marker.
-        """
-        if self.abstained:
-            return ()
-        if quote := _QUOTE.fullmatch(self.text):
-            return ((quote[1], int(quote[2])),)
-        return tuple((found[1], int(found[2])) for found in _STATEMENT.finditer(self.text))
+    @property
+    def abstained(self) -> bool:
+        """Whether it says that there is no answer."""
+        return self.refusal is not None
+
+    @property
+    def spoken(self) -> str:
+        """What is said, without quotation marks and the numbers of citations."""
+        return self.refusal or " ".join(statement.text for statement in self.statements)
+
+    @property
+    def text(self) -> str:
+        """What is shown, each statement with its `[n]`; it is never parsed back, as an article has a "[2]", too."""
+        return self.refusal or " ".join(
+            " ".join([statement.shown, "".join(f"[{number}]" for number in statement.citations)])
+            for statement in self.statements
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The answer as the plain object that `ask --json` prints; fields are added over time, never renamed."""
@@ -194,6 +246,7 @@ class Answer:
             "question": self.question,
             "standalone_question": self.standalone_question,
             "answer": self.text,
+            "statements": [{**asdict(said), "citations": list(said.citations)} for said in self.statements],
             "short_answer": self.short_answer,
             "abstained": self.abstained,
             "citations": [asdict(citation) for citation in self.citations],
@@ -209,3 +262,44 @@ class Answer:
             "timings_ms": {stage: round(self.timings_ms.get(stage, 0.0), 1) for stage in STAGES},
             "model": dict(self.model),
         }
+
+    @classmethod
+    def from_json(cls, value: Any, documents: Mapping[str, Document]) -> Answer:
+        """The answer of which `to_json` made the object, with the passages of those documents that are there.
+
+        Its citations are as they were written; whether a document still says so is for the caller to look up. Raises
+        ValueError where the object is no answer.
+        """
+        answers, places = _json_adapters()
+        try:
+            found = places.validate_json(json.dumps(value["passages"], allow_nan=False), strict=True)
+            passages = [
+                _passage(place, documents[place.document_id]) for place in found if place.document_id in documents
+            ]
+            value = {**value, "refusal": value["answer"] if value["abstained"] else None, "passages": ()}
+            answer = answers.validate_json(json.dumps(value, allow_nan=False), strict=True)
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"this is no answer: {error}") from error
+        return replace(answer, passages=tuple(passages))
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A retrieved passage as `Answer.to_json` writes it."""
+
+    document_id: str
+    start: int
+    end: int
+    score: float
+
+
+def _passage(place: _Place, document: Document) -> RetrievedPassage:
+    span = Span(place.start, place.end)
+    return RetrievedPassage(Passage(document.id, span, document.text[span.start : span.end]), place.score)
+
+
+@cache
+def _json_adapters() -> tuple[TypeAdapter[Answer], TypeAdapter[list[_Place]]]:
+    from pydantic import TypeAdapter  # only who reads answers back needs it
+
+    return TypeAdapter(Answer), TypeAdapter(list[_Place])

@@ -55,8 +55,8 @@ def test_ask_json_is_one_object_with_the_documented_fields(run: Run, capsys: pyt
     assert run("ask", "--json", *QUESTION.split()) == 0
     answer = json.loads(capsys.readouterr().out)
     assert set(answer) >= {
-        "question", "standalone_question", "answer", "short_answer", "abstained", "citations", "passages", "timings_ms",
-        "model",
+        "question", "standalone_question", "answer", "statements", "short_answer", "abstained", "citations", "passages",
+        "timings_ms", "model",
     }  # fmt: skip
     assert answer["question"] == QUESTION
     assert set(answer["citations"][0]) == {

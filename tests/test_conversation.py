@@ -1,8 +1,15 @@
 import pytest
 
-from rag.conversation import MAX_ANSWER_WORDS, parts, question_in_context, standalone_question, stands_alone
-from rag.prompts import NO_ANSWER, NOTHING_ELSE
-from rag.types import Turn
+from rag.conversation import (
+    MAX_ANSWER_WORDS,
+    asks_overview,
+    parts,
+    question_in_context,
+    standalone_question,
+    stands_alone,
+    understand,
+)
+from rag.types import NO_ANSWER, NOTHING_ELSE, Turn
 
 
 @pytest.mark.parametrize(
@@ -87,3 +94,55 @@ def test_in_context_a_refusal_is_left_out_and_a_long_answer_is_cut() -> None:
 )
 def test_a_compound_question_asks_each_of_its_parts(question: str, asked: list[str]) -> None:
     assert parts(question) == asked
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What is the article about?",
+        "what's this about",
+        "What is this text all about?",
+        "Summarize the article, please.",
+        "summarise it",
+        "Give me a short summary of the article",
+        "tl;dr",
+        "What are the main points?",
+        "the key facts in this report",
+        "What happened?",
+        "What does the article say?",
+    ],
+)
+def test_a_question_about_the_whole_is_known(question: str) -> None:
+    assert asks_overview(question)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What does the article say about owls?",
+        "What is the article about owls called?",
+        "What happened in Hanoi?",
+        "What happened to the mill?",
+        "Who wrote the summary of the report?",
+        "What is the main point of the treaty?",
+        "What is the key to the door?",
+        "Write a poem about the article",
+        "Summarize the history of France",
+        "What was it about the owl that frightened him?",
+        "",
+    ],
+)
+def test_a_question_about_something_in_it_is_not(question: str) -> None:
+    assert not asks_overview(question)
+
+
+def test_a_question_is_understood_once() -> None:
+    history = [Turn("Who was Ada Lovelace?", "A poet's daughter.")]
+    question = understand(" Where was she\nborn and when? ", history)
+    assert question.asked == "Where was she born and when?"
+    assert question.standalone == "Who was Ada Lovelace? ; Where was she born and when?"
+    assert question.in_context == "Who was Ada Lovelace? ; A poet's daughter. ; Where was she born and when?"
+    assert not question.about_whole
+    assert understand("What happened?").about_whole
+    assert not understand("What happened?", history).about_whole
+    assert understand("Who won and when?").parts == ("Who won", "Who won ; when?")

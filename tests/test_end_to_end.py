@@ -48,10 +48,11 @@ def test_answers_rest_on_exact_words(hanoi: Pipeline, question: str) -> None:
     assert all(text[c.start : c.end] == c.quote for c in answer.citations)
     assert answer.short_answer is not None
     assert answer.short_answer in answer.citations[0].quote
-    assert answer.text.endswith("[1]")
-    for statement in filter(None, (part.strip() for part in answer.text.split("[1]"))):
-        verbatim = statement == f"“{answer.citations[0].quote}”"
-        assert verbatim or check(statement, answer.citations[0].quote, question).supported
+    assert answer.statements
+    for statement in answer.statements:
+        assert statement.citations == (1,)
+        supported = check(statement.text, answer.citations[0].quote, question).supported
+        assert supported or statement.text == answer.citations[0].quote
 
 
 def test_what_the_article_is_about_is_said_in_its_own_words(hanoi: Pipeline) -> None:

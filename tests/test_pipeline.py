@@ -11,9 +11,8 @@ from rag.errors import UsageError
 from rag.grounding import check
 from rag.index import Chunking, PassageIndex
 from rag.pipeline import Pipeline
-from rag.prompts import NO_ANSWER, NOTHING_ELSE
 from rag.settings import Settings
-from rag.types import Document, Quote, Reading, RetrievedPassage, Span, Turn
+from rag.types import NO_ANSWER, NOTHING_ELSE, Document, Quote, Reading, RetrievedPassage, Span, Turn
 
 
 class OneQuoteReader(OverlapReader):
@@ -101,7 +100,7 @@ def test_a_question_about_two_sides_shows_both(settings: Settings) -> None:
 def test_asked_again_it_answers_from_the_next_best_quotes_until_there_are_none(pipeline: Pipeline) -> None:
     question, seen = "Who founded the maritime museum?", []
     for _ in range(20):
-        *_, last = pipeline.stream(question, besides=seen)
+        *_, last = pipeline.stream(question, exclude=seen)
         if last.answer.abstained:
             break
         shown = {(c.document_id, c.start) for c in seen}
@@ -128,7 +127,7 @@ def test_a_quote_far_less_likely_than_the_best_is_shown_only_when_asked_again(se
     asked = Pipeline(index, reader=ThreeQuoteReader(), settings=settings)
     first = asked.answer("Which mills?").citations
     assert [c.score for c in first] == [0.9, 0.3]
-    *_, again = asked.stream("Which mills?", besides=first)
+    *_, again = asked.stream("Which mills?", exclude=first)
     assert [c.score for c in again.answer.citations] == [0.2]
 
 
@@ -177,6 +176,7 @@ def test_stopping_shows_the_quote(pipeline: Pipeline, model: ScriptedModel) -> N
     for step in pipeline.stream("Who founded the maritime museum?", stopped=stop.is_set):
         if step.stage == "write":
             stop.set()
+    assert step.answer.statements[0].verbatim
     assert step.answer.text.startswith("“Clara Lindt founded")
 
 
@@ -209,9 +209,10 @@ def test_max_quotes_and_abstaining_are_settings(index: PassageIndex, settings: S
 def test_the_json_object_has_the_documented_fields(pipeline: Pipeline) -> None:
     data = json.loads(json.dumps(pipeline.answer("Who founded the maritime museum?").to_json()))
     assert set(data) == {
-        "question", "standalone_question", "answer", "short_answer", "abstained", "citations", "passages", "timings_ms",
-        "model",
+        "question", "standalone_question", "answer", "statements", "short_answer", "abstained", "citations", "passages",
+        "timings_ms", "model",
     }  # fmt: skip
+    assert data["statements"][0].keys() == {"text", "citations", "verbatim"}
     assert set(data["citations"][0]) == {
         "number", "document_id", "title", "start", "end", "quote", "score", "highlight", "page",
     }  # fmt: skip

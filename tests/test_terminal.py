@@ -1,11 +1,12 @@
-from rag.prompts import NO_ANSWER
 from rag.terminal import plain, readable
-from rag.types import Answer, Citation, Document, Passage, RetrievedPassage, Span
+from rag.types import NO_ANSWER, Answer, Citation, Document, Passage, RetrievedPassage, Span, Statement
 
 
 def test_quotes_are_folded_and_indented_under_their_place() -> None:
     quote = "Clara Lindt founded\nthe maritime museum in 1911."
-    answer = Answer("q", "q", "She did. [1]", abstained=False, citations=(Citation(1, "d", "News", 7, 55, quote, 0.5),))
+    answer = Answer(
+        "q", "q", (Statement("She did.", (1,)),), citations=(Citation(1, "d", "News", 7, 7 + len(quote), quote, 0.5),)
+    )
     assert readable(answer, {}, width=40) == (
         "She did. [1]\n\n[1] News, characters 7-55\n    “Clara Lindt founded the maritime\n    museum in 1911.”"
     )
@@ -15,7 +16,10 @@ def test_the_words_that_answer_are_bold_and_cannot_be_forged() -> None:
     quote = "Clara\x1b[7m Lindt \ue000founded the maritime museum"
     highlight = Span(7, 7 + len("Clara\x1b[7m Lindt"))
     answer = Answer(
-        "q", "q", "She. [1]", abstained=False, citations=(Citation(1, "d", "N", 7, 57, quote, 0.5, highlight),)
+        "q",
+        "q",
+        (Statement("She.", (1,)),),
+        citations=(Citation(1, "d", "N", 7, 7 + len(quote), quote, 0.5, highlight),),
     )
     shown = readable(answer, {}, width=60, bold=True).splitlines()
     assert shown[-1] == "    “\x1b[1mClara\ufffd[7m Lindt\x1b[22m \ufffdfounded the maritime museum”"
@@ -26,7 +30,7 @@ def test_the_words_that_answer_are_bold_and_cannot_be_forged() -> None:
 def test_nearest_passages_are_shortened() -> None:
     text = "word " * 100
     passage = RetrievedPassage(Passage("d", Span(0, len(text)), text), 0.5)
-    answer = Answer("q", "q", NO_ANSWER, abstained=True, passages=(passage,))
+    answer = Answer("q", "q", refusal=NO_ANSWER, passages=(passage,))
     lines = readable(answer, {"d": Document("d", "News", text, "d.txt")}, width=80).splitlines()
     assert lines[:4] == [
         NO_ANSWER,
@@ -41,10 +45,12 @@ def test_nearest_passages_are_shortened() -> None:
 def test_places_in_a_document_with_pages_name_the_page() -> None:
     document = Document("d", "News", "One. Two. Six.", "d.pdf", pages=(0, 5))
     citation = Citation(1, "d", "News", 5, 9, "Two.", 0.5, page=2)
-    shown = readable(Answer("q", "q", "Two. [1]", abstained=False, citations=(citation,)), {"d": document})
+    shown = readable(
+        Answer("q", "q", (Statement("Two.", (1,), verbatim=True),), citations=(citation,)), {"d": document}
+    )
     assert "[1] News, page 2, characters 5-9\n" in shown
     near = RetrievedPassage(Passage("d", Span(0, 4), "One."), 0.5)
-    shown = readable(Answer("q", "q", NO_ANSWER, abstained=True, passages=(near,)), {"d": document})
+    shown = readable(Answer("q", "q", refusal=NO_ANSWER, passages=(near,)), {"d": document})
     assert "  News, page 1, characters 0-4\n" in shown
 
 

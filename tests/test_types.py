@@ -1,28 +1,89 @@
+import json
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
-from rag.types import Answer, Document, Passage, Quote, Span
+from rag.types import NO_ANSWER, Answer, Citation, Document, Passage, Quote, RetrievedPassage, Span, Statement
+
+MUSEUM = Document("d", "Museum", "The museum [2] was founded in 1911. A bank paid for it.", "d.txt")
+FOUNDED = Citation(1, "d", "Museum", 0, 35, MUSEUM.text[:35], 0.9, highlight=Span(30, 34))
+PAID = Citation(2, "d", "Museum", 36, 55, MUSEUM.text[36:], 0.5)
 
 
-def answer(text: str, *, abstained: bool = False) -> Answer:
-    return Answer("q", "q", text, abstained=abstained)
+def answer(*statements: Statement) -> Answer:
+    return Answer("q?", "q?", statements, citations=(FOUNDED, PAID))
+
+
+def test_an_articles_own_markers_are_text() -> None:
+    quoted = answer(Statement(FOUNDED.quote, (1,), verbatim=True))
+    assert quoted.text == "“The museum [2] was founded in 1911.” [1]"
+    assert quoted.spoken == "The museum [2] was founded in 1911."
+    written = answer(Statement("The museum [2] was founded in 1911. [1]", (1, 2)))
+    assert written.text == "The museum [2] was founded in 1911. [1] [1][2]"
+    assert Answer.from_json(written.to_json(), {}).statements == written.statements
+
+
+def test_an_answer_is_statements_that_cite_what_is_there_or_a_refusal() -> None:
+    assert Answer("q?", "q?", refusal=NO_ANSWER).text == NO_ANSWER
+    for number in ((3,), (1, 3), ()):
+        with pytest.raises(ValueError, match="needs a citation"):
+            answer(Statement("Two.", number))
+    with pytest.raises(ValueError, match="neither statements nor citations"):
+        Answer("q?", "q?", refusal=NO_ANSWER, citations=(FOUNDED,))
+
+
+@pytest.mark.parametrize("refusal", [None, NO_ANSWER])
+def test_an_answer_comes_back_from_its_json(refusal: str | None) -> None:
+    whole = Answer(
+        "q?",
+        "p? ; q?",
+        () if refusal else (Statement("It was 1911.", (1, 2)), Statement(PAID.quote, (2,), verbatim=True)),
+        refusal,
+        None if refusal else "1911",
+        () if refusal else (FOUNDED, PAID),
+        (RetrievedPassage(Passage("d", Span(0, 35), MUSEUM.text[:35]), 0.25),),
+        {"retrieve": 1.0, "read": 2.0, "write": 3.0, "total": 6.0},
+        {"llm": "l"},
+    )
+    kept = json.loads(json.dumps(whole.to_json()))
+    assert Answer.from_json(kept, {"d": MUSEUM}) == whole
+    assert Answer.from_json(kept, {}) == replace(whole, passages=())
 
 
 @pytest.mark.parametrize(
-    ("text", "statements"),
+    "wrong",
     [
-        ("She did. [1]", (("She did.", 1),)),
-        ("She did. [1] He did not. [2]", (("She did.", 1), ("He did not.", 2))),
-        ("“The treaty[2] was signed. [3] In Rome.” [1]", (("“The treaty[2] was signed. [3] In Rome.”", 1),)),
-        ("The treaty[2] was signed. [1]", (("The treaty[2] was signed.", 1),)),
-        ("", ()),
+        {"citations": [{"number": 1}]},
+        {"citations": [FOUNDED.quote]},
+        {"statements": [{"text": "Two.", "citations": [3]}]},
+        {"statements": [{"text": "Two.", "citations": 1}]},
+        {"statements": [["Two.", [1]]]},
+        {"passages": None},
+        {"passages": [{"document_id": "d", "start": 5, "end": 2, "score": 0.5}]},
+        {"passages": [{"document_id": "d", "start": 0, "end": 2, "score": float("nan")}]},
+        {"passages": [{"document_id": ["d"], "start": 0, "end": 2, "score": 0.5}]},
+        {"question": None},
+        {"question": "\ud800"},
+        {"timings_ms": {"read": float("inf")}},
+        {"timings_ms": {"read": "long"}},
+        {"model": {"llm": 7}},
+        {"abstained": True},
     ],
 )
-def test_statements_are_what_the_citations_support(text: str, statements: tuple[tuple[str, int], ...]) -> None:
-    assert answer(text).statements() == statements
+def test_what_is_no_answer_does_not_come_back(wrong: dict[str, Any]) -> None:
+    good = answer(Statement("It was 1911.", (1,))).to_json()
+    assert Answer.from_json(good, {"d": MUSEUM}).citations == (FOUNDED, PAID)
+    with pytest.raises(ValueError, match=r"\w"):
+        Answer.from_json(good | wrong, {"d": MUSEUM})
+    with pytest.raises(ValueError, match="no answer"):
+        Answer.from_json([good], {})
 
 
-def test_an_abstained_answer_states_nothing() -> None:
-    assert answer("The article does not say. [1]", abstained=True).statements() == ()
+@pytest.mark.parametrize("wrong", [{"end": 36}, {"start": 35}, {"start": -1}, {"highlight": Span(34, 36)}])
+def test_a_citation_is_as_long_as_its_place_and_holds_its_highlight(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"as long as|inside|start < end"):
+        replace(FOUNDED, **wrong)
 
 
 @pytest.mark.parametrize(("start", "end"), [(-1, 2), (2, 2), (3, 2)])
@@ -41,7 +102,7 @@ def test_texts_are_as_long_as_their_spans_and_highlights_inside() -> None:
 
 
 def test_every_stage_has_a_time_in_json_also_when_it_did_not_run() -> None:
-    assert answer("", abstained=True).to_json()["timings_ms"] == {"retrieve": 0, "read": 0, "write": 0, "total": 0}
+    assert answer().to_json()["timings_ms"] == {"retrieve": 0, "read": 0, "write": 0, "total": 0}
 
 
 @pytest.mark.parametrize("pages", [(1,), (0, 3, 2), (0, 5)])

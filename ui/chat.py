@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from rag import Answer, ArticleChatError, ModelError, Pipeline, Turn
 from ui.exchanges import Conversation, Exchange
-from ui.waiting import Line, Loading
+from ui.waiting import Loading, WaitingLine
 
 log = logging.getLogger(__name__)
 _STAGES = {
@@ -38,7 +38,7 @@ class Chat:
 
     def __init__(self, loading: Loading | None = None) -> None:
         self._loading = loading
-        self._line = Line()
+        self._line = WaitingLine()
         self._running: dict[str, threading.Event] = {}
 
     def ask(
@@ -92,8 +92,8 @@ class Chat:
         stop = self._running[visit] = threading.Event()
         place = self._line.join()
         named = conversation.named()
-        history = [Turn(exchange.answer.question, exchange.said().text) for exchange in before]
-        besides = Exchange(earlier[-1], earlier[:-1]).cited() if earlier else ()
+        history = [Turn(exchange.answer.question, exchange.last_answered().spoken) for exchange in before]
+        exclude = Exchange(earlier[-1], earlier[:-1]).cited() if earlier else ()
 
         def view(answer: Answer, status: str, *, running: bool) -> View:
             exchange = Exchange(answer, earlier, running=running)
@@ -107,7 +107,7 @@ class Chat:
             if stop.is_set():
                 last = View(conversation, "Stopped before it was answered.", failed=True)
             else:
-                for progress in pipeline.stream(question, history, besides=besides, stopped=stop.is_set):
+                for progress in pipeline.stream(question, history, exclude=exclude, stopped=stop.is_set):
                     if progress.stage != "done":
                         yield view(progress.answer, _STAGES[progress.stage], running=True)
                 last = view(progress.answer, _outcome(progress.answer, stopped=stop.is_set()), running=False)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 from rag import (
     NO_ANSWER,
@@ -17,17 +18,12 @@ from rag import (
     Citation,
     CollectionError,
     Document,
-    Passage,
-    RetrievedPassage,
-    Span,
 )
 
 LONGEST_RECORD = 4_000_000
 """Characters of JSON that are read back, at most."""
 MOST_EXCHANGES = 200
-_LONGEST_TEXT = 20_000
 _ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
-_Value = TypeVar("_Value")
 Documents: TypeAlias = Mapping[str, Document]
 
 
@@ -48,7 +44,7 @@ class Exchange:
         """Every quote that was shown for this question."""
         return tuple(citation for answer in (*self.earlier, self.answer) for citation in answer.citations)
 
-    def said(self) -> Answer:
+    def last_answered(self) -> Answer:
         """The last of its answers that did answer, or the last of all: what a follow-up refers to."""
         return next((answer for answer in (self.answer, *reversed(self.earlier)) if not answer.abstained), self.answer)
 
@@ -58,13 +54,13 @@ class Conversation:
     """Exchanges under an id, by which the browser keeps them; the id is "" until there is something to keep.
 
     They are about the visitor's own `article`, or, where that is "", about the shared ones. Where that article cannot
-    be read, `lost` says why: "removed" or "damaged".
+    be read, `unreadable` says why: "removed" or "damaged".
     """
 
     id: str = ""
     exchanges: tuple[Exchange, ...] = ()
     article: str = ""
-    lost: str = ""
+    unreadable: str = ""
 
     def named(self) -> Conversation:
         """The conversation with an id."""
@@ -84,10 +80,11 @@ def restored(text: str, documents_of: Callable[[str], Documents]) -> Conversatio
     """The conversation of which the browser kept `{"id", "article", "exchanges": [record, …]}`, against the documents
     of today, which `documents_of` the article gives.
 
-    A citation stays only if its quote stands where it says; a statement only if its citation stays. An exchange that
-    lost something of its answer is `outdated`; what is no exchange is left out. Where the article cannot be read
-    (`documents_of` raises CollectionError where it was removed, ArticleChatError where it is damaged), there is nothing
-    to check against: it is what the browser kept, and says so. Raises ValueError where the text is no conversation.
+    A citation stays only if its quote stands where it says; a statement only if its citations stay. An exchange whose
+    answer is not whole any more, or was kept in an earlier form, is `outdated`; what is no exchange is left out. Where
+    the article cannot be read (`documents_of` raises CollectionError where it was removed, ArticleChatError where it is
+    damaged), there is nothing to check against: it is what the browser kept, and says so. Raises ValueError where the
+    text is no conversation.
     """
     if len(text) > LONGEST_RECORD:
         raise ValueError(f"the conversation is too long: {len(text)} characters")
@@ -100,15 +97,19 @@ def restored(text: str, documents_of: Callable[[str], Documents]) -> Conversatio
     article = kept.get("article", "")
     if not (isinstance(article, str) and (_ID.fullmatch(article) or not article)):
         raise ValueError("an article is known by its id")
-    documents, lost = None, ""
+    documents, unreadable = None, ""
     try:
         documents = documents_of(article)
     except CollectionError:
-        lost = "removed"
+        unreadable = "removed"
     except ArticleChatError:
-        lost = "damaged"
-    exchanges = tuple(_valid(lambda entry: _exchange(entry, documents), kept["exchanges"][-MOST_EXCHANGES:]))
-    return Conversation(kept["id"] if _ID.fullmatch(kept["id"]) else "", exchanges, article, lost)
+        unreadable = "damaged"
+    exchanges = []
+    for entry in kept["exchanges"][-MOST_EXCHANGES:]:
+        with suppress(AttributeError, KeyError, TypeError, ValueError):
+            exchanges.append(_exchange(entry, documents))
+    known = kept["id"] if _ID.fullmatch(kept["id"]) else ""
+    return Conversation(known, tuple(exchanges), article, unreadable)
 
 
 def _exchange(kept: Mapping[str, Any], documents: Documents | None) -> Exchange:
@@ -118,85 +119,35 @@ def _exchange(kept: Mapping[str, Any], documents: Documents | None) -> Exchange:
     return Exchange(answer, tuple(earlier), outdated=outdated)
 
 
-def _answer(kept: Mapping[str, Any], documents: Documents | None) -> tuple[Answer, bool]:
-    """The answer with what can be checked of it, and whether that is all."""
-    question, text, abstained = _text(kept["question"]), _text(kept["answer"]), kept["abstained"] is True
-    citations = tuple(_valid(lambda entry: _citation(entry, documents), kept["citations"]))
-    whole = len(citations) == len(kept["citations"])
-    answer = Answer(
-        question=question,
-        standalone_question=_text(kept["standalone_question"]),
-        text=text,
-        abstained=abstained,
-        citations=() if abstained else citations,
-        passages=tuple(_valid(lambda entry: _passage(entry, documents or {}), kept["passages"])),
-        timings_ms={stage: _number(ms) for stage, ms in kept["timings_ms"].items() if stage.isalpha()},
-        model={_text(role): _text(name) for role, name in kept["model"].items()},
+def _answer(kept: Any, documents: Documents | None) -> tuple[Answer, bool]:
+    """The answer with what still stands of it, and whether that is all."""
+    answer = Answer.from_json(kept, documents or {})
+    if answer.refusal is not None:
+        known = answer.refusal in (NO_ANSWER, NOTHING_ELSE)
+        return replace(answer, refusal=answer.refusal if known else NO_ANSWER), known
+    standing = {citation.number: citation for citation in _standing(answer.citations, documents)}
+    statements = tuple(
+        statement
+        for statement in answer.statements
+        if standing.keys() >= set(statement.citations)
+        and (not statement.verbatim or statement.text in {" ".join(c.quote.split()) for c in standing.values()})
     )
-    if abstained:
-        plain = text in (NO_ANSWER, NOTHING_ELSE)
-        return replace(answer, text=text if plain else NO_ANSWER), plain
-    numbers = {citation.number for citation in citations}
-    statements = [(said, number) for said, number in answer.statements() if number in numbers]
-    if whole and statements and statements == list(answer.statements()):
-        return replace(answer, short_answer=_short_answer(kept, citations)), True
-    return replace(answer, text=" ".join(f"{said} [{number}]" for said, number in statements)), False
+    whole = bool(statements) and len(standing) == len(answer.citations) and len(statements) == len(answer.statements)
+    short = answer.short_answer
+    cited = replace(
+        answer,
+        statements=statements,
+        citations=tuple(standing.values()),
+        short_answer=short if whole and any(short in c.quote for c in standing.values() if short) else None,
+    )
+    return cited, whole
 
 
-def _short_answer(kept: Mapping[str, Any], citations: Sequence[Citation]) -> str | None:
-    short = kept["short_answer"]
-    return short if isinstance(short, str) and any(short in citation.quote for citation in citations) else None
-
-
-def _citation(kept: Mapping[str, Any], documents: Documents | None) -> Citation:
-    span = Span(_count(kept["start"]), _count(kept["end"]))
-    quote = _text(kept["quote"])
-    if len(quote) != len(span):
-        raise ValueError("a quote must be as long as its place")
-    if documents is None:
-        name, title = _text(kept["document_id"]), _text(kept["title"])
-        page = None if kept.get("page") is None else _count(kept["page"])
-    else:
-        document = documents[kept["document_id"]]
-        name, title, page = document.id, document.title, document.page_at(span.start)
-        if document.text[span.start : span.end] != quote:
-            raise ValueError("the article does not say this there")
-    highlight = None
-    if kept["highlight"] is not None:
-        highlight = Span(_count(kept["highlight"]["start"]), _count(kept["highlight"]["end"]))
-        if not span.contains(highlight):
-            raise ValueError("a highlight must lie inside its quote")
-    number, score = _count(kept["number"]), _number(kept["score"])
-    return Citation(number, name, title, span.start, span.end, quote, score, highlight, page)
-
-
-def _passage(kept: Mapping[str, Any], documents: Documents) -> RetrievedPassage:
-    document = documents[kept["document_id"]]
-    span = Span(_count(kept["start"]), _count(kept["end"]))
-    return RetrievedPassage(Passage(document.id, span, document.text[span.start : span.end]), _number(kept["score"]))
-
-
-def _valid(parse: Callable[[Any], _Value], entries: Iterable[Any]) -> Iterator[_Value]:
-    for entry in entries:
-        try:
-            yield parse(entry)
-        except (AttributeError, KeyError, TypeError, ValueError):
-            continue
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or len(value) > _LONGEST_TEXT:
-        raise TypeError("a text is expected")
-    return value.encode("utf-8", "replace").decode("utf-8")  # a lone surrogate cannot be sent to the page again
-
-
-def _count(value: Any) -> int:
-    if type(value) is not int:
-        raise TypeError("a whole number is expected")
-    return value
-
-
-def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not -1e12 < value < 1e12:
-        raise TypeError("a number is expected")
-    return value
+def _standing(citations: Sequence[Citation], documents: Documents | None) -> Iterator[Citation]:
+    """The citations whose quotes still stand where they say; all, of an article that cannot be read."""
+    for citation in citations:
+        document = documents.get(citation.document_id) if documents is not None else None
+        if documents is None:
+            yield citation
+        elif document is not None and document.cites(citation):
+            yield replace(citation, title=document.title, page=document.page_at(citation.start))

@@ -216,7 +216,7 @@ def _bring_back(parts: _Parts, chat: Chat, pipeline_of: PipelineOf) -> None:
         except ValueError:
             return {parts.status: status_html("What this browser kept of the conversation could not be read.")}
         titles = [document.title for document in documents.values()]
-        shown = {parts.introduction: introduction_html(titles, found.lost), **parts.edits(False)}
+        shown = {parts.introduction: introduction_html(titles, found.unreadable), **parts.edits(False)}
         return parts.show(View(found.named(), status), documents) | shown
 
     # Whoever goes through the list of articles quickly sees the last one.
@@ -227,10 +227,10 @@ def _say_what_loads(parts: _Parts, app: gr.Blocks, chat: Chat) -> None:
     """Say that the models load, until they are there."""
     clock = gr.Timer(1.0)
 
-    def look(said: str) -> list[Any]:
+    def look(shown: str) -> list[Any]:
         message = chat.loads()
         loads = message == LOADING
-        news = status_html(message) if said == status_html("" if loads else LOADING) else gr.skip()
+        news = status_html(message) if shown == status_html("" if loads else LOADING) else gr.skip()
         return [news, gr.skip() if loads else gr.Timer(active=False)]
 
     for moment in (clock.tick, app.load):

@@ -19,7 +19,7 @@ SHOWN_PASSAGES = 3
 LONGEST_TITLE = 80
 """Characters of a title beside a quote; the page's heading and the article have all of it."""
 OUTDATED = "The article has changed since: what no longer stands in it is left out here. Ask again."
-LOST = {
+UNREADABLE = {
     "removed": (
         "This article is gone",
         "What you asked about it can still be read here. To ask on, choose another article.",
@@ -29,7 +29,7 @@ LOST = {
         "It was damaged on the disk: remove it, and add it again. What you asked about it can still be read here.",
     ),
 }
-"""The heading and the line below it, where `Conversation.lost` says that there is no article to show."""
+"""The heading and the line below it, where `Conversation.unreadable` says that there is no article to show."""
 
 _REFERENCES = str.maketrans({c: f"&#{ord(c)};" for c in "&<>\"'`*_[]()!\\${}~|#:\t\n"})
 
@@ -39,13 +39,13 @@ def escape(text: str) -> str:
     return text.translate(_REFERENCES)
 
 
-def introduction_html(titles: Sequence[str], lost: str = "") -> str:
-    """The page's heading, made of the articles' titles, and one line on what this is, or why the article is `lost`."""
+def introduction_html(titles: Sequence[str], unreadable: str = "") -> str:
+    """The page's heading, made of the articles' titles, and a line on what this is, or why one is `unreadable`."""
     about = (
         "Ask about the article. Every answer comes with the words that it rests on, "
         "and where the article does not say, you are told so."
     )
-    heading, about = LOST.get(lost) or (titles[0], about)
+    heading, about = UNREADABLE.get(unreadable) or (titles[0], about)
     more = f" and {len(titles) - 1} more" if len(titles) > 1 else ""
     return f'<h1>{escape(heading)}{more}</h1>\n\n<p class="about">{escape(about)}</p>'
 
@@ -75,9 +75,9 @@ def status_html(message: str) -> str:
 
 def conversation_html(conversation: Conversation, documents: Documents) -> str:
     """The conversation, one block for each exchange, so that only changed ones are drawn again; first its id and that
-    of its article, called by why that is lost where it is.
+    of its article, called by why that is unreadable where it is.
     """
-    article = conversation.lost or "article"
+    article = conversation.unreadable or "article"
     names = "".join(
         f'<input type="hidden" name="{name}" value="{escape(value)}">'
         for name, value in (("conversation", conversation.id), (article, conversation.article))
@@ -129,7 +129,7 @@ def _shown(answer: Answer, documents: Documents) -> str:
     """The answer's text and its quotes; where it abstained, the nearest passages."""
     text = f'<p class="text">{_cited(answer, documents)}</p>' if answer.text else ""
     if answer.abstained:
-        return text + ("" if answer.text == NOTHING_ELSE else _nearest(answer.passages, documents))
+        return text + ("" if answer.refusal == NOTHING_ELSE else _nearest(answer.passages, documents))
     return text + "".join(_card(citation, answer, documents) for citation in answer.citations)
 
 
@@ -167,15 +167,15 @@ def place(span: Span, page: int | None, document: Document | None) -> str:
 
 
 def _cited(answer: Answer, documents: Documents) -> str:
-    """The answer's text, each `[n]` of a citation as the button that shows it."""
+    """The answer's statements, each with the buttons that show its citations; or its refusal."""
+    if answer.refusal is not None:
+        return escape(answer.refusal)
     by_number = {citation.number: citation for citation in answer.citations}
-    if not answer.statements():
-        return escape(answer.text)
     return " ".join(
-        _with_bold(statement, answer)
+        _with_bold(statement.shown, answer)
         + " "
-        + (_button("Source", by_number[number], documents) if number in by_number else escape(f"[{number}]"))
-        for statement, number in answer.statements()
+        + "".join(_button("Source", by_number[number], documents) for number in statement.citations)
+        for statement in answer.statements
     )
 
 
@@ -193,7 +193,7 @@ def _bold(before: str, words: str, after: str) -> str:
 
 def _card(citation: Citation, answer: Answer, documents: Documents) -> str:
     """A quote with its place; its button is "Source n" unless the text above has that button."""
-    name = "Quote" if citation.number in {number for _, number in answer.statements()} else "Source"
+    name = "Quote" if any(citation.number in statement.citations for statement in answer.statements) else "Source"
     quote = _bold(*citation.around_highlight())
     where = place(Span(citation.start, citation.end), citation.page, documents.get(citation.document_id))
     return (

@@ -43,7 +43,7 @@ class Loading:
             then()
 
 
-class Line:
+class WaitingLine:
     """Questions are answered one at a time, in the order in which they came."""
 
     def __init__(self) -> None:

@@ -7,7 +7,7 @@ from pages import GatedModel, pipeline_over
 from rag import NOTHING_ELSE, ModelError
 from ui.chat import Chat
 from ui.exchanges import Conversation, Exchange
-from ui.waiting import LOADING, Line, Loading
+from ui.waiting import LOADING, Loading, WaitingLine
 
 QUESTION = "Who founded the maritime museum?"
 
@@ -71,7 +71,7 @@ def test_retries_go_through_the_quotes_and_keep_what_was_shown(pipeline):
         seen += exchange.answer.citations
     assert exchange.answer.text == NOTHING_ELSE
     assert list(exchange.cited()) == seen
-    assert not exchange.said().abstained
+    assert not exchange.last_answered().abstained
     follow_up = last(chat.ask(pipeline, "when was that?", asked, "visit"))
     assert follow_up.conversation.exchanges[0] == exchange
 
@@ -160,7 +160,7 @@ def test_models_that_cannot_be_loaded_are_said_in_a_line(pipeline, error, says):
 
 
 def test_the_end_of_a_line_moves_up():
-    line = Line()
+    line = WaitingLine()
     first, second = line.join(), line.join()
     assert (line.before(first, 0), line.before(second, 0)) == (0, 1)
     threading.Timer(0.05, line.leave, [first]).start()

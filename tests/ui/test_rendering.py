@@ -6,11 +6,11 @@ from html.parser import HTMLParser
 
 import pytest
 
-from rag import NO_ANSWER, NOTHING_ELSE, Answer, Citation, Document, Passage, RetrievedPassage, Span
+from rag import NO_ANSWER, NOTHING_ELSE, Answer, Citation, Document, Passage, RetrievedPassage, Span, Statement
 from ui.exchanges import Conversation, Exchange
 from ui.rendering import (
-    LOST,
     OUTDATED,
+    UNREADABLE,
     conversation_html,
     escape,
     exchange_html,
@@ -58,7 +58,13 @@ def citation(doc: Document, quote: str, number: int = 1, highlight: str | None =
 
 
 def answer(question: str, text: str, *citations: Citation, **fields) -> Answer:
-    return Answer(question, question, text, abstained=fields.pop("abstained", False), citations=citations, **fields)
+    """An answer of one statement that cites [1], or none where there is no text."""
+    statements = (Statement(text, (1,), fields.pop("verbatim", False)),) if text else ()
+    return Answer(question, question, statements, citations=citations, **fields)
+
+
+def refused(refusal: str = NO_ANSWER, question: str = "cost?", **fields) -> Answer:
+    return Answer(question, question, refusal=refusal, **fields)
 
 
 def shown(exchange: Exchange, doc: Document) -> Shown:
@@ -75,7 +81,7 @@ def test_escaped_text_is_one_line_that_reads_as_the_text(text):
 def test_everything_of_an_exchange_is_text_whatever_it_says():
     doc = document(f"Before. {HOSTILE} After.")
     cited = citation(doc, HOSTILE, highlight="**bold**")
-    hostile = answer(HOSTILE, f"{HOSTILE} [1]", cited, model={"llm": HOSTILE}, timings_ms={"write": 1.0})
+    hostile = answer(HOSTILE, HOSTILE, cited, model={"llm": HOSTILE}, timings_ms={"write": 1.0})
     rendered = exchange_html(Exchange(hostile, earlier=(hostile,)), {doc.id: doc})
     assert "\n" not in rendered
     result = Shown(rendered)
@@ -93,7 +99,7 @@ def test_everything_of_an_exchange_is_text_whatever_it_says():
 
 def test_the_group_is_named_after_the_question_and_holds_its_sources():
     doc = document("The ferry was late. The pilot had fallen ill.")
-    rendered = shown(Exchange(answer("why?", "Ill. [1]", citation(doc, "The pilot had fallen ill."))), doc)
+    rendered = shown(Exchange(answer("why?", "Ill.", citation(doc, "The pilot had fallen ill."))), doc)
     assert ("fieldset", {"role": "group", "class": "answer answered"}) in rendered.tags
     assert "Answer to: why?" in rendered.text
     assert rendered.text.count("Source 1") == 1
@@ -103,18 +109,28 @@ def test_the_group_is_named_after_the_question_and_holds_its_sources():
 def test_a_quote_that_the_text_does_not_cite_has_its_source_button_in_its_card():
     doc = document("The ferry was late. The pilot had fallen ill.")
     two = (citation(doc, "The ferry was late."), citation(doc, "The pilot had fallen ill.", 2))
-    assert "Source 2" in shown(Exchange(answer("why?", "Late. [1]", *two)), doc).text
+    assert "Source 2" in shown(Exchange(answer("why?", "Late.", *two)), doc).text
     running = shown(Exchange(answer("why?", "", *two), running=True), doc)
     assert "Source 1" in running.text
     assert "Source 2" in running.text
 
 
-def test_a_marker_without_a_citation_stays_text():
-    doc = document("As noted [12] before.")
-    assert (
-        "noted [12] before"
-        in shown(Exchange(answer("what?", "As noted [12] before. [1]", citation(doc, "As"))), doc).text
-    )
+def test_a_marker_of_the_articles_own_is_text_and_no_button():
+    doc = document("The museum [2] was founded in 1911. A bank paid for it.")
+    cited = (citation(doc, "The museum [2] was founded in 1911."), citation(doc, "A bank paid for it.", 2))
+    rendered = exchange_html(Exchange(answer("when?", cited[0].quote, *cited, verbatim=True)), {doc.id: doc})
+    paragraph = Shown(re.search('<p class="text">.*?</p>', rendered)[0])
+    assert paragraph.text == "“The museum [2] was founded in 1911.” Source 1"
+    assert [tag for tag, _ in paragraph.tags] == ["p", "button", "span"]
+
+
+def test_a_statement_has_a_button_for_each_of_its_citations():
+    doc = document("The ferry was late. The pilot had fallen ill.")
+    cited = (citation(doc, "The ferry was late."), citation(doc, "The pilot had fallen ill.", 2))
+    both = Answer("why?", "why?", (Statement("The pilot was ill, so it was late.", (2, 1)),), citations=cited)
+    text = shown(Exchange(both), doc).text
+    assert "so it was late. Source 2Source 1" in text
+    assert text.count("Quote") == 2
 
 
 def test_the_short_answer_is_bold_and_the_quote_complete():
@@ -128,9 +144,9 @@ def test_the_short_answer_is_bold_and_the_quote_complete():
 @pytest.mark.parametrize(
     ("text", "bold"),
     [
-        ("“It was 1911 <b>.” [1]", ["1911"]),
-        ("1911 it was, not 1912 or 1911. [1]", []),
-        ("In nineteen eleven. [1]", []),
+        ("It was 1911 <b>.", ["1911"]),
+        ("1911 it was, not 1912 or 1911.", []),
+        ("In nineteen eleven.", []),
     ],
 )
 def test_the_answer_has_the_words_that_answer_in_bold_where_they_stand_once(text, bold):
@@ -138,7 +154,7 @@ def test_the_answer_has_the_words_that_answer_in_bold_where_they_stand_once(text
     shown_answer = answer("when?", text, citation(doc, "It was"), short_answer="1911")
     rendered = exchange_html(Exchange(shown_answer), {doc.id: doc})
     assert re.findall("<strong>(.*?)</strong>", rendered) == bold
-    assert text.removesuffix(" [1]") in Shown(rendered).text
+    assert text in Shown(rendered).text
 
 
 @pytest.mark.parametrize("before", ["", "plain ", "😀🏴‍☠️ ", unicodedata.normalize("NFC", "cafe\u0301 \u1e9b\u0323 ")])
@@ -154,7 +170,7 @@ def test_offsets_count_utf16_units_as_the_script_does(before):
 
 def test_an_abstention_looks_different_and_offers_passages_as_such():
     doc = document("The ferry was late.")
-    rendered = shown(Exchange(answer("cost?", NO_ANSWER, abstained=True, passages=PASSAGES)), doc)
+    rendered = shown(Exchange(refused(passages=PASSAGES)), doc)
     assert ("fieldset", {"role": "group", "class": "answer abstained"}) in rendered.tags
     assert "details" in [tag for tag, _ in rendered.tags]
     assert "Passage 1" in rendered.text
@@ -175,31 +191,29 @@ def test_exchanges_are_blocks_of_their_own():
 
 def test_only_a_complete_exchange_can_be_kept_copied_and_tried_again():
     doc = document("The ferry was late.")
-    one = answer("why?", "Late. [1]", citation(doc, "The ferry was late."))
+    one = answer("why?", "Late.", citation(doc, "The ferry was late."))
     buttons = [a["value"] for tag, a in shown(Exchange(one), doc).tags if tag == "button"][2:]
     assert buttons == ["copy", "retry", "edit"]
     running = shown(Exchange(one, running=True), doc)
     assert [a.get("name") for tag, a in running.tags if tag == "input"] == ["passages"]
     assert "Retry" not in running.text
-    assert "Retry" not in shown(Exchange(answer("cost?", NO_ANSWER, abstained=True)), doc).text
+    assert "Retry" not in shown(Exchange(refused()), doc).text
 
 
 def test_how_it_was_answered_is_told_on_demand():
     doc = document("The ferry was late.")
     timings = {"retrieve": 12.3, "read": 345.6, "total": 1357.9}
-    rendered = shown(
-        Exchange(answer("why?", NO_ANSWER, abstained=True, timings_ms=timings, model={"reader": "r1"})), doc
-    )
+    rendered = shown(Exchange(refused(question="why?", timings_ms=timings, model={"reader": "r1"})), doc)
     assert "How this was answeredsearch0.01 sread0.35 sr1in all1.36 s" in rendered.text
 
 
 def test_earlier_answers_are_folded_and_named_so():
     doc = document("The ferry was late. The pilot had fallen ill.")
-    first = answer("why?", "Late. [1]", citation(doc, "The ferry was late."))
-    second = answer("why?", "Ill. [1]", citation(doc, "The pilot had fallen ill."))
+    first = answer("why?", "Late.", citation(doc, "The ferry was late."))
+    second = answer("why?", "Ill.", citation(doc, "The pilot had fallen ill."))
     rendered = shown(Exchange(second, (first,)), doc)
     assert rendered.text.index("Answer to: why?") < rendered.text.index("Earlier answer to: why?")
-    nothing = answer("why?", NOTHING_ELSE, abstained=True, passages=PASSAGES)
+    nothing = refused(NOTHING_ELSE, passages=PASSAGES)
     tags = shown(Exchange(nothing, (first,)), doc).tags
     assert ("details", {"open": None}) in tags
     assert "What the article does say nearby" not in shown(Exchange(nothing, (first,)), doc).text
@@ -213,7 +227,7 @@ def test_what_no_longer_matches_the_article_is_said():
 
 def test_passages_are_places_for_the_script():
     doc = document("😀 The ferry was late.")
-    tags = shown(Exchange(answer("cost?", NO_ANSWER, abstained=True, passages=PASSAGES)), doc).tags
+    tags = shown(Exchange(refused(passages=PASSAGES)), doc).tags
     assert [a["value"] for tag, a in tags if tag == "input" and a["name"] == "passages"] == ["harbour 0 10"]
 
 
@@ -230,10 +244,10 @@ def test_a_place_is_said_in_per_cent_and_characters():
 
 def test_a_citation_of_an_article_that_is_gone_is_no_button():
     doc = document("The ferry was late. The pilot had fallen ill.")
-    one = answer("why?", "Late. [1]", citation(doc, "The ferry was late."), passages=PASSAGES)
-    conversation = Conversation("abc", (Exchange(one),), article="0123456789ab", lost="removed")
+    one = answer("why?", "Late.", citation(doc, "The ferry was late."), passages=PASSAGES)
+    conversation = Conversation("abc", (Exchange(one),), article="0123456789ab", unreadable="removed")
     rendered = Shown(conversation_html(conversation, {}))
     assert ("input", {"type": "hidden", "name": "removed", "value": "0123456789ab"}) in rendered.tags
     assert "source" not in [a.get("class") for tag, a in rendered.tags if tag == "button"]
     assert "characters 0–19 · score 0.50" in rendered.text
-    assert LOST["removed"][0] in introduction_html([], "removed")
+    assert UNREADABLE["removed"][0] in introduction_html([], "removed")
