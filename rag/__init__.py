@@ -21,10 +21,11 @@ from rag.errors import (
     UsageError,
 )
 from rag.library import SEEDS, Library
+from rag.manifest import ArticleEntry
 from rag.pipeline import Pipeline, Progress, build_pipeline
 from rag.prompts import NO_ANSWER, NOTHING_ELSE
 from rag.settings import Settings, load_settings
-from rag.shelf import Shelf, ShelvedArticle
+from rag.shelf import Shelf
 from rag.types import Answer, Citation, Document, Passage, Quote, Reading, RetrievedPassage, Span, Turn
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "SUFFIXES",
     "Answer",
     "ArticleChatError",
+    "ArticleEntry",
     "Citation",
     "CollectionError",
     "Document",
@@ -51,7 +53,6 @@ __all__ = [
     "Settings",
     "SettingsError",
     "Shelf",
-    "ShelvedArticle",
     "Span",
     "Turn",
     "UsageError",

@@ -43,7 +43,7 @@ def test_what_is_added_is_listed_opened_and_there_after_a_restart(
     told: list[tuple[int, int]] = []
     article = shelf.add(ANN, document(pages=(0, 10)), lambda *done: told.append(done))
     assert told[-1] == (1, 1)
-    assert (article.title, article.source, article.characters, article.pages) == ("The vault", "vault.pdf", 42, 2)
+    assert (article.title, article.source, article.characters, article.pages) == ("The vault", "vault.pdf", 42, (0, 10))
     second = shelf.add(ANN, document("Another text altogether.", "Another"))
     for one in (shelf, Shelf(library, settings)):
         assert one.articles(ANN) == (article, second)
