@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rag.types import FloatArray
 
-Progress = Callable[[int], None]
+TextsDone = Callable[[int], None]
 """Called with the number of texts done since the last call."""
 
 
@@ -33,7 +33,7 @@ class Embedder(Protocol):
         """The length of the vectors."""
         ...
 
-    def embed(self, texts: Sequence[str], *, query: bool = False, progress: Progress | None = None) -> FloatArray:
+    def embed(self, texts: Sequence[str], *, query: bool = False, progress: TextsDone | None = None) -> FloatArray:
         """The unit vectors of the texts, float32 (n, dimension); `query` marks questions, for models that differ."""
         ...
 
@@ -70,7 +70,7 @@ class SentenceTransformerEmbedder:
         assert dimension is not None  # every model that pools to one vector has one  # noqa: S101
         return dimension
 
-    def embed(self, texts: Sequence[str], *, query: bool = False, progress: Progress | None = None) -> FloatArray:
+    def embed(self, texts: Sequence[str], *, query: bool = False, progress: TextsDone | None = None) -> FloatArray:
         vectors = np.zeros((len(texts), self.dimension), np.float32)  # (n, d)
         by_length = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # little padding within a batch
         for start in range(0, len(texts), 32):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import Stemmer
 
 
-IndexProgress = Callable[[int, int], None]
+PassagesDone = Callable[[int, int], None]
 """Called with the number of passages embedded so far, and of those to embed as far as that is known."""
 
 
@@ -75,7 +75,7 @@ class PassageIndex:
         chunking: Chunking,
         segmenter: Segmenter | None = None,
         known: PassageIndex | None = None,
-        progress: IndexProgress | None = None,
+        progress: PassagesDone | None = None,
     ) -> PassageIndex:
         """The index of the documents; those that `known` holds with the same text are not cut or embedded again.
 

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from rag.documents import SUFFIXES, load_document
 from rag.embeddings import Embedder, SentenceTransformerEmbedder
 from rag.errors import CollectionError, DocumentError, IndexDamagedError
-from rag.index import Chunking, IndexProgress, PassageIndex
+from rag.index import Chunking, PassageIndex, PassagesDone
 from rag.manifest import MANIFEST, ArticleEntry, read_manifest
 from rag.reader import boundary_segments, weights_fingerprint
 from rag.settings import Settings
@@ -93,7 +93,7 @@ class Library:
             return Change((), (), (), failed)
         return replace(self.put(loaded, name), failed=failed)
 
-    def put(self, loaded: Sequence[Document], name: str, progress: IndexProgress | None = None) -> Change:
+    def put(self, loaded: Sequence[Document], name: str, progress: PassagesDone | None = None) -> Change:
         """Add the documents to the collection, or refresh those that it has from the same source.
 
         `progress` is told how far it is, in place of the bar in the terminal.
@@ -179,7 +179,7 @@ class Library:
         self,
         documents: Sequence[Document],
         known: PassageIndex | None = None,
-        progress: IndexProgress | None = None,
+        progress: PassagesDone | None = None,
     ) -> PassageIndex:
         """The index, in memory, of the documents, made as every collection is; what `known` has is not made again."""
         quiet = progress is not None

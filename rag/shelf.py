@@ -22,7 +22,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from rag.errors import ArticleChatError, CollectionError, IndexDamagedError
-from rag.index import IndexProgress, PassageIndex
+from rag.index import PassageIndex, PassagesDone
 from rag.library import Library
 from rag.manifest import MANIFEST, ArticleEntry, read_manifest, sha256
 from rag.settings import Settings
@@ -55,7 +55,7 @@ class Shelf:
         """The owner's articles, in the order in which they were added; one that was damaged is named so."""
         return tuple(_entry(manifest.parent) for manifest in sorted(self._folder_of(owner).glob(f"*/{MANIFEST}")))
 
-    def add(self, owner: str, document: Document, progress: IndexProgress | None = None) -> ArticleEntry:
+    def add(self, owner: str, document: Document, progress: PassagesDone | None = None) -> ArticleEntry:
         """Index the document for the owner, one at a time; where the text is there already, that article.
 
         The document gets a new id that no other article has. Raises CollectionError where the owner has no room left

@@ -8,7 +8,7 @@ import pytest
 from fakes import FakeEmbedder, GatedEmbedder
 
 import rag
-from rag.embeddings import Progress
+from rag.embeddings import TextsDone
 from rag.errors import ArticleChatError, CollectionError, IndexDamagedError
 from rag.library import Library
 from rag.settings import Settings
@@ -152,7 +152,7 @@ def test_there_is_room_for_so_many_and_so_much(library: Library, settings: Setti
 
 
 class Broken(FakeEmbedder):
-    def embed(self, texts: list[str], *, query: bool = False, progress: Progress | None = None) -> FloatArray:
+    def embed(self, texts: list[str], *, query: bool = False, progress: TextsDone | None = None) -> FloatArray:
         raise OSError(28, "No space left on device")
 
 
