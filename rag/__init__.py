@@ -10,6 +10,7 @@ Importing this loads no model and no deep-learning library; models load on first
 """
 
 from rag.documents import SUFFIXES, document_from_text, load_document, read_document
+from rag.english import COMMON_WORDS, FORMS_OF_ADDRESS
 from rag.errors import (
     ArticleChatError,
     CollectionError,
@@ -29,6 +30,8 @@ from rag.shelf import Shelf
 from rag.types import Answer, Citation, Document, Passage, Quote, Reading, RetrievedPassage, Span, Turn
 
 __all__ = [
+    "COMMON_WORDS",
+    "FORMS_OF_ADDRESS",
     "NOTHING_ELSE",
     "NO_ANSWER",
     "SEEDS",

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import bm25s
 import faiss
 import numpy as np
-from bm25s.stopwords import STOPWORDS_EN
 
 from rag.embeddings import Embedder
+from rag.english import STOP_WORDS
 from rag.errors import CollectionError
 from rag.passages import split_passages
 from rag.sentences import Segmenter
@@ -159,7 +159,7 @@ def lexical_tokens(texts: Sequence[str]) -> list[list[str]]:
     tokens: list[list[str]] = bm25s.tokenize(
         list(texts),
         token_pattern=r"\w+",  # noqa: S106
-        stopwords=[*STOPWORDS_EN, "s", "t"],  # what an apostrophe leaves behind
+        stopwords=sorted(STOP_WORDS),
         stemmer=_stemmer(),
         return_ids=False,
         show_progress=False,

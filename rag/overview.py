@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from rag.english import TEXT_NOUNS
 from rag.index import PassageIndex
 from rag.reader import MAX_QUOTE_WORDS
 from rag.sentences import WORD
@@ -17,7 +18,7 @@ LEAST_WORDS = 8
 LEAD_SENTENCES = 3
 NOVELTY = 0.3
 """How much a further sentence's distance from those before it counts, against its closeness to the whole."""
-_TEXT = r"(?:article|text|story|page|piece|document|paper|report)"
+_TEXT = rf"(?:{'|'.join(sorted(TEXT_NOUNS))})"
 _THIS = rf"(?:this|that|it|the|the whole|this whole)(?: {_TEXT})?"
 _OVERVIEW = re.compile(
     rf"(?:what(?: is|'s| was) {_THIS}(?: all| mainly)? about"
