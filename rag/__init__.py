@@ -10,6 +10,7 @@ Importing this loads no model and no deep-learning library; models load on first
 """
 
 from rag.documents import SUFFIXES, document_from_text, load_document, read_document
+from rag.english import COMMON_WORDS, FORMS_OF_ADDRESS
 from rag.errors import (
     ArticleChatError,
     CollectionError,
@@ -21,9 +22,10 @@ from rag.errors import (
     UsageError,
 )
 from rag.library import SEEDS, Library
+from rag.manifest import ArticleEntry
 from rag.pipeline import Pipeline, Progress, build_pipeline
 from rag.settings import Settings, load_settings
-from rag.shelf import Shelf, ShelvedArticle
+from rag.shelf import Shelf
 from rag.types import (
     NO_ANSWER,
     NOTHING_ELSE,
@@ -40,12 +42,15 @@ from rag.types import (
 )
 
 __all__ = [
+    "COMMON_WORDS",
+    "FORMS_OF_ADDRESS",
     "NOTHING_ELSE",
     "NO_ANSWER",
     "SEEDS",
     "SUFFIXES",
     "Answer",
     "ArticleChatError",
+    "ArticleEntry",
     "Citation",
     "CollectionError",
     "Document",
@@ -63,7 +68,6 @@ __all__ = [
     "Settings",
     "SettingsError",
     "Shelf",
-    "ShelvedArticle",
     "Span",
     "Statement",
     "Turn",

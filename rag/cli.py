@@ -144,18 +144,19 @@ def _index(context: _Context) -> int:
 
 def _list(context: _Context) -> int:
     collections = context.library.collections()
-    keys = ("id", "title", "source", "characters", "passages")
-    found = [
-        {"name": info.name, "documents": [dict(zip(keys, entry, strict=True)) for entry in info.documents]}
-        for info in collections
-    ]
     if context.arguments.json:
+        keys = ("id", "title", "source", "characters", "passages")
+        found = [
+            {"name": info.name, "documents": [{key: getattr(entry, key) for key in keys} for entry in info.documents]}
+            for info in collections
+        ]
         _print_json({"collections": found})
         return 0
     for info in collections:
         print(info.name)
-        for key, title, source, characters, passages in info.documents:
-            print(plain(f"  {key:<24} {title} ({characters} characters, {passages} passages, from {source})"))
+        for entry in info.documents:
+            size = f"{entry.characters} characters, {entry.passages} passages"
+            print(plain(f"  {entry.id:<24} {entry.title} ({size}, from {entry.source})"))
     if SEEDS not in {info.name for info in collections}:
         print(f"{SEEDS}\n  not indexed yet: the articles in {context.settings.seeds} are, with the first question")
     return 0

@@ -12,30 +12,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rag.english import AUXILIARIES, LIGHT_WORDS, PRONOUNS, QUESTION_WORDS, TEXT_NOUNS
 from rag.errors import UsageError
 from rag.types import NO_ANSWER, NOTHING_ELSE, Turn
 
 _WORD = re.compile(r"\w+(?:['’]\w+)?")
-_QUESTION_WORDS = frozenset("what who whom whose which when where why how".split())
-_AUXILIARIES = frozenset(
-    "do does did is are was were be been being am has have had can could will would shall should may might must "
-    "isn't aren't wasn't weren't don't doesn't didn't hasn't haven't hadn't can't couldn't won't wouldn't".split()
-)
-_PRONOUNS = frozenset(
-    "he him his himself she her hers herself it its itself they them their theirs themselves this these those".split()
-)
-# Words that carry no topic of their own: a question of nothing but these asks about what was said before.
-_LIGHT = (
-    _QUESTION_WORDS
-    | _AUXILIARIES
-    | _PRONOUNS
-    | frozenset(
-        "a an the and or but so then also else other others another more any anything anyone something someone there "
-        "that one ones of in on at to for from by with about as if not no yes tell me us you i we please again too "
-        "say says said happen happened happens mean means go went come came get got make made next after before later "
-        "exactly really long many much often old first last time year day way reason kind example".split()
-    )
-)
 _OPENINGS = re.compile(
     r"^(?:and|but|so|or|then|also)\b|^(?:what|how) about\b"
     r"|\belse\b|\bany (?:other|more)\b|\bother than (?:that|this)\b",
@@ -44,7 +25,7 @@ _OPENINGS = re.compile(
 # "is it true that …": no pronoun that stands for something.
 _EXPLETIVE = re.compile(r"\bit (?:true|possible|likely|known|clear|the case|that)\b", re.IGNORECASE)
 _MARKER = re.compile(r"\s*\[\d+\]")
-_WH = "|".join(sorted(_QUESTION_WORDS))
+_WH = "|".join(sorted(QUESTION_WORDS))
 _TWO_QUESTIONS = re.compile(rf"((?:{_WH})\b.*[^\s,]),? and ((?:{_WH})\b.*)", re.IGNORECASE)
 _NAME = r"(?-i:[A-Z])[^\s,?]*"
 _TWO_SUBJECTS = re.compile(  # the subject follows the auxiliary: "what did [both] the cat and the dog want"
@@ -53,7 +34,7 @@ _TWO_SUBJECTS = re.compile(  # the subject follows the auxiliary: "what did [bot
     rf"(?P<other>(?:(?:the|a|an|his|her|its|their) )?(?:{_NAME}(?: {_NAME})*|[^\s,?]+))(?P<rest> .+)",
     re.IGNORECASE,
 )
-_TEXT = r"(?:article|text|story|page|piece|document|paper|report)"
+_TEXT = rf"(?:{'|'.join(sorted(TEXT_NOUNS))})"
 _THIS = rf"(?:this|that|it|the|the whole|this whole)(?: {_TEXT})?"
 _OVERVIEW = re.compile(
     rf"(?:what(?: is|'s| was) {_THIS}(?: all| mainly)? about"
@@ -98,15 +79,15 @@ def stands_alone(question: str) -> bool:
     if _OPENINGS.search(question.strip()):
         return False
     words = [word.lower().replace("’", "'") for word in _WORD.findall(_EXPLETIVE.sub(" ", question))]
-    if all(word in _LIGHT for word in words):
+    if all(word in LIGHT_WORDS for word in words):
         return False
     topic_seen = False
     for i, word in enumerate(words):
-        if word in _PRONOUNS:
-            is_subject = i > 0 and words[i - 1] in _AUXILIARIES  # "what songs did they record"
+        if word in PRONOUNS:
+            is_subject = i > 0 and words[i - 1] in AUXILIARIES  # "what songs did they record"
             if is_subject or not topic_seen:
                 return False
-        topic_seen = topic_seen or word not in _LIGHT
+        topic_seen = topic_seen or word not in LIGHT_WORDS
     return True
 
 

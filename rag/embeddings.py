@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -10,13 +9,14 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from rag.errors import ModelError
+from rag.lazy import Lazy
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
     from rag.types import FloatArray
 
-Progress = Callable[[int], None]
+TextsDone = Callable[[int], None]
 """Called with the number of texts done since the last call."""
 
 
@@ -33,7 +33,7 @@ class Embedder(Protocol):
         """The length of the vectors."""
         ...
 
-    def embed(self, texts: Sequence[str], *, query: bool = False, progress: Progress | None = None) -> FloatArray:
+    def embed(self, texts: Sequence[str], *, query: bool = False, progress: TextsDone | None = None) -> FloatArray:
         """The unit vectors of the texts, float32 (n, dimension); `query` marks questions, for models that differ."""
         ...
 
@@ -58,9 +58,7 @@ class SentenceTransformerEmbedder:
     def __init__(self, model: str = "packaged", *, threads: int = 2) -> None:
         self._model = model
         self._threads = threads
-        self._lock = threading.Lock()
-        self._one_at_a_time = threading.Lock()  # counting and embedding set the same tokeniser up differently
-        self._loaded: SentenceTransformer | None = None
+        self._loaded = Lazy(self._load)  # counting and embedding set the same tokeniser up differently: never at once
 
     @property
     def name(self) -> str:
@@ -68,18 +66,17 @@ class SentenceTransformerEmbedder:
 
     @property
     def dimension(self) -> int:
-        dimension = self._load().get_embedding_dimension()
+        dimension = self._loaded.value.get_embedding_dimension()
         assert dimension is not None  # every model that pools to one vector has one  # noqa: S101
         return dimension
 
-    def embed(self, texts: Sequence[str], *, query: bool = False, progress: Progress | None = None) -> FloatArray:
-        model = self._load()
-        encode = model.encode_query if query else model.encode_document
+    def embed(self, texts: Sequence[str], *, query: bool = False, progress: TextsDone | None = None) -> FloatArray:
         vectors = np.zeros((len(texts), self.dimension), np.float32)  # (n, d)
         by_length = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # little padding within a batch
         for start in range(0, len(texts), 32):
             batch = by_length[start : start + 32]
-            with self._one_at_a_time:
+            with self._loaded.held() as model:
+                encode = model.encode_query if query else model.encode_document
                 vectors[batch] = encode(
                     [texts[i] for i in batch], batch_size=32, normalize_embeddings=True, show_progress_bar=False
                 )
@@ -88,11 +85,10 @@ class SentenceTransformerEmbedder:
         return vectors
 
     def count_pieces(self, texts: Sequence[str]) -> list[int]:
-        tokenizer = self._load().tokenizer
         counts: list[int] = []
         for start in range(0, len(texts), 1000):
-            with self._one_at_a_time:
-                encoded = tokenizer(
+            with self._loaded.held() as model:
+                encoded = model.tokenizer(
                     list(texts[start : start + 1000]),
                     add_special_tokens=False,
                     truncation=False,
@@ -103,20 +99,17 @@ class SentenceTransformerEmbedder:
         return counts
 
     def _load(self) -> SentenceTransformer:
-        with self._lock:
-            if self._loaded is None:
-                import torch
-                from sentence_transformers import SentenceTransformer
-                from transformers.utils.logging import disable_progress_bar
+        import torch
+        from sentence_transformers import SentenceTransformer
+        from transformers.utils.logging import disable_progress_bar
 
-                torch.set_num_threads(self._threads)
-                disable_progress_bar()  # type: ignore[no-untyped-call]
-                path = str(packaged_model_path()) if self._model == "packaged" else self._model
-                try:
-                    self._loaded = SentenceTransformer(path, device="cpu")
-                except (OSError, ValueError) as error:
-                    raise ModelError(
-                        f"the embedding model {self._model!r} is not on this computer; give the folder of a "
-                        "sentence-transformers model, or 'packaged'"
-                    ) from error
-            return self._loaded
+        torch.set_num_threads(self._threads)
+        disable_progress_bar()  # type: ignore[no-untyped-call]
+        path = str(packaged_model_path()) if self._model == "packaged" else self._model
+        try:
+            return SentenceTransformer(path, device="cpu")
+        except (OSError, ValueError) as error:
+            raise ModelError(
+                f"the embedding model {self._model!r} is not on this computer; give the folder of a "
+                "sentence-transformers model, or 'packaged'"
+            ) from error

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import bm25s
 import faiss
 import numpy as np
-from bm25s.stopwords import STOPWORDS_EN
 
 from rag.embeddings import Embedder
+from rag.english import STOP_WORDS
 from rag.errors import CollectionError
 from rag.passages import split_passages
 from rag.sentences import Segmenter
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import Stemmer
 
 
-IndexProgress = Callable[[int, int], None]
+PassagesDone = Callable[[int, int], None]
 """Called with the number of passages embedded so far, and of those to embed as far as that is known."""
 
 
@@ -75,7 +75,7 @@ class PassageIndex:
         chunking: Chunking,
         segmenter: Segmenter | None = None,
         known: PassageIndex | None = None,
-        progress: IndexProgress | None = None,
+        progress: PassagesDone | None = None,
     ) -> PassageIndex:
         """The index of the documents; those that `known` holds with the same text are not cut or embedded again.
 
@@ -159,7 +159,7 @@ def lexical_tokens(texts: Sequence[str]) -> list[list[str]]:
     tokens: list[list[str]] = bm25s.tokenize(
         list(texts),
         token_pattern=r"\w+",  # noqa: S106
-        stopwords=[*STOPWORDS_EN, "s", "t"],  # what an apostrophe leaves behind
+        stopwords=sorted(STOP_WORDS),
         stemmer=_stemmer(),
         return_ids=False,
         show_progress=False,

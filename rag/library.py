@@ -17,10 +17,11 @@ from tqdm import tqdm
 from rag.documents import SUFFIXES, load_document
 from rag.embeddings import Embedder, SentenceTransformerEmbedder
 from rag.errors import CollectionError, DocumentError, IndexDamagedError
-from rag.index import Chunking, IndexProgress, PassageIndex
+from rag.index import Chunking, PassageIndex, PassagesDone
+from rag.manifest import MANIFEST, ArticleEntry, read_manifest
 from rag.reader import boundary_segments, weights_fingerprint
 from rag.settings import Settings
-from rag.storage import MANIFEST, load_index, read_manifest, save_index
+from rag.storage import load_index, save_index
 from rag.types import Document
 
 SEEDS = "seeds"
@@ -30,10 +31,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class CollectionInfo:
-    """What `list` shows of a collection; `documents` are (id, title, source, characters, passages)."""
+    """What `list` shows of a collection: its name, and what its manifest says of its articles."""
 
     name: str
-    documents: tuple[tuple[str, str, str, int, int], ...]
+    documents: tuple[ArticleEntry, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class Library:
             return Change((), (), (), failed)
         return replace(self.put(loaded, name), failed=failed)
 
-    def put(self, loaded: Sequence[Document], name: str, progress: IndexProgress | None = None) -> Change:
+    def put(self, loaded: Sequence[Document], name: str, progress: PassagesDone | None = None) -> Change:
         """Add the documents to the collection, or refresh those that it has from the same source.
 
         `progress` is told how far it is, in place of the bar in the terminal.
@@ -136,12 +137,9 @@ class Library:
         found = []
         for manifest_path in sorted(self._folder.glob(f"*/{MANIFEST}")):
             try:
-                entries = read_manifest(manifest_path.parent)["documents"]
+                found.append(CollectionInfo(manifest_path.parent.name, read_manifest(manifest_path.parent).documents))
             except IndexDamagedError as error:
                 log.warning("%s", error)
-                continue
-            keys = ("id", "title", "source", "characters", "passages")
-            found.append(CollectionInfo(manifest_path.parent.name, tuple(tuple(e[k] for k in keys) for e in entries)))
         return found
 
     def _refresh_seeds(self) -> PassageIndex:
@@ -181,7 +179,7 @@ class Library:
         self,
         documents: Sequence[Document],
         known: PassageIndex | None = None,
-        progress: IndexProgress | None = None,
+        progress: PassagesDone | None = None,
     ) -> PassageIndex:
         """The index, in memory, of the documents, made as every collection is; what `known` has is not made again."""
         quiet = progress is not None

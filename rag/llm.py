@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rag.errors import ModelError
+from rag.lazy import Lazy
 from rag.prompts import Message
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class LlamaCppModel:
         if not self._path.is_file():
             raise ModelError(f"there is no model file {self._path}; give a .gguf file, or `article-chat download` one")
         self._threads = threads
-        self._llama: Llama | None = None
+        self._llama = Lazy(self._load, _ONE_AT_A_TIME)
 
     @property
     def name(self) -> str:
@@ -70,8 +71,7 @@ class LlamaCppModel:
         self, messages: Sequence[Message], *, max_tokens: int, seconds: float, stopped: Callable[[], bool]
     ) -> Iterator[str]:
         deadline = time.monotonic() + seconds
-        with _ONE_AT_A_TIME:
-            llama = self._load()
+        with self._llama.held() as llama:
             tokens = self._tokenize(llama, messages)
             if len(tokens) + max_tokens > CONTEXT_TOKENS:
                 return  # a quote this long is shown, not paraphrased
@@ -86,22 +86,20 @@ class LlamaCppModel:
                     return
 
     def _load(self) -> Llama:
-        if self._llama is None:
-            from llama_cpp import Llama
+        from llama_cpp import Llama
 
-            try:
-                self._llama = Llama(
-                    str(self._path),
-                    n_ctx=CONTEXT_TOKENS,
-                    # One token at a time is bound by memory, and threads that wait for each other at every layer are
-                    # ruinous where a core is shared: measured on two busy cores, 2 tokens/s with two, 30 with one.
-                    n_threads=1,
-                    n_threads_batch=self._threads,
-                    verbose=False,
-                )
-            except (ValueError, OSError) as error:
-                raise ModelError(f"{self._path} cannot be loaded as a GGUF model: {error}") from error
-        return self._llama
+        try:
+            return Llama(
+                str(self._path),
+                n_ctx=CONTEXT_TOKENS,
+                # One token at a time is bound by memory, and threads that wait for each other at every layer are
+                # ruinous where a core is shared: measured on two busy cores, 2 tokens/s with two, 30 with one.
+                n_threads=1,
+                n_threads_batch=self._threads,
+                verbose=False,
+            )
+        except (ValueError, OSError) as error:
+            raise ModelError(f"{self._path} cannot be loaded as a GGUF model: {error}") from error
 
     @staticmethod
     def _ends(llama: Llama, token: int) -> bool:

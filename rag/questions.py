@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,8 @@ from typing import Any
 from rag.conversation import clean_question
 from rag.documents import normalize
 from rag.errors import QuestionFileError, UsageError
+from rag.json_fields import member, of_kind, parsed
 from rag.types import Document, Span, Turn
-
-_MALFORMED = (ValueError, TypeError, KeyError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,51 +67,50 @@ def read_questions(file: Path, *, limit: int | None = None) -> list[Item]:
 def read_history(file: Path) -> list[Turn]:
     """The earlier turns in a file that holds a JSON list of {"question", "answer"}; raises QuestionFileError."""
     try:
-        return _turns(json.loads(file.read_text(encoding="utf-8")))
+        return _turns(parsed(file.read_text(encoding="utf-8")))
     except OSError as error:
         raise QuestionFileError(f"{file}: cannot be read: {error.strerror}") from error
-    except _MALFORMED as error:
-        raise QuestionFileError(
-            f"{file}: {_problem(error)}; give a JSON list of objects with question and answer"
-        ) from error
+    except ValueError as error:
+        raise QuestionFileError(f"{file}: {error}; give a JSON list of objects with question and answer") from error
 
 
 def _item(line: str, where: str) -> Item:
     try:
-        entry = json.loads(line)
-        original = _text(entry, "text")
-        document = Document(_text(entry, "id"), _text(entry, "title"), text=normalize(original), source=where)
-        asked = list(entry["questions"])
-    except _MALFORMED as error:
-        raise QuestionFileError(f"{where}: {_problem(error)}") from error
+        entry = parsed(line)
+        original = member(entry, "text", str)
+        name, title = member(entry, "id", str), member(entry, "title", str)
+        document = Document(name, title, text=normalize(original), source=where)
+        asked = member(entry, "questions", list)
+    except ValueError as error:
+        raise QuestionFileError(f"{where}: {error}") from error
     if not document.text.strip():
         raise QuestionFileError(f"{where}: the text is empty")
     questions = []
     for number, one in enumerate(asked, 1):
         try:
             questions.append(_question(one, original))
-        except _MALFORMED as error:
-            raise QuestionFileError(f"{where}, question {number}: {_problem(error)}") from error
+        except ValueError as error:
+            raise QuestionFileError(f"{where}, question {number}: {error}") from error
     return Item(document, tuple(questions))
 
 
 def _question(entry: Any, original: str) -> Question:
-    name, text = _text(entry, "id"), _text(entry, "question")
+    name, text = member(entry, "id", str), member(entry, "question", str)
     try:
         clean_question(text)
     except UsageError as error:
         raise ValueError(str(error)) from error
-    golds = tuple(normalized_span(original, _gold(gold, original)) for gold in entry.get("answers") or ())
+    golds = tuple(normalized_span(original, _gold(gold, original)) for gold in _list(entry, "answers"))
     answerable = entry.get("answerable", bool(golds))
     if not isinstance(answerable, bool) or (answerable and not golds):
         raise ValueError("answerable must be true, with at least one answer, or false")
-    return Question(name, text, golds if answerable else (), tuple(_turns(entry.get("history") or [])))
+    return Question(name, text, golds if answerable else (), tuple(_turns(_list(entry, "history"))))
 
 
 def _gold(gold: Any, original: str) -> Span:
-    text, start = _text(gold, "text"), gold["start"]
-    if not isinstance(start, int) or start < 0 or not text or original[start : start + len(text)] != text:
-        raise ValueError(f"the answer {text!r} does not stand at {start!r} of the text")
+    text, start = member(gold, "text", str), member(gold, "start", int)
+    if start < 0 or not text or original[start : start + len(text)] != text:
+        raise ValueError(f"the answer {text!r} does not stand at {start} of the text")
     return Span(start, start + len(text))
 
 
@@ -130,22 +127,12 @@ def normalized_span(original: str, span: Span) -> Span:
 
 
 def _turns(entries: Any) -> list[Turn]:
-    if not isinstance(entries, list):
-        raise TypeError("the history is not a list")
-    return [Turn(_text(entry, "question"), _text(entry, "answer") if "answer" in entry else "") for entry in entries]
+    return [
+        Turn(member(entry, "question", str), member(entry, "answer", str) if "answer" in entry else "")
+        for entry in of_kind(entries, list, "the history")
+    ]
 
 
-def _text(entry: Any, key: str) -> str:
-    if not isinstance(entry, dict):
-        raise TypeError(f"{str(entry)[:40]!r} is not an object")
-    value = entry[key]
-    if not isinstance(value, str):
-        raise TypeError(f"{key} is not a text")
-    value.encode()  # half of a surrogate pair, which JSON can spell, is no text
-    return value
-
-
-def _problem(error: Exception) -> str:
-    if isinstance(error, KeyError):
-        return f"the field {error.args[0]!r} is missing"
-    return f"not JSON: {error}" if isinstance(error, json.JSONDecodeError) else str(error)
+def _list(entry: dict[str, Any], name: str) -> list[Any]:
+    """The list that the object may have under the name, empty where it has none or null."""
+    return of_kind(entry.get(name) or [], list, name)

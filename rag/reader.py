@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from rag.embeddings import packaged_model_path
+from rag.lazy import Lazy
 from rag.sentences import WORD, with_words_around
 from rag.types import Document, Quote, Reading, RetrievedPassage, Span
 
@@ -29,7 +29,6 @@ LEAST_SCORE = 0.12
 BOUNDARY_CHANCE = 0.5
 """A missed boundary makes a quote longer, a wrong one cuts the answer off: so this is above the threshold that is best
 for F1 (`Calibration.boundary`). What is too long is cut anyway."""
-_ONE_AT_A_TIME = threading.Lock()
 _LEAST_WORDS = 3
 
 
@@ -61,18 +60,16 @@ def weights_fingerprint() -> str:
     return hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()[:16]
 
 
-def _weights() -> _Weights:
-    with _ONE_AT_A_TIME:
-        return _load_weights()
-
-
-@cache
 def _load_weights() -> _Weights:
     from rag.network import load, plain_tokenizer
 
     model = packaged_model_path()
     network, calibration = load(WEIGHTS, model / "model.safetensors")
     return _Weights(network, calibration, plain_tokenizer(model))
+
+
+_WEIGHTS = Lazy(_load_weights)
+"""One network for all readers of the process; it runs beside the embedder and the language model, but not twice."""
 
 
 class SpanReader:
@@ -91,12 +88,11 @@ class SpanReader:
         """As the protocol says; the network's weights load on first use."""
         from rag.spans import CANDIDATES, Window, answer_spans
 
-        weights = _weights()
         read = [retrieved.passage for retrieved in passages]
         ids = list(dict.fromkeys(passage.document_id for passage in read))
         texts = [documents[document_id].text for document_id in ids]
         windows = [Window(ids.index(passage.document_id), passage.span) for passage in read]
-        with _ONE_AT_A_TIME:
+        with _WEIGHTS.held() as weights:
             spans = answer_spans(
                 weights.network, weights.tokenizer, question, texts, windows, candidates=max(CANDIDATES, max_quotes)
             )
@@ -181,10 +177,9 @@ def _boundary_chances(text: str, words: Sequence[tuple[int, int]]) -> list[float
 
     from rag.network import encode, fast_inference
 
-    weights = _weights()
     shift = words[0][0]
-    batch = encode(weights.tokenizer, [text[shift : words[-1][1]]])
-    with _ONE_AT_A_TIME, fast_inference(torch.device("cpu")):
+    with _WEIGHTS.held() as weights, fast_inference(torch.device("cpu")):
+        batch = encode(weights.tokenizer, [text[shift : words[-1][1]]])
         logits = weights.network.boundaries(weights.network(batch))[0]  # (T,)
     last_piece = {piece_end + shift: batch.first[0] + i for i, (_, piece_end) in enumerate(batch.offsets[0])}
     return [float(torch.sigmoid(logits[last_piece[end]])) if end in last_piece else 0.0 for _, end in words]

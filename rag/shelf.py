@@ -8,7 +8,6 @@ a visitor gave.
 
 from __future__ import annotations
 
-import hashlib
 import re
 import secrets
 import shutil
@@ -17,17 +16,16 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
 from rag.errors import ArticleChatError, CollectionError, IndexDamagedError
-from rag.index import IndexProgress, PassageIndex
+from rag.index import PassageIndex, PassagesDone
 from rag.library import Library
+from rag.manifest import MANIFEST, ArticleEntry, read_manifest, sha256
 from rag.settings import Settings
-from rag.storage import MANIFEST, read_manifest
 from rag.types import Document
 
 FOLDER = "_owners"
@@ -35,17 +33,6 @@ OPEN_INDEXES = 4
 """Articles kept in memory, the last used."""
 _OWNER = re.compile(r"[0-9a-f]{32}")
 _ARTICLE = re.compile(r"[0-9a-f]{12,32}")
-
-
-@dataclass(frozen=True, slots=True)
-class ShelvedArticle:
-    """What a list shows of an article; `pages` is their number, 0 where it has none, `source` its file's name."""
-
-    id: str
-    title: str
-    source: str
-    characters: int
-    pages: int
 
 
 class Shelf:
@@ -64,11 +51,11 @@ class Shelf:
         self._closed = threading.Event()
         self._sweep()
 
-    def articles(self, owner: str) -> tuple[ShelvedArticle, ...]:
-        """The owner's articles, in the order in which they were added."""
-        return tuple(map(_described, self._entries(owner)))
+    def articles(self, owner: str) -> tuple[ArticleEntry, ...]:
+        """The owner's articles, in the order in which they were added; one that was damaged is named so."""
+        return tuple(_entry(manifest.parent) for manifest in sorted(self._folder_of(owner).glob(f"*/{MANIFEST}")))
 
-    def add(self, owner: str, document: Document, progress: IndexProgress | None = None) -> ShelvedArticle:
+    def add(self, owner: str, document: Document, progress: PassagesDone | None = None) -> ArticleEntry:
         """Index the document for the owner, one at a time; where the text is there already, that article.
 
         The document gets a new id that no other article has. Raises CollectionError where the owner has no room left
@@ -76,11 +63,11 @@ class Shelf:
         """
         folder = self._folder_of(owner)
         with self._turn():
-            before = self._entries(owner)
-            sha256 = hashlib.sha256(document.text.encode()).hexdigest()
+            before = self.articles(owner)
+            content = (sha256(document.text.encode()), document.pages)
             for entry in before:
-                if entry["sha256"] == sha256 and entry.get("pages", []) == list(document.pages):
-                    return _described(entry)
+                if (entry.sha256, entry.pages) == content:
+                    return entry
             self._check_room(folder, len(before), document)
             name = f"{time.time_ns() // 1_000_000:011x}{secrets.token_hex(4)}"  # in the order of time
 
@@ -95,7 +82,7 @@ class Shelf:
             except BaseException:
                 _erase(folder, name)
                 raise
-        return ShelvedArticle(name, document.title, document.source, len(document.text), len(document.pages))
+        return _entry(folder / name)
 
     def open(self, owner: str, article: str) -> PassageIndex:
         """The index of the owner's article; its one document has the article's id.
@@ -133,17 +120,6 @@ class Shelf:
     def close(self) -> None:
         """End what is being indexed, within a moment, and let nothing more in."""
         self._closed.set()
-
-    def _entries(self, owner: str) -> list[dict[str, Any]]:
-        """What the manifests say of the owner's articles."""
-        entries = []
-        for manifest in sorted(self._folder_of(owner).glob(f"*/{MANIFEST}")):
-            try:
-                entries.append(read_manifest(manifest.parent)["documents"][0])
-            except IndexDamagedError:
-                nothing = {"title": "A damaged article", "source": "", "characters": 0, "sha256": ""}
-                entries.append({"id": manifest.parent.name, **nothing})
-        return entries
 
     def _folder_of(self, owner: str) -> Path:
         if not _OWNER.fullmatch(owner):
@@ -197,10 +173,12 @@ class Shelf:
                 lock.unlink(missing_ok=True)
 
 
-def _described(entry: dict[str, Any]) -> ShelvedArticle:
-    return ShelvedArticle(
-        entry["id"], entry["title"], entry["source"], entry["characters"], len(entry.get("pages", ()))
-    )
+def _entry(folder: Path) -> ArticleEntry:
+    """What the manifest says of the one article in the folder."""
+    try:
+        return read_manifest(folder).documents[0]
+    except IndexDamagedError:
+        return ArticleEntry(folder.name, "A damaged article", "", characters=0, passages=0, pages=(), sha256="")
 
 
 def _lock_of(folder: Path, article: str) -> Path:

@@ -14,28 +14,25 @@ folder holds the old index or the new one. Nothing here is a pickle.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import secrets
 import shutil
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import bm25s
 import faiss
 import numpy as np
 
 from rag.embeddings import Embedder
-from rag.errors import IndexDamagedError
 from rag.index import Chunking, PassageIndex
-from rag.types import Document, Passage, Span
-
-SCHEMA_VERSION = 2
-MANIFEST = "manifest.json"
+from rag.json_fields import parsed
+from rag.manifest import MANIFEST, ArticleEntry, EmbedderIdentity, Manifest, damaged, read_manifest, sha256
+from rag.types import Document, FloatArray, Passage, Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,32 +58,30 @@ def save_index(index: PassageIndex, folder: Path) -> None:
     passages_of = Counter(passage.document_id for passage in index.passages)
     try:
         _write_files(index, new)
-        manifest = {
-            "schema_version": SCHEMA_VERSION,
-            "generation": generation,
-            "embedder": {"name": index.embedder.name, "dimension": index.embedder.dimension},
-            "chunking": asdict(index.chunking),
-            "documents": [
-                {
-                    "id": document.id,
-                    "title": document.title,
-                    "source": document.source,
-                    "characters": len(document.text),
-                    "passages": passages_of[document.id],
-                    "pages": list(document.pages),
-                    "sha256": _sha256(document.text.encode()),
-                }
+        manifest = Manifest(
+            generation=generation,
+            embedder=EmbedderIdentity(index.embedder.name, index.embedder.dimension),
+            chunking=index.chunking,
+            documents=tuple(
+                ArticleEntry(
+                    id=document.id,
+                    title=document.title,
+                    source=document.source,
+                    characters=len(document.text),
+                    passages=passages_of[document.id],
+                    pages=document.pages,
+                    sha256=sha256(document.text.encode()),
+                )
                 for document in index.documents.values()
-            ],
-            "files": {
-                path.relative_to(new).as_posix(): _sha256(path.read_bytes())
+            ),
+            files={
+                path.relative_to(new).as_posix(): sha256(path.read_bytes())
                 for path in sorted(new.rglob("*"))
                 if path.is_file()
             },
-        }
-        manifest["checksum"] = _manifest_checksum(manifest)
+        )
         _sync_tree(new)
-        swapped = _written_beside(folder / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False).encode())
+        swapped = _written_beside(folder / MANIFEST, manifest.to_json())
     except BaseException:
         shutil.rmtree(new, ignore_errors=True)
         raise
@@ -97,77 +92,74 @@ def save_index(index: PassageIndex, folder: Path) -> None:
             shutil.rmtree(other, ignore_errors=True)
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of the index in the folder; raises IndexDamagedError where it is missing or not whole."""
-    try:
-        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_bytes())
-        whole = manifest["checksum"] == _manifest_checksum(manifest)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _damaged(folder, f"{MANIFEST} cannot be used ({error})") from error
-    if not whole:
-        raise _damaged(folder, f"{MANIFEST} does not match its checksum")
-    if manifest["schema_version"] > SCHEMA_VERSION:
-        raise _damaged(folder, "it was written by a newer version of article-chat")
-    return manifest
-
-
 def load_index(folder: Path, *, embedder: Embedder, chunking: Chunking) -> StoredIndex:
     """The index in the folder, every file checked against its checksum.
 
     Raises IndexDamagedError where the manifest or a document's text is not what was written.
     """
     manifest = read_manifest(folder)
-    generation = folder / manifest["generation"]
-    contents: dict[str, bytes] = {}
-    wrong = []
-    for name, checksum in manifest["files"].items():
-        try:
-            contents[name] = (generation / name).read_bytes()
-        except OSError:
-            contents[name] = b""
-        if _sha256(contents[name]) != checksum:
-            wrong.append(name)
+    generation = folder / manifest.generation
+    contents = {
+        path.relative_to(generation).as_posix(): _contents(path) for path in generation.rglob("*") if path.is_file()
+    }
+    wrong = [name for name, checksum in manifest.files.items() if sha256(contents.get(name, b"")) != checksum]
     if texts := [name for name in wrong if name.startswith("documents/")]:
-        raise _damaged(folder, f"{texts[0]} does not match its checksum")
-    documents = [
-        Document(
-            entry["id"],
-            entry["title"],
-            contents[f"documents/{entry['id']}.txt"].decode(),
-            entry["source"],
-            tuple(entry.get("pages", ())),  # version 1 knew of none
-        )
-        for entry in manifest["documents"]
-    ]
+        raise damaged(folder, f"{texts[0]} does not match its checksum")
+    try:
+        documents = [
+            Document(entry.id, entry.title, contents[entry.file].decode(), entry.source, entry.pages)
+            for entry in manifest.documents
+        ]
+    except ValueError as error:
+        raise damaged(folder, f"{MANIFEST} and its documents do not go together ({error})") from error
     reason = None
     if wrong:
         reason = f"{wrong[0]} does not match its checksum"
-    elif manifest["schema_version"] != SCHEMA_VERSION:
-        reason = "it was written by an older version"
-    elif manifest["embedder"] != {"name": embedder.name, "dimension": embedder.dimension}:
-        reason = f"it was built with the embedding model {manifest['embedder']['name']}"
-    elif manifest["chunking"] != asdict(chunking):
+    elif manifest.embedder != EmbedderIdentity(embedder.name, embedder.dimension):
+        reason = f"it was built with the embedding model {manifest.embedder.name}"
+    elif manifest.chunking != chunking:
         reason = "it was built with other passage settings or another reader"
     if reason is not None:
         return StoredIndex(documents, None, reason)
-    by_id = {document.id: document for document in documents}
+    try:
+        index = PassageIndex(
+            documents,
+            _passages(contents["passages.jsonl"], documents),
+            _vectors(contents["index.faiss"]),
+            embedder=embedder,
+            chunking=chunking,
+            bm25=bm25s.BM25.load(generation / "bm25", allow_pickle=False),
+        )
+    except (ValueError, TypeError, KeyError, OSError, RuntimeError) as error:  # FAISS raises the last
+        return StoredIndex(documents, None, f"its files do not go together ({type(error).__name__})")
+    return StoredIndex(documents, index)
+
+
+def _contents(path: Path) -> bytes:
+    """The bytes of a file; none, which match no checksum, of one that cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def _passages(lines: bytes, documents: Sequence[Document]) -> list[Passage]:
+    """The passages that `passages.jsonl` describes; raises ValueError, TypeError or KeyError where it is not ours."""
+    text_of: Mapping[str, str] = {document.id: document.text for document in documents}
     passages = []
-    for line in contents["passages.jsonl"].decode().splitlines():
-        entry = json.loads(line)
+    for line in lines.decode().splitlines():
+        entry = parsed(line)
         span = Span(entry["start"], entry["end"])
-        text = by_id[entry["document_id"]].text[span.start : span.end]
+        text = text_of[entry["document_id"]][span.start : span.end]
         sentences = tuple(Span(start, end) for start, end in entry["sentences"])
         passages.append(Passage(entry["document_id"], span, text, sentences))
-    flat = faiss.deserialize_index(np.frombuffer(contents["index.faiss"], np.uint8))
-    index = PassageIndex(
-        documents,
-        passages,
-        flat.reconstruct_n(0, flat.ntotal),
-        embedder=embedder,
-        chunking=chunking,
-        bm25=bm25s.BM25.load(generation / "bm25", allow_pickle=False),
-    )
-    return StoredIndex(documents, index)
+    return passages
+
+
+def _vectors(data: bytes) -> FloatArray:
+    """The vectors, (n, d), of an index as FAISS writes it; raises RuntimeError where it is none."""
+    flat = faiss.deserialize_index(np.frombuffer(data, np.uint8))
+    return np.asarray(flat.reconstruct_n(0, flat.ntotal), np.float32)
 
 
 def _write_files(index: PassageIndex, new: Path) -> None:
@@ -189,15 +181,6 @@ def _write_files(index: PassageIndex, new: Path) -> None:
     # faiss's own writer neither reports a full disk reliably nor syncs; its bytes written by us do both.
     (new / "index.faiss").write_bytes(faiss.serialize_index(index.faiss_index).tobytes())
     index.bm25.save(new / "bm25", show_progress=False)
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def _manifest_checksum(manifest: dict[str, Any]) -> str:
-    rest = {key: value for key, value in manifest.items() if key != "checksum"}
-    return _sha256(json.dumps(rest, sort_keys=True).encode())
 
 
 def _written_beside(path: Path, data: bytes) -> Path:
@@ -224,10 +207,3 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _damaged(folder: Path, why: str) -> IndexDamagedError:
-    return IndexDamagedError(
-        f"the index in {folder} is damaged: {why}; remove it with `article-chat remove --collection {folder.name}` "
-        "and index the articles again"
-    )

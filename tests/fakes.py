@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from rag.embeddings import Progress
+from rag.embeddings import TextsDone
 from rag.index import lexical_tokens
 from rag.prompts import Message
 from rag.sentences import split_sentences
@@ -28,7 +28,7 @@ class FakeEmbedder:
         self.dimension = dimension
         self.embedded: list[str] = []
 
-    def embed(self, texts: Sequence[str], *, query: bool = False, progress: Progress | None = None) -> FloatArray:
+    def embed(self, texts: Sequence[str], *, query: bool = False, progress: TextsDone | None = None) -> FloatArray:
         self.embedded += texts
         vectors = np.zeros((len(texts), self.dimension), np.float32)  # (n, d)
         for row, text in zip(vectors, texts, strict=True):
@@ -50,7 +50,7 @@ class GatedEmbedder(FakeEmbedder):
         super().__init__()
         self.begun, self.let = threading.Event(), threading.Event()
 
-    def embed(self, texts: Sequence[str], *, query: bool = False, progress: Progress | None = None) -> FloatArray:
+    def embed(self, texts: Sequence[str], *, query: bool = False, progress: TextsDone | None = None) -> FloatArray:
         self.begun.set()
         assert self.let.wait(60)
         return super().embed(texts, query=query, progress=progress)

@@ -10,7 +10,7 @@ import pytest
 import rag
 
 ROOT = Path(rag.__file__).resolve().parent
-FOUNDATION = {"rag.types", "rag.errors", "rag.settings"}
+FOUNDATION = {"rag.types", "rag.errors", "rag.settings", "rag.english", "rag.json_fields", "rag.lazy"}
 TOP = {"rag.pipeline", "rag.evaluation", "rag.cli", "rag.__main__", "rag"}
 
 

@@ -8,7 +8,7 @@ import pytest
 from fakes import FakeEmbedder, GatedEmbedder
 
 import rag
-from rag.embeddings import Progress
+from rag.embeddings import TextsDone
 from rag.errors import ArticleChatError, CollectionError, IndexDamagedError
 from rag.library import Library
 from rag.settings import Settings
@@ -43,7 +43,7 @@ def test_what_is_added_is_listed_opened_and_there_after_a_restart(
     told: list[tuple[int, int]] = []
     article = shelf.add(ANN, document(pages=(0, 10)), lambda *done: told.append(done))
     assert told[-1] == (1, 1)
-    assert (article.title, article.source, article.characters, article.pages) == ("The vault", "vault.pdf", 42, 2)
+    assert (article.title, article.source, article.characters, article.pages) == ("The vault", "vault.pdf", 42, (0, 10))
     second = shelf.add(ANN, document("Another text altogether.", "Another"))
     for one in (shelf, Shelf(library, settings)):
         assert one.articles(ANN) == (article, second)
@@ -152,7 +152,7 @@ def test_there_is_room_for_so_many_and_so_much(library: Library, settings: Setti
 
 
 class Broken(FakeEmbedder):
-    def embed(self, texts: list[str], *, query: bool = False, progress: Progress | None = None) -> FloatArray:
+    def embed(self, texts: list[str], *, query: bool = False, progress: TextsDone | None = None) -> FloatArray:
         raise OSError(28, "No space left on device")
 
 

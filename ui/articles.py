@@ -22,7 +22,6 @@ import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import PurePosixPath
 from typing import IO, Any
 
@@ -32,6 +31,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from rag import (
     SUFFIXES,
     ArticleChatError,
+    ArticleEntry,
     CollectionError,
     Document,
     DocumentError,
@@ -76,7 +76,7 @@ def add_article_routes(site: FastAPI, shelf: Shelf, removed: Callable[[str], Non
             "articles_mb": settings.max_articles_mb,
             "suffixes": SUFFIXES,
         }
-        own = [asdict(article) for article in shelf.articles(owner_of(request))]
+        own = [_entry_json(entry) for entry in shelf.articles(owner_of(request))]
         body = {"articles": own, "login": request.scope["login"], "limits": limits}
         return JSONResponse(body, headers=_PRIVATE)
 
@@ -124,6 +124,12 @@ def add_article_routes(site: FastAPI, shelf: Shelf, removed: Callable[[str], Non
         return Response(status_code=204, headers=_PRIVATE)
 
 
+def _entry_json(entry: ArticleEntry) -> dict[str, Any]:
+    """What the list of articles shows of one; its "pages" are their number."""
+    shown = {key: getattr(entry, key) for key in ("id", "title", "source", "characters")}
+    return {**shown, "pages": len(entry.pages)}
+
+
 class _RefusedError(ArticleChatError):
     """A request that is refused with a status of its own."""
 
@@ -163,10 +169,10 @@ class _Intake:
             tell({"stage": "reading"})
             document = make()
             tell({"stage": "waiting"})
-            article = self._shelf.add(
+            entry = self._shelf.add(
                 owner, document, lambda done, total: tell({"stage": "indexing", "done": done, "total": total})
             )
-            last = {"stage": "done", "article": asdict(article)}
+            last = {"stage": "done", "article": _entry_json(entry)}
         except DocumentError as error:
             last["message"] = str(error)  # it begins with the file's name
         except ArticleChatError as error:

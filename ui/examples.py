@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 
-from rag import ArticleChatError, Document, Pipeline, Span
+from rag import COMMON_WORDS, FORMS_OF_ADDRESS, ArticleChatError, Document, Pipeline, Span
 
 MOST_TRIED = 24
 """Candidates put to the pipeline, at most; each costs a search and a reading, but no writing."""
@@ -25,20 +25,6 @@ _SAID = re.compile(
 )
 _NAME = re.compile(r"(?<![\w’'-])[A-Z][\w’'-]{1,40}(?: (?:(?:of|the|de|van|von) )?[A-Z][\w’'-]{1,40}){1,6}")
 _WORD = re.compile(r"[^\W\d_]+")
-_COMMON = frozenset(
-    "a about after again against ago all also although always am among an and another any are around as asked at "
-    "away be because been before being between both but by call called came described can cannot could day days "
-    "did do does doing done down during each early either end ended even ever every few first for former found "
-    "from further gave get given go going got great had half has have having he her here hers him his how however "
-    "i if in into is it its just last later least less let like long made main make many may me mean might more "
-    "most much must my near never new next no nor not nothing now of off often old on once one only or other "
-    "others our out over own part past people put quite rather really reported said same saw say saying says "
-    "second see seen several shall she should show since so some something soon still such take taken than that "
-    "the their them then there these they thing things third this those though three through thus to today "
-    "together told too took toward towards two under until up upon us use used very want wants was way we week "
-    "well went were what when where whether which while who whole whom whose why will with without word would "
-    "year years yes yet you your".split()
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +97,9 @@ def find_examples(
     for tried, candidate in enumerate(candidates(document)):
         if len(kept) == most or tried == MOST_TRIED or not go_on():
             break
-        words = {word.lower() for word in _WORD.findall(candidate.question) if word.lower() not in _COMMON | _FRAME}
+        words = {
+            word.lower() for word in _WORD.findall(candidate.question) if word.lower() not in COMMON_WORDS | _FRAME
+        }
         if not words & seen and is_answered(pipeline, document, candidate):
             kept.append(candidate.question)
             seen |= words
@@ -142,8 +130,7 @@ def candidates(document: Document) -> Iterator[Candidate]:
             yield from found[i : i + 1]
 
 
-_ADDRESS = frozenset("mr mrs ms miss dr prof sir".split())
-_FRAME = _ADDRESS | frozenset("article say about what did does the".split())
+_FRAME = FORMS_OF_ADDRESS | frozenset("article say about what did does the".split())
 
 
 def _about_statements(text: str) -> Iterator[Candidate]:
@@ -162,10 +149,10 @@ def _speaker(words: str, text: str) -> str:
     """The name at the end of the words: from a form of address on, or capitalised, or found again in the text."""
     kept: list[str] = []
     for word in reversed(words.split()):
-        if word.lower() in _COMMON:
+        if word.lower() in COMMON_WORDS:
             break
         kept.insert(0, word)
-        if word.rstrip(".").lower() in _ADDRESS:
+        if word.rstrip(".").lower() in FORMS_OF_ADDRESS:
             return " ".join(kept) if len(kept) > 1 else ""
     for i in range(len(kept) - 1):
         name = " ".join(kept[i:])
@@ -193,7 +180,7 @@ def _capitalised(text: str) -> dict[str, list[Span]]:
     found: dict[str, list[Span]] = {}
     for match in _NAME.finditer(text):
         first, rest = match[0].split(" ", 1)
-        name = rest if first.lower() in _COMMON else match[0]  # "The" of a sentence's beginning
+        name = rest if first.lower() in COMMON_WORDS else match[0]  # "The" of a sentence's beginning
         if " " in name:
             found.setdefault(name, []).append(Span(match.end() - len(name), match.end()))
     return dict(sorted(found.items(), key=lambda item: -len(item[1])))
@@ -205,7 +192,7 @@ def _pairs(text: str) -> dict[str, list[Span]]:
     count = Counter(word[0] for word in words)
     found: dict[tuple[str, str], list[Span]] = {}
     for left, right in pairwise(words):
-        common = {left[0].lower(), right[0].lower()} & _COMMON
+        common = {left[0].lower(), right[0].lower()} & COMMON_WORDS
         if not common and text[left.end() : right.start()].isspace():
             found.setdefault((left[0], right[0]), []).append(Span(left.start(), right.end()))
     close = {
