@@ -9,8 +9,8 @@
 Importing this loads no model and no deep-learning library; models load on first use.
 """
 
-from rag.documents import SUFFIXES, document_from_text, load_document, read_document
-from rag.english import COMMON_WORDS, FORMS_OF_ADDRESS
+from rag.answer.examples import Examples
+from rag.answer.pipeline import Pipeline, Progress, build_pipeline
 from rag.errors import (
     ArticleChatError,
     CollectionError,
@@ -21,11 +21,11 @@ from rag.errors import (
     SettingsError,
     UsageError,
 )
-from rag.library import SEEDS, Library
-from rag.manifest import ArticleEntry
-from rag.pipeline import Pipeline, Progress, build_pipeline
+from rag.ingest.documents import SUFFIXES, document_from_text, load_document, read_document
+from rag.library.collections import SEEDS, Library
+from rag.library.manifest import ArticleEntry
+from rag.library.shelf import Shelf
 from rag.settings import Settings, load_settings
-from rag.shelf import Shelf
 from rag.types import (
     NO_ANSWER,
     NOTHING_ELSE,
@@ -42,8 +42,6 @@ from rag.types import (
 )
 
 __all__ = [
-    "COMMON_WORDS",
-    "FORMS_OF_ADDRESS",
     "NOTHING_ELSE",
     "NO_ANSWER",
     "SEEDS",
@@ -55,6 +53,7 @@ __all__ = [
     "CollectionError",
     "Document",
     "DocumentError",
+    "Examples",
     "IndexDamagedError",
     "Library",
     "ModelError",

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from fakes import FakeEmbedder, OverlapReader, ScriptedModel
 
-from rag.index import Chunking, PassageIndex
-from rag.library import Library
-from rag.pipeline import Pipeline
+from rag.answer.pipeline import Pipeline
+from rag.library.collections import Library
+from rag.library.index import Chunking, PassageIndex
 from rag.settings import Settings
 from rag.types import Document
 

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from rag.embeddings import TextsDone
-from rag.index import lexical_tokens
-from rag.prompts import Message
+from rag.library.index import lexical_tokens
+from rag.models.embeddings import TextsDone
+from rag.models.llm import Message
 from rag.sentences import split_sentences
 from rag.types import Document, FloatArray, Quote, Reading, RetrievedPassage, Span
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from rag.manifest import sha256
+from rag.library.manifest import sha256
 
 
 def resealed(manifest: dict[str, Any]) -> bytes:

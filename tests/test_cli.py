@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from fakes import FakeEmbedder
 
-import rag.cli
-from rag.arguments import build_parser
+import rag.cli.commands
 from rag.cli import main
+from rag.cli.arguments import build_parser
 from rag.settings import Settings
 
 Run = Callable[..., int]

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from rag.documents import decode, document_from_text, document_id, load_document, normalize, title_of
 from rag.errors import DocumentError
+from rag.ingest.documents import decode, document_from_text, document_id, load_document, normalize, title_of
 from rag.settings import Settings
 
 

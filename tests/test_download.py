@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-import rag.download
-from rag.download import download
+import rag.models.download
 from rag.errors import ModelError
+from rag.models.download import download
 
 MODEL = b"GGUF" + bytes(range(256)) * 800
 ADDRESS = "hf://owner/repo/small.Q4_1.gguf"
@@ -207,7 +207,7 @@ def test_a_disk_that_fills_up_is_one_line(hub: FakeHub, tmp_path: Path, monkeypa
     def full(_: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(rag.download.os, "fsync", full)
+    monkeypatch.setattr(rag.models.download.os, "fsync", full)
     with pytest.raises(ModelError, match="the disk is full"):
         download(ADDRESS, tmp_path, hub=hub.url)
 

@@ -12,10 +12,10 @@ import pytest
 from files import PARAGRAPHS, paper
 
 from rag import NO_ANSWER, Library, Pipeline, Settings, Turn, build_pipeline
-from rag.embeddings import SentenceTransformerEmbedder
-from rag.grounding import check
-from rag.passages import split_passages
-from rag.reader import boundary_segments
+from rag.answer.grounding import check
+from rag.ingest.passages import split_passages
+from rag.models.embeddings import SentenceTransformerEmbedder
+from rag.models.reader.reader import boundary_segments
 from rag.types import Document
 
 pytestmark = pytest.mark.e2e

@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 from fakes import ScriptedModel
 
-from rag.evaluation import (
+from rag.answer.pipeline import Pipeline
+from rag.evaluation.questions import Item, Question
+from rag.evaluation.reports import (
     Outcome,
     evaluate,
     hit,
@@ -16,9 +18,7 @@ from rag.evaluation import (
     token_f1,
     unsupported_in,
 )
-from rag.library import Library
-from rag.pipeline import Pipeline
-from rag.questions import Item, Question
+from rag.library.collections import Library
 from rag.types import NO_ANSWER, Answer, Citation, Document, Span, Statement
 
 DOCUMENT = Document("d", "D", "Ann met Bob in Oslo. The dam cost 40 crowns. Nobody else came.", "d.txt")

@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 from files import PAGE, PARAGRAPHS, columns, pages, paper, scan
 
-from rag.documents import load_document, read_document
 from rag.errors import DocumentError
-from rag.formats.cleaning import clean
-from rag.formats.lines import Line, joined, without_running_lines
+from rag.ingest.documents import load_document, read_document
+from rag.ingest.formats.cleaning import clean
+from rag.ingest.formats.lines import Line, joined, without_running_lines
 from rag.settings import Settings
 from rag.types import Document
 

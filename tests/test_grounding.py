@@ -1,6 +1,6 @@
 import pytest
 
-from rag.grounding import Verdict, check, unsupported_words
+from rag.answer.grounding import Verdict, check, unsupported_words
 
 BRIDGE = (
     "The stone bridge over the Arle, which Maria Holt designed in 1931, was closed after the spring flood weakened "

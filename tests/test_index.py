@@ -3,7 +3,7 @@ import pytest
 from fakes import FakeEmbedder
 
 from rag.errors import CollectionError
-from rag.index import Chunking, PassageIndex, lexical_tokens
+from rag.library.index import Chunking, PassageIndex, lexical_tokens
 from rag.types import Document
 
 CHUNKING = Chunking(40, 15)

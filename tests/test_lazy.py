@@ -2,7 +2,7 @@ import threading
 
 import pytest
 
-from rag.lazy import Lazy
+from rag.models.lazy import Lazy
 
 
 class Model:

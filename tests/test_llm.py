@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from rag.answer.prompts import draft_prompt
 from rag.errors import ModelError
-from rag.llm import CONTEXT_TOKENS, LlamaCppModel
-from rag.prompts import Message, draft_prompt
+from rag.models.llm import CONTEXT_TOKENS, LlamaCppModel, Message
 
 pytestmark = pytest.mark.e2e
 

@@ -8,9 +8,9 @@ from fakes import FakeEmbedder
 from manifests import resealed
 
 from rag.errors import IndexDamagedError
-from rag.index import Chunking
-from rag.manifest import ArticleEntry, EmbedderIdentity, Manifest, read_manifest, sha256
-from rag.storage import load_index
+from rag.library.index import Chunking
+from rag.library.manifest import ArticleEntry, EmbedderIdentity, Manifest, read_manifest, sha256
+from rag.library.storage import load_index
 
 ENTRY = ArticleEntry("d", "Über “Ice” 😀", "/x/d.pdf", characters=9, passages=1, pages=(0, 5), sha256="0" * 64)
 OURS = Manifest(

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from fakes import FakeEmbedder, OverlapReader, ScriptedModel
 
-from rag.index import Chunking, PassageIndex
-from rag.overview import central_passages, central_quotes
-from rag.pipeline import Pipeline
+from rag.answer.overview import central_passages, central_quotes
+from rag.answer.pipeline import Pipeline
+from rag.library.index import Chunking, PassageIndex
 from rag.settings import Settings
 from rag.types import NOTHING_ELSE, Document, Turn
 

@@ -3,7 +3,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from rag.passages import split_passages
+from rag.ingest.passages import split_passages
 from rag.sentences import split_sentences
 from rag.types import Document
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 from fakes import FakeEmbedder, OverlapReader, ScriptedModel
 
-from rag.conversation import clean_question
+from rag.answer.grounding import check
+from rag.answer.pipeline import Pipeline
+from rag.answer.question import clean_question
 from rag.errors import UsageError
-from rag.grounding import check
-from rag.index import Chunking, PassageIndex
-from rag.pipeline import Pipeline
+from rag.library.index import Chunking, PassageIndex
 from rag.settings import Settings
 from rag.types import NO_ANSWER, NOTHING_ELSE, Document, Quote, Reading, RetrievedPassage, Span, Turn
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from rag.documents import normalize
 from rag.errors import QuestionFileError
-from rag.questions import normalized_span, read_history, read_questions
+from rag.evaluation.questions import normalized_span, read_history, read_questions
+from rag.ingest.documents import normalize
 from rag.types import Span, Turn
 
 TEXT = "Ann met Bob in Oslo."

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from rag.passages import split_passages
-from rag.reader import MAX_QUOTE_WORDS, SpanReader, boundary_segments, merge_touching, quote_span
+from rag.ingest.passages import split_passages
+from rag.models.reader.reader import MAX_QUOTE_WORDS, SpanReader, boundary_segments, merge_touching, quote_span
 from rag.sentences import split_sentences
 from rag.types import Document, Passage, Quote, Reading, RetrievedPassage, Span
 

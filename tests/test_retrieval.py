@@ -1,7 +1,7 @@
 import pytest
 
-from rag.index import PassageIndex
-from rag.retrieval import fuse_ranks, retrieve
+from rag.answer.retrieval import fuse_ranks, retrieve
+from rag.library.index import PassageIndex
 
 
 def test_first_everywhere_is_one_and_order_follows_ranks() -> None:

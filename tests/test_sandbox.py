@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from files import pages
 
-import rag.sandbox
-from rag.documents import read_document
+import rag.ingest.sandbox
 from rag.errors import DocumentError
-from rag.sandbox import PROGRAM, Parsed, parse
+from rag.ingest.documents import read_document
+from rag.ingest.sandbox import PROGRAM, Parsed, parse
 from rag.settings import Settings
 
 QUICK = replace(Settings(), parse_seconds=2.0)
@@ -26,8 +26,8 @@ def child(folder: Path, body: str, *, limited: bool = False) -> Path:
     """A program in the place of `formats/` that notes its process id, reads the file and goes on with `body`."""
     path = folder / "child.py"
     limit = f"""
-sys.path.insert(0, {str(PROGRAM.parent.parent)!r})
-from rag.formats import program
+sys.path.insert(0, {str(PROGRAM.parents[2])!r})
+from rag.ingest.formats import program
 program._limit(seconds=1, memory_mb=1500)
 """
     path.write_text(
@@ -175,7 +175,7 @@ def test_what_a_child_says_is_not_believed(tmp_path: Path, said: str) -> None:
     ],
 )
 def test_what_is_no_document_is_refused(monkeypatch: pytest.MonkeyPatch, parsed: Parsed) -> None:
-    monkeypatch.setattr("rag.documents.parse", lambda *_: parsed)
+    monkeypatch.setattr("rag.ingest.documents.parse", lambda *_: parsed)
     with pytest.raises(DocumentError, match=r"^a\.pdf: "):
         read_document(b"x", "a.pdf", Settings())
 
@@ -184,8 +184,8 @@ def test_the_child_ends_when_its_parent_does(tmp_path: Path) -> None:
     """The parent is killed while its child waits for a file that never comes whole."""
     code = f"""
 import sys, time
-sys.path.insert(0, {str(PROGRAM.parent.parent)!r})
-import rag.sandbox as sandbox
+sys.path.insert(0, {str(PROGRAM.parents[2])!r})
+import rag.ingest.sandbox as sandbox
 from pathlib import Path
 real = sandbox.subprocess.Popen
 def noted(*arguments, **options):
@@ -197,8 +197,8 @@ from rag.settings import Settings
 sandbox.parse(b"x", "pdf", Settings(), program=Path({str(tmp_path / "slow.py")!r}))
 """
     (tmp_path / "slow.py").write_text(
-        f"import sys; sys.path.insert(0, {str(PROGRAM.parent.parent)!r})\n"
-        "import threading, time; from rag.formats import program\n"
+        f"import sys; sys.path.insert(0, {str(PROGRAM.parents[2])!r})\n"
+        "import threading, time; from rag.ingest.formats import program\n"
         "sys.stdin.buffer.readline(); sys.stdin.buffer.read(1)\n"
         "threading.Thread(target=program._end_with_parent, daemon=True).start()\n"
         "time.sleep(600)\n"
@@ -215,4 +215,4 @@ def test_the_child_knows_nothing_of_our_environment(tmp_path: Path) -> None:
     parsed = parse(b"x", "pdf", Settings(), program=program)
     assert "PATH" in parsed.text
     assert "secret" not in parsed.text
-    assert rag.sandbox.PROGRAM.name == "formats"
+    assert rag.ingest.sandbox.PROGRAM.name == "formats"

@@ -8,11 +8,11 @@ import pytest
 from fakes import FakeEmbedder, GatedEmbedder
 
 import rag
-from rag.embeddings import TextsDone
 from rag.errors import ArticleChatError, CollectionError, IndexDamagedError
-from rag.library import Library
+from rag.library.collections import Library
+from rag.library.shelf import OPEN_INDEXES, Shelf
+from rag.models.embeddings import TextsDone
 from rag.settings import Settings
-from rag.shelf import OPEN_INDEXES, Shelf
 from rag.types import Document, FloatArray
 
 ANN, BOB = "a" * 32, "b" * 32
@@ -204,7 +204,8 @@ import os, signal, sys
 sys.path[:0] = {[str(Path(__file__).parent), str(Path(rag.__file__).parent.parent)]!r}
 from pathlib import Path
 from fakes import FakeEmbedder
-from rag import Document, Library, Settings, Shelf, storage
+from rag import Document, Library, Settings, Shelf
+from rag.library import storage
 storage._sync_tree = lambda new: os.kill(os.getpid(), signal.SIGKILL)
 settings = Settings(home=Path({str(home)!r}))
 Shelf(Library(settings, FakeEmbedder()), settings).add({ANN!r}, Document("d", "D", {SECRET!r}, "d.txt"))

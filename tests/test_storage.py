@@ -12,11 +12,11 @@ import pytest
 from fakes import FakeEmbedder
 from manifests import resealed
 
-from rag import storage
 from rag.errors import IndexDamagedError
-from rag.index import Chunking, PassageIndex
-from rag.manifest import read_manifest, sha256
-from rag.storage import load_index, save_index
+from rag.library import storage
+from rag.library.index import Chunking, PassageIndex
+from rag.library.manifest import read_manifest, sha256
+from rag.library.storage import load_index, save_index
 from rag.types import Document
 
 CHUNKING = Chunking(40, 15)
@@ -202,9 +202,9 @@ def test_killed_at_any_step_the_folder_holds_the_old_or_the_new_index(tmp_path: 
     save_index(build("Old."), folder)
     code = f"""
 import os, signal, sys
-sys.path[:0] = {[str(Path(__file__).parent), str(Path(storage.__file__).parent.parent)]!r}
+sys.path[:0] = {[str(Path(__file__).parent), str(Path(storage.__file__).parents[2])]!r}
 from pathlib import Path
-from rag import storage
+from rag.library import storage
 from test_storage import build
 owner = storage.shutil if {step!r} == "rmtree" else storage
 real = getattr(owner, {step!r})
@@ -229,9 +229,9 @@ def test_killed_at_random_moments_nothing_is_lost(tmp_path: Path) -> None:
     save_index(build("Text 0."), folder)
     code = f"""
 import sys
-sys.path[:0] = {[str(Path(__file__).parent), str(Path(storage.__file__).parent.parent)]!r}
+sys.path[:0] = {[str(Path(__file__).parent), str(Path(storage.__file__).parents[2])]!r}
 from pathlib import Path
-from rag.storage import save_index
+from rag.library.storage import save_index
 from test_storage import build
 print("ready", flush=True)
 for i in range(1, 1_000_000):

@@ -1,4 +1,4 @@
-from rag.terminal import plain, readable
+from rag.cli.terminal import plain, readable
 from rag.types import NO_ANSWER, Answer, Citation, Document, Passage, RetrievedPassage, Span, Statement
 
 

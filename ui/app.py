@@ -13,10 +13,9 @@ from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse
 from starlette.staticfiles import StaticFiles
 
-from rag import ArticleChatError, Library, Pipeline, Settings, Shelf, UsageError, build_pipeline
+from rag import ArticleChatError, Examples, Library, Pipeline, Settings, Shelf, UsageError, build_pipeline
 from ui.articles import add_article_routes
 from ui.chat import Chat
-from ui.examples import Examples
 from ui.owners import Accounts, Owners, owner_of
 from ui.page import build_app
 from ui.paragraphs import article_json

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from rag.network import Encoded, encode
+from rag.models.reader.network import Encoded, encode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rag.network import Calibration
+from rag.models.reader.network import Calibration
 from rag.training.evaluate import Case, Outcome, best_f1, boundary_scores, held_out_cases, read_all
 from rag.training.offtask import off_task
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from tokenizers import Tokenizer
 
-    from rag.network import ReaderNetwork
+    from rag.models.reader.network import ReaderNetwork
     from rag.training.data import Corpus
 
 

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rag.conversation import MAX_ANSWER_WORDS
+from rag.answer.question import MAX_ANSWER_WORDS
 from rag.sentences import split_sentences
 from rag.training.augment import NAME, Spans
 

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rag.conversation import in_context
-from rag.network import ReaderNetwork, ScoredSpan, fast_inference
-from rag.spans import Window, answer_spans
+from rag.answer.question import in_context
+from rag.models.reader.network import ReaderNetwork, ScoredSpan, fast_inference
+from rag.models.reader.spans import Window, answer_spans
 from rag.training.augment import Marked, strip
 from rag.training.batches import boundary_batch
 from rag.training.boundaries import boundary_window

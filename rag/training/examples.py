@@ -8,7 +8,7 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rag.conversation import in_context
+from rag.answer.question import in_context
 from rag.training import augment
 from rag.training.augment import Marked
 from rag.training.batches import BoundaryBatch, Example, SpanBatch, boundary_batch, span_batch

@@ -11,7 +11,7 @@ import tiny
 import torch
 from tokenizers import Tokenizer
 
-from rag.network import ScoredSpan
+from rag.models.reader.network import ScoredSpan
 from rag.training import evaluate
 from rag.training.__main__ import finish
 from rag.training.calibrate import calibrate, calibration_cases, fit_logistic, reliability

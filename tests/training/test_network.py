@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 from tokenizers import Tokenizer
 
-from rag.network import (
+from rag.models.reader.network import (
     MAX_QUESTION_PIECES,
     MAX_SPAN_PIECES,
     Calibration,

@@ -9,7 +9,7 @@ import tiny
 import torch
 from tokenizers import Tokenizer
 
-from rag.network import ReaderNetwork
+from rag.models.reader.network import ReaderNetwork
 from rag.training.batches import BoundaryBatch, SpanBatch
 from rag.training.data import Corpus
 from rag.training.examples import DEFAULT_MIX, Stream

@@ -16,8 +16,8 @@ from pages import PATIENCE, open_page, pipeline_over, served
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from rag import Document, Settings
-from rag.llm import LanguageModel
-from rag.reader import Reader
+from rag.models.llm import LanguageModel
+from rag.models.reader.reader import Reader
 
 
 @pytest.fixture(scope="session")

@@ -15,14 +15,13 @@ from fakes import FakeEmbedder, OverlapReader, ScriptedModel
 from playwright.sync_api import Locator, Page, expect
 
 from rag import Document, Library, Pipeline, Quote, Reading, RetrievedPassage, Settings, Shelf, Span
-from rag.embeddings import Embedder
-from rag.index import Chunking, PassageIndex
-from rag.llm import LanguageModel
-from rag.prompts import Message
-from rag.reader import Reader
+from rag.answer.examples import Examples
+from rag.library.index import Chunking, PassageIndex
+from rag.models.embeddings import Embedder
+from rag.models.llm import LanguageModel, Message
+from rag.models.reader.reader import Reader
 from ui.app import web_app
 from ui.chat import Chat
-from ui.examples import Examples
 from ui.owners import Accounts
 from ui.server import listen, server_of, url_of
 from ui.waiting import Loading

@@ -18,11 +18,11 @@ from pages import pipeline_over, served
 from starlette.testclient import TestClient
 
 from rag import Library, Shelf
+from rag.answer.examples import Examples
 from ui import articles
 from ui.app import web_app
 from ui.articles import MOST_AT_ONCE, add_article_routes
 from ui.chat import Chat
-from ui.examples import Examples
 from ui.owners import Accounts, Owners
 from ui.security import Guard, Hosts
 

@@ -4,7 +4,7 @@ import time
 from pages import pipeline_over
 
 from rag import Document
-from ui.examples import Candidate, Examples, candidates, find_examples, is_answered
+from rag.answer.examples import Candidate, Examples, candidates, find_examples, is_answered
 
 PUNCTUATED = """\
 Ms Okafor said the repairs would cost 40 million. The Northern Dam was built in 1911. Critics of the Northern Dam left.

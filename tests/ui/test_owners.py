@@ -10,10 +10,10 @@ from pages import pipeline_over, shelf_in
 from starlette.testclient import TestClient
 
 from rag import UsageError
+from rag.answer.examples import Examples
 from ui import owners
 from ui.app import web_app
 from ui.chat import Chat
-from ui.examples import Examples
 from ui.owners import COOKIE, MOST_FAILURES, Accounts, Owners, owner_of
 from ui.security import Guard, Hosts, is_loopback
 from ui.server import listen

@@ -20,7 +20,7 @@ from pages import (
 from playwright.sync_api import expect
 
 from rag import NO_ANSWER, Document
-from ui.examples import Examples
+from rag.answer.examples import Examples
 
 # Gradio's own statistics, kept after a few answers, use what pandas has deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")

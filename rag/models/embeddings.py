@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from rag.errors import ModelError
-from rag.lazy import Lazy
+from rag.models.lazy import Lazy
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

@@ -10,17 +10,17 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from rag.embeddings import packaged_model_path
-from rag.lazy import Lazy
+from rag.models.embeddings import packaged_model_path
+from rag.models.lazy import Lazy
 from rag.sentences import WORD, with_words_around
 from rag.types import Document, Quote, Reading, RetrievedPassage, Span
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-    from rag.network import Calibration, ReaderNetwork
+    from rag.models.reader.network import Calibration, ReaderNetwork
 
-WEIGHTS = Path(__file__).parent / "weights" / "reader.safetensors"
+WEIGHTS = Path(__file__).parents[2] / "weights" / "reader.safetensors"
 MAX_QUOTE_WORDS = 50
 CONTEXT_WORDS = 12
 """Words kept on both sides of the answer where its sentence is longer than MAX_QUOTE_WORDS."""
@@ -61,7 +61,7 @@ def weights_fingerprint() -> str:
 
 
 def _load_weights() -> _Weights:
-    from rag.network import load, plain_tokenizer
+    from rag.models.reader.network import load, plain_tokenizer
 
     model = packaged_model_path()
     network, calibration = load(WEIGHTS, model / "model.safetensors")
@@ -86,7 +86,7 @@ class SpanReader:
         self, question: str, documents: Mapping[str, Document], passages: Sequence[RetrievedPassage], *, max_quotes: int
     ) -> Reading:
         """As the protocol says; the network's weights load on first use."""
-        from rag.spans import CANDIDATES, Window, answer_spans
+        from rag.models.reader.spans import CANDIDATES, Window, answer_spans
 
         read = [retrieved.passage for retrieved in passages]
         ids = list(dict.fromkeys(passage.document_id for passage in read))
@@ -175,7 +175,7 @@ def _boundary_chances(text: str, words: Sequence[tuple[int, int]]) -> list[float
     """For each word the probability that a sentence ends after it."""
     import torch
 
-    from rag.network import encode, fast_inference
+    from rag.models.reader.network import encode, fast_inference
 
     shift = words[0][0]
     with _WEIGHTS.held() as weights, fast_inference(torch.device("cpu")):

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from rag.network import ScoredSpan, best_spans, encode, fast_inference
+from rag.models.reader.network import ScoredSpan, best_spans, encode, fast_inference
 from rag.sentences import with_words_around
 from rag.types import Span
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from torch import Tensor
 
-    from rag.network import Encoded, ReaderNetwork
+    from rag.models.reader.network import Encoded, ReaderNetwork
 
 CANDIDATES = 5
 """So many places are read a second time."""

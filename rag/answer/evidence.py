@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from rag.conversation import Question
-from rag.index import PassageIndex
-from rag.overview import central_passages, central_quotes
-from rag.reader import LEAST_SCORE, Reader, merge_touching
-from rag.retrieval import retrieve
+from rag.answer.overview import central_passages, central_quotes
+from rag.answer.question import Question
+from rag.answer.retrieval import retrieve
+from rag.library.index import PassageIndex
+from rag.models.reader.reader import LEAST_SCORE, Reader, merge_touching
 from rag.settings import Settings
 from rag.types import Citation, Quote, Reading, RetrievedPassage, Span
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from rag.index import PassageIndex
+from rag.library.index import PassageIndex
 from rag.types import RetrievedPassage
 
 RRF_CONSTANT = 60

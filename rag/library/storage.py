@@ -28,10 +28,10 @@ import bm25s
 import faiss
 import numpy as np
 
-from rag.embeddings import Embedder
-from rag.index import Chunking, PassageIndex
 from rag.json_fields import parsed
-from rag.manifest import MANIFEST, ArticleEntry, EmbedderIdentity, Manifest, damaged, read_manifest, sha256
+from rag.library.index import Chunking, PassageIndex
+from rag.library.manifest import MANIFEST, ArticleEntry, EmbedderIdentity, Manifest, damaged, read_manifest, sha256
+from rag.models.embeddings import Embedder
 from rag.types import Document, FloatArray, Passage, Span
 
 

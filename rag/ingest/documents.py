@@ -10,7 +10,7 @@ from pathlib import Path
 from textwrap import shorten
 
 from rag.errors import DocumentError
-from rag.sandbox import parse
+from rag.ingest.sandbox import parse
 from rag.settings import Settings
 from rag.types import Document
 

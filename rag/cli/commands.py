@@ -17,17 +17,17 @@ from typing import Any
 
 from tqdm import tqdm
 
-from rag.arguments import NAME, build_parser
-from rag.documents import SUFFIXES
-from rag.download import download
-from rag.embeddings import Embedder, SentenceTransformerEmbedder
+from rag.answer.pipeline import build_pipeline
+from rag.cli.arguments import NAME, build_parser
+from rag.cli.terminal import plain, readable
 from rag.errors import ArticleChatError, UsageError
-from rag.evaluation import Outcome, evaluate
-from rag.library import SEEDS, Library
-from rag.pipeline import build_pipeline
-from rag.questions import read_history, read_questions
+from rag.evaluation.questions import read_history, read_questions
+from rag.evaluation.reports import Outcome, evaluate
+from rag.ingest.documents import SUFFIXES
+from rag.library.collections import SEEDS, Library
+from rag.models.download import download
+from rag.models.embeddings import Embedder, SentenceTransformerEmbedder
 from rag.settings import DEBUG, Settings, load_settings
-from rag.terminal import plain, readable
 from rag.types import Answer
 
 _STEPS = {"retrieve": "looking for passages", "read": "choosing quotes", "write": "writing and checking"}

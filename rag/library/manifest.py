@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from rag.errors import IndexDamagedError
-from rag.index import Chunking
 from rag.json_fields import member, of_kind, parsed
+from rag.library.index import Chunking
 
 MANIFEST = "manifest.json"
 SCHEMA_VERSION = 2

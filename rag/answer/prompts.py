@@ -2,16 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One message of a prompt; `role` is "system", "user" or "assistant"."""
-
-    role: str
-    content: str
-
+from rag.models.llm import Message
 
 _SYSTEM = "Say the answer to the question in one short sentence with the words of the quote."
 # They copy and shorten rather than rephrase, since that is what a small model does well and what can be checked. A

@@ -22,9 +22,9 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from rag.errors import ArticleChatError, CollectionError, IndexDamagedError
-from rag.index import PassageIndex, PassagesDone
-from rag.library import Library
-from rag.manifest import MANIFEST, ArticleEntry, read_manifest, sha256
+from rag.library.collections import Library
+from rag.library.index import PassageIndex, PassagesDone
+from rag.library.manifest import MANIFEST, ArticleEntry, read_manifest, sha256
 from rag.settings import Settings
 from rag.types import Document
 

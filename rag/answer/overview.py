@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rag.index import PassageIndex
-from rag.reader import MAX_QUOTE_WORDS
+from rag.library.index import PassageIndex
+from rag.models.reader.reader import MAX_QUOTE_WORDS
 from rag.sentences import WORD
 from rag.types import FloatArray, Quote, RetrievedPassage
 

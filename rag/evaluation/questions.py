@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rag.conversation import clean_question
-from rag.documents import normalize
+from rag.answer.question import clean_question
 from rag.errors import QuestionFileError, UsageError
+from rag.ingest.documents import normalize
 from rag.json_fields import member, of_kind, parsed
 from rag.types import Document, Span, Turn
 

@@ -6,12 +6,12 @@ import codecs
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rag.errors import ModelError
-from rag.lazy import Lazy
-from rag.prompts import Message
+from rag.models.lazy import Lazy
 
 if TYPE_CHECKING:
     from llama_cpp import Llama
@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 CONTEXT_TOKENS = 2048
 _ONE_AT_A_TIME = threading.Lock()
 """llama.cpp is not thread-safe: whoever loads or runs a model, in the whole process, holds this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a prompt; `role` is "system", "user" or "assistant"."""
+
+    role: str
+    content: str
 
 
 class LanguageModel(Protocol):

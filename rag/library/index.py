@@ -11,10 +11,10 @@ import bm25s
 import faiss
 import numpy as np
 
-from rag.embeddings import Embedder
 from rag.english import STOP_WORDS
 from rag.errors import CollectionError
-from rag.passages import split_passages
+from rag.ingest.passages import split_passages
+from rag.models.embeddings import Embedder
 from rag.sentences import Segmenter
 from rag.types import Document, FloatArray, Passage
 

@@ -14,14 +14,14 @@ from pathlib import Path
 from filelock import FileLock
 from tqdm import tqdm
 
-from rag.documents import SUFFIXES, load_document
-from rag.embeddings import Embedder, SentenceTransformerEmbedder
 from rag.errors import CollectionError, DocumentError, IndexDamagedError
-from rag.index import Chunking, PassageIndex, PassagesDone
-from rag.manifest import MANIFEST, ArticleEntry, read_manifest
-from rag.reader import boundary_segments, weights_fingerprint
+from rag.ingest.documents import SUFFIXES, load_document
+from rag.library.index import Chunking, PassageIndex, PassagesDone
+from rag.library.manifest import MANIFEST, ArticleEntry, read_manifest
+from rag.library.storage import load_index, save_index
+from rag.models.embeddings import Embedder, SentenceTransformerEmbedder
+from rag.models.reader.reader import boundary_segments, weights_fingerprint
 from rag.settings import Settings
-from rag.storage import load_index, save_index
 from rag.types import Document
 
 SEEDS = "seeds"

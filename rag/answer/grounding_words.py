@@ -1,6 +1,6 @@
-"""Closed classes of English words for `rag.grounding`, as data: each word maps to a one-letter word class.
+"""Closed classes of English words for `rag.answer.grounding`, as data: each word maps to a one-letter word class.
 
-The letters are read by the patterns in `rag.grounding`; the classes that are not closed (content words, verbs,
+The letters are read by the patterns in `rag.answer.grounding`; the classes that are not closed (content words, verbs,
 numbers, punctuation) get their letters there.
 """
 

@@ -10,7 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 
-from rag import COMMON_WORDS, FORMS_OF_ADDRESS, ArticleChatError, Document, Pipeline, Span
+from rag.answer.pipeline import Pipeline
+from rag.english import COMMON_WORDS, FORMS_OF_ADDRESS
+from rag.errors import ArticleChatError
+from rag.types import Document, Span
 
 MOST_TRIED = 24
 """Candidates put to the pipeline, at most; each costs a search and a reading, but no writing."""

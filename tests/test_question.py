@@ -1,6 +1,6 @@
 import pytest
 
-from rag.conversation import (
+from rag.answer.question import (
     MAX_ANSWER_WORDS,
     asks_overview,
     parts,

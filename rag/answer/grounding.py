@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import simplemma
 
-from rag import grounding_words as closed
+from rag.answer import grounding_words as closed
 
 __all__ = ["Verdict", "check", "unsupported_words"]
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from rag.grounding import unsupported_words
-from rag.index import PassageIndex
-from rag.pipeline import Pipeline
-from rag.questions import Item, Question
+from rag.answer.grounding import unsupported_words
+from rag.answer.pipeline import Pipeline
+from rag.evaluation.questions import Item, Question
+from rag.library.index import PassageIndex
 from rag.types import STAGES, Answer, Citation, Document, Span
 
 

@@ -6,8 +6,8 @@ from fakes import FakeEmbedder
 from files import PAGE, PARAGRAPHS, paper
 
 from rag.errors import CollectionError, IndexDamagedError
-from rag.library import SEEDS, Library
-from rag.reader import weights_fingerprint
+from rag.library.collections import SEEDS, Library
+from rag.models.reader.reader import weights_fingerprint
 from rag.settings import Settings
 
 
@@ -154,7 +154,7 @@ def test_other_weights_build_the_index_again(
     weights.write_bytes(b"another reader")
     weights_fingerprint.cache_clear()
     with monkeypatch.context() as patched:
-        patched.setattr("rag.reader.WEIGHTS", weights)
+        patched.setattr("rag.models.reader.reader.WEIGHTS", weights)
         newer = FakeEmbedder()
         Library(settings, newer).open("mine")
         Library(settings, newer).open("mine")

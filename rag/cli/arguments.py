@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import NoReturn
 from urllib.parse import urlsplit
 
-from rag.documents import SUFFIXES
 from rag.errors import UsageError
-from rag.library import SEEDS
+from rag.ingest.documents import SUFFIXES
+from rag.library.collections import SEEDS
 from rag.settings import DEBUG, ENVIRONMENT_PREFIX, FILE_NAME, Settings
 
 NAME = "article-chat"

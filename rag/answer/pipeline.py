@@ -7,14 +7,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from rag.conversation import understand
-from rag.evidence import evidence_for
-from rag.grounding import check
-from rag.index import PassageIndex
-from rag.llm import LanguageModel, LlamaCppModel
-from rag.prompts import draft_prompt
-from rag.reader import Reader, SpanReader
-from rag.retrieval import retrieve
+from rag.answer.evidence import evidence_for
+from rag.answer.grounding import check
+from rag.answer.prompts import draft_prompt
+from rag.answer.question import understand
+from rag.answer.retrieval import retrieve
+from rag.library.index import PassageIndex
+from rag.models.llm import LanguageModel, LlamaCppModel
+from rag.models.reader.reader import Reader, SpanReader
 from rag.sentences import split_sentences
 from rag.settings import Settings
 from rag.types import (

@@ -1,0 +1,1 @@
+"""Questions with known answers -> how well they are answered."""

@@ -1,0 +1,1 @@
+"""A stranger's file -> a document with its text -> passages."""

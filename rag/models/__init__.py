@@ -1,0 +1,1 @@
+"""Heavy models behind protocols: what embeds, what reads, what writes."""
