@@ -31,10 +31,11 @@ test: lint ## run every check: format, lint, types, tests
 	@sh install/browser.sh $(BIN)/python
 	$(BIN)/python -m pytest --timeout=300
 
-lint: .venv/test ## check format, lint and types only
+lint: .venv/test ## check format, lint and types only; those of scripts and styles need Node.js
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	@sh install/scripts.sh
 
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 lock: ## write the exact versions to install/*.lock anew (UV_FLAGS=--upgrade takes newer ones)
@@ -48,7 +49,7 @@ lock: ## write the exact versions to install/*.lock anew (UV_FLAGS=--upgrade tak
 	.venv-lock/bin/uv pip compile - $(LOCK) --constraint install/chat.lock --output-file install/test.lock $(UV_FLAGS)
 
 clean: ## remove the install and all caches; indexes stay
-	rm -rf .venv .venv-lock *.egg-info build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-lock ui/node_modules *.egg-info build dist .mypy_cache .pytest_cache .ruff_cache
 	find rag ui tests -name __pycache__ -prune -exec rm -rf {} +
 
 # Byte code is made by the trial import, for what is imported, and not by pip, for everything: half a minute, 0.4 GB.

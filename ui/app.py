@@ -24,7 +24,13 @@ from ui.server import listen, server_of, url_of
 from ui.waiting import Loading
 
 ASSETS = Path(__file__).parent / "assets"
-STYLES = ("looks", "page", "tools", "conversation", "source", "own")
+STYLES = (
+    *("theme", "page"),
+    *(f"conversation/{name}" for name in ("toolbar", "history", "conversation", "citations", "preview", "examples")),
+    *(f"article/{name}" for name in ("panel", "search", "strip")),
+    *(f"library/{name}" for name in ("library", "notices", "paste")),
+)
+"""Each beside the script that draws what it styles; the first two are for all."""
 HEAD = "".join(f'<link rel="stylesheet" href="/page/{name}.css">' for name in STYLES) + (
     '<script type="module" src="/page/page.js"></script>'
 )

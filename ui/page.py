@@ -25,7 +25,7 @@ ArticleChatError where that article is not theirs or gone."""
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    """The components; those from `kept` on are hidden, and used by the page's script."""
+    """The components; those from `saved` on are hidden, and used by the page's script."""
 
     conversation: gr.State
     editing: gr.State
@@ -35,9 +35,9 @@ class _Parts:
     question: gr.Textbox
     ask: gr.Button
     stop: gr.Button
-    leave: gr.Button
-    kept: gr.Textbox
-    bring_back: gr.Button
+    cancel: gr.Button
+    saved: gr.Textbox
+    restore: gr.Button
     retry: gr.Button
     edit: gr.Button
 
@@ -52,13 +52,13 @@ class _Parts:
 
     def edits(self, editing: bool) -> Updates:
         """Whether the question's box asks instead of the last question, or anew."""
-        return {self.editing: editing, self.leave: gr.Button(visible=editing)}
+        return {self.editing: editing, self.cancel: gr.Button(visible=editing)}
 
     def all(self) -> list[Any]:
         """What an event on the conversation may change."""
         return [
             *(self.conversation, self.editing, self.introduction, self.answers, self.status),
-            *(self.question, self.stop, self.leave),
+            *(self.question, self.stop, self.cancel),
         ]
 
 
@@ -74,7 +74,7 @@ def build_app(pipeline_of: PipelineOf, chat: Chat, titles: list[str]) -> gr.Bloc
         parts = _components(titles)
         _answer(parts, app, chat, pipeline_of)
         _edit(parts, chat)
-        _bring_back(parts, chat, pipeline_of)
+        _restore(parts, chat, pipeline_of)
         if chat.loads():
             _say_what_loads(parts, app, chat)
     return app
@@ -83,7 +83,7 @@ def build_app(pipeline_of: PipelineOf, chat: Chat, titles: list[str]) -> gr.Bloc
 def _components(titles: list[str]) -> _Parts:
     conversation, editing = gr.State(Conversation()), gr.State(value=False)
     with gr.Row(elem_id="page"):
-        with gr.Column(elem_id="talk", min_width=0, scale=6):
+        with gr.Column(elem_id="chat", min_width=0, scale=6):
             introduction = _markdown(introduction_html(titles), elem_id="introduction")
             _markdown(TOOLS, elem_id="toolbar")
             _markdown(EXAMPLES, elem_id="examples")
@@ -101,13 +101,13 @@ def _components(titles: list[str]) -> _Parts:
                 )
                 ask = gr.Button("Ask", variant="primary", scale=1, min_width=72)
                 stop = gr.Button("Stop", interactive=False, scale=1, min_width=72)
-                leave = gr.Button("Cancel", visible=False, scale=1, min_width=72, elem_id="leave")
+                cancel = gr.Button("Cancel", visible=False, scale=1, min_width=72, elem_id="cancel-edit")
             with gr.Row(elem_id="hidden"):
-                kept = gr.Textbox(elem_id="kept-conversation", label="Kept conversation", lines=2)
-                bring_back = gr.Button("Bring back", elem_id="bring-back")
+                saved = gr.Textbox(elem_id="saved-conversation", label="Saved conversation", lines=2)
+                restore = gr.Button("Restore", elem_id="restore")
                 retry = gr.Button("Retry", elem_id="retry")
                 edit = gr.Button("Edit", elem_id="edit")
-        with gr.Column(elem_id="source", min_width=0, scale=5):
+        with gr.Column(elem_id="article-panel", min_width=0, scale=5):
             _markdown(SOURCE, elem_id="article-box")
     return _Parts(
         conversation=conversation,
@@ -118,9 +118,9 @@ def _components(titles: list[str]) -> _Parts:
         question=question,
         ask=ask,
         stop=stop,
-        leave=leave,
-        kept=kept,
-        bring_back=bring_back,
+        cancel=cancel,
+        saved=saved,
+        restore=restore,
         retry=retry,
         edit=edit,
     )
@@ -186,17 +186,17 @@ def _edit(parts: _Parts, chat: Chat) -> None:
         question = now.exchanges[-1].answer.question
         return {parts.question: question, parts.status: status_html(EDITING), **parts.edits(True)}
 
-    def leave() -> Updates:
+    def cancel() -> Updates:
         return {parts.question: "", parts.status: status_html(""), **parts.edits(False)}
 
     parts.edit.click(edit, [parts.conversation], parts.all(), **_QUIET)
-    parts.leave.click(leave, None, parts.all(), **_QUIET)
+    parts.cancel.click(cancel, None, parts.all(), **_QUIET)
 
 
-def _bring_back(parts: _Parts, chat: Chat, pipeline_of: PipelineOf) -> None:
-    """A conversation that the browser has kept, checked, with its article; without exchanges it is a new one."""
+def _restore(parts: _Parts, chat: Chat, pipeline_of: PipelineOf) -> None:
+    """A conversation that the browser has saved, checked, with its article; without exchanges it is a new one."""
 
-    def bring_back(text: str, request: gr.Request) -> Any:
+    def restore(text: str, request: gr.Request) -> Any:
         if chat.is_running(str(request.session_hash)):
             return gr.skip()
         documents: Documents = {}
@@ -220,7 +220,7 @@ def _bring_back(parts: _Parts, chat: Chat, pipeline_of: PipelineOf) -> None:
         return parts.show(View(found.named(), status), documents) | shown
 
     # Whoever goes through the list of articles quickly sees the last one.
-    parts.bring_back.click(bring_back, [parts.kept], parts.all(), trigger_mode="always_last", **_QUIET)
+    parts.restore.click(restore, [parts.saved], parts.all(), trigger_mode="always_last", **_QUIET)
 
 
 def _say_what_loads(parts: _Parts, app: gr.Blocks, chat: Chat) -> None:

@@ -52,7 +52,7 @@ def introduction_html(titles: Sequence[str], unreadable: str = "") -> str:
 
 TOOLS = (
     '<div id="tools"><button type="button" value="new">New conversation</button>'
-    '<details class="menu"><summary>Conversations</summary><div id="kept" class="list"></div></details>'
+    '<details class="menu"><summary>Conversations</summary><div id="history" class="list"></div></details>'
     '<details class="menu"><summary>Export</summary><div class="list">'
     '<button type="button" value="markdown">Export as Markdown</button>'
     '<button type="button" value="json">Export as JSON</button></div></details>'
@@ -60,7 +60,7 @@ TOOLS = (
 )
 """What can be done with the conversation; the page's script does it, and lists the conversations that are kept."""
 SOURCE = (
-    '<div id="own"></div><div id="find"></div><div id="reading">'
+    '<div id="library"></div><div id="search"></div><div id="reading">'
     '<div id="article" role="region" tabindex="0" title="Article"></div><div id="strip"></div></div>'
 )
 """The choice of articles and the source panel, empty; the page's script fills them."""

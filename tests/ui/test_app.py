@@ -1,5 +1,6 @@
 import base64
 import hashlib
+import re
 import socket
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,7 +10,7 @@ from fakes import FakeEmbedder
 from pages import pipeline_over, served
 
 from rag import Library, ModelError, UsageError
-from ui.app import serve
+from ui.app import ASSETS, HEAD, serve
 from ui.security import page_policy
 from ui.server import listen
 
@@ -48,6 +49,13 @@ def test_every_answer_has_a_policy_and_the_page_only_its_own_scripts(url):
     assert page["x-content-type-options"] == "nosniff"
     for path in ("/articles", "/articles/harbour-news", "/page/page.js"):
         assert "sandbox" in httpx.get(url + path).headers["content-security-policy"]
+
+
+def test_each_style_is_linked_and_served(url):
+    styles = re.findall('href="([^"]+)"', HEAD)
+    assert sorted(styles) == sorted(f"/page/{path.relative_to(ASSETS).as_posix()}" for path in ASSETS.rglob("*.css"))
+    for path in styles:
+        assert httpx.get(url + path).headers["content-type"].startswith("text/css")
 
 
 def test_the_policy_hashes_inline_scripts_and_no_others():

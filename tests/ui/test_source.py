@@ -98,16 +98,16 @@ def test_the_strip_and_the_search_lead_through_a_long_article(visit, megabyte):
     find = page.get_by_label("Search in the article")
     page.locator("#article").evaluate("box => box.scrollTo(0, 0)")  # it begins with the first match that is in view
     find.fill("number 1")
-    expect(page.locator("#find-count")).to_have_text("1 of 1,111")
+    expect(page.locator("#search-count")).to_have_text("1 of 1,111")
     assert len(highlighted(page, "match")) > 100
     find.press("Enter")
-    expect(page.locator("#find-count")).to_have_text("2 of 1,111")
+    expect(page.locator("#search-count")).to_have_text("2 of 1,111")
     assert highlighted(page, "current-match") == ["Number 1"]
     find.press("Shift+Enter")
     find.press("Shift+Enter")
-    expect(page.locator("#find-count")).to_have_text("1,111 of 1,111")
+    expect(page.locator("#search-count")).to_have_text("1,111 of 1,111")
     find.fill("zoë  COUNTED")
-    expect(page.locator("#find-count")).to_have_text("1 of 1")
+    expect(page.locator("#search-count")).to_have_text("1 of 1")
     expect(mark).to_be_in_viewport(timeout=PATIENCE)
     assert highlighted(page, "current-match") == ["Zoë counted"]
     group.get_by_role("button", name="Source 1").click()
@@ -115,7 +115,7 @@ def test_the_strip_and_the_search_lead_through_a_long_article(visit, megabyte):
     assert text_of(current_mark(page)) == quote
     assert highlighted(page, "current-match") == ["Zoë counted"]
     find.fill("no such words (")
-    expect(page.locator("#find-count")).to_have_text("none")
+    expect(page.locator("#search-count")).to_have_text("none")
     expect(page.get_by_role("button", name="Next match")).to_be_disabled()
     find.press("Escape")
     expect(find).to_have_value("")

@@ -157,7 +157,7 @@ def test_pasted_text_is_an_article(site):
     press(page, "Paste text")
     form = page.get_by_role("form", name="Paste text")
     form.get_by_role("button", name="Add this text").click()
-    expect(page.locator("#own .failure")).to_have_text("The text: it is empty; there is nothing to ask about")
+    expect(page.locator("#library .message")).to_have_text("The text: it is empty; there is nothing to ask about")
     form.get_by_label("Title").fill("Night <b>birds</b>")
     form.get_by_label("Text").fill(f"{OWLS}\n\n{HARBOUR}")
     form.get_by_role("button", name="Add this text").click()
@@ -187,7 +187,7 @@ def test_a_bad_file_is_told_and_changes_nothing(site, settings, home, data, name
     sent = []
     page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
     add(page, data, name)
-    expect(page.locator("#own .failure")).to_contain_text(says, timeout=PATIENCE)
+    expect(page.locator("#library .message")).to_contain_text(says, timeout=PATIENCE)
     expect(status_of(page)).to_contain_text(says)
     assert page.evaluate("window.hacked") is None
     assert bool(sent) == (len(data) < 10_000 and not name.endswith("docx"))
@@ -196,7 +196,7 @@ def test_a_bad_file_is_told_and_changes_nothing(site, settings, home, data, name
     assert choice(page).get_by_role("option").count() == 1
     assert [path for path in (home / "indexes").rglob("*") if path.is_file()] == []
     press(page, "Close")
-    expect(page.locator("#own .note")).to_be_visible()
+    expect(page.locator("#library .hint")).to_be_visible()
 
 
 def test_progress_is_shown_and_announced_and_moves_nothing(site, settings):
@@ -206,7 +206,7 @@ def test_progress_is_shown_and_announced_and_moves_nothing(site, settings):
     add(page, f"{OWLS} {HARBOUR}")
     bar = page.get_by_role("progressbar", name="Adding the article")
     expect(bar).to_be_visible(timeout=PATIENCE)
-    expect(page.locator("#own .progress")).to_contain_text("Indexing owls.txt… 0 of 1 passages", timeout=PATIENCE)
+    expect(page.locator("#library .progress")).to_contain_text("Indexing owls.txt… 0 of 1 passages", timeout=PATIENCE)
     expect(status_of(page)).to_have_text("Indexing owls.txt…")
     assert bar.evaluate("bar => bar.value / bar.max") == 0
     assert page.locator("#article").bounding_box()["y"] == top
@@ -216,7 +216,7 @@ def test_progress_is_shown_and_announced_and_moves_nothing(site, settings):
     embedder.let.set()
     expect_article(page, "Second")
     expect(status_of(page)).to_have_text("“Second” was added. Ask about it.")
-    expect(page.locator("#own .note")).to_be_visible()
+    expect(page.locator("#library .hint")).to_be_visible()
     assert choice(page).get_by_role("option").all_inner_texts() == ["Harbour news", "Owls", "Second"]
     assert page.locator("#article").bounding_box()["y"] == top
 
@@ -263,8 +263,8 @@ def test_each_article_has_its_own_conversations(site):
     expect(page.get_by_role("group", name=f"Answer to: {MUSEUM}", exact=True)).to_be_visible(timeout=PATIENCE)
     expect(page.locator(".exchange")).to_have_count(1)
     page.get_by_text("Conversations", exact=True).click()
-    expect(page.locator("#kept .when")).to_contain_text(["Owls", "Harbour news"])
-    page.locator("#kept .show").filter(has_text=QUESTION).click()
+    expect(page.locator("#history .date")).to_contain_text(["Owls", "Harbour news"])
+    page.locator("#history .open").filter(has_text=QUESTION).click()
     expect_article(page, "Owls")
     follow_up = ask(page, "How many owls are there?")
     follow_up.get_by_role("button", name="Source 1").click()
@@ -332,9 +332,9 @@ def test_remove_deletes_the_article_and_leaves_its_conversation_to_be_read(site,
     assert [path for path in (home / "indexes" / "_owners").rglob("*") if path.is_file()] == []
     assert choice(page).get_by_role("option").count() == 1
     page.get_by_text("Conversations", exact=True).click()
-    expect(page.locator("#kept .when")).to_contain_text("Owls (removed)")
+    expect(page.locator("#history .date")).to_contain_text("Owls (removed)")
     for _ in range(2):
-        page.locator("#kept .show").first.evaluate("button => button.click()")
+        page.locator("#history .open").first.evaluate("button => button.click()")
         expect(page.get_by_role("heading", level=1)).to_have_text("This article is gone", timeout=PATIENCE)
         group = page.get_by_role("group", name=f"Answer to: {QUESTION}", exact=True)
         expect(group.locator("blockquote").first).to_have_text(OWLS)
@@ -342,7 +342,7 @@ def test_remove_deletes_the_article_and_leaves_its_conversation_to_be_read(site,
         page.reload()
         expect(group.locator("blockquote").first).to_have_text(OWLS, timeout=PATIENCE)
         page.get_by_text("Conversations", exact=True).click()
-        expect(page.locator("#kept .show")).to_have_count(1)
+        expect(page.locator("#history .open")).to_have_count(1)
     page.keyboard.press("Escape")
     page.get_by_text("Export", exact=True).click()
     with page.expect_download() as download:
@@ -431,7 +431,7 @@ def test_two_owners_at_once_see_nothing_of_each_other(browser, site, serve):
     add(bob, f"Ravens sleep in the bell tower. {HARBOUR}", "ravens.txt")
     expect_article(bob, "Ravens")
     ask(bob, "Where do ravens sleep?")
-    expect(ann.locator("#own")).not_to_contain_text("Ravens")
+    expect(ann.locator("#library")).not_to_contain_text("Ravens")
 
     for path in (f"own/articles/{article}", f"articles/{article}"):
         assert context.request.get(ann.url + path).status == 404
@@ -440,7 +440,7 @@ def test_two_owners_at_once_see_nothing_of_each_other(browser, site, serve):
     # Gradio's own interface, with the article's id: it gives its owner the title, and others nothing.
     kept = json.dumps({"id": "x", "article": article, "exchanges": []})
     config = context.request.get(ann.url + "config").json()
-    button = next(part["id"] for part in config["components"] if part["props"].get("elem_id") == "bring-back")
+    button = next(part["id"] for part in config["components"] if part["props"].get("elem_id") == "restore")
     event = next(e["id"] for e in config["dependencies"] if [button, "click"] in [list(t) for t in e["targets"]])
     for tab, sees in ((ann, True), (bob, False)):
         body = {"data": [kept], "fn_index": event, "session_hash": "anything"}
@@ -449,10 +449,10 @@ def test_two_owners_at_once_see_nothing_of_each_other(browser, site, serve):
         assert ("<h1>Owls</h1>" in answer.text()) is sees
         assert OWLS not in answer.text()
     # The page's own hidden components, filled in by hand.
-    bob.locator("#kept-conversation textarea").evaluate(
+    bob.locator("#saved-conversation textarea").evaluate(
         "(box, text) => { box.value = text; box.dispatchEvent(new Event('input', { bubbles: true })) }", kept
     )
-    bob.locator("#bring-back").evaluate("button => button.click()")
+    bob.locator("#restore").evaluate("button => button.click()")
     expect(bob.get_by_role("heading", level=1)).to_have_text("This article is gone")
     bob.get_by_label("Your question").fill(QUESTION)
     press(bob, "Ask")
@@ -471,7 +471,7 @@ def test_with_a_login_the_page_says_who_keeps_it(browser, serve):
         context.set_default_timeout(PATIENCE)
         page = context.new_page()
         open_page(page, url)
-        expect(page.locator("#own .note")).to_contain_text(f"for your login, {name}, alone")
+        expect(page.locator("#library .hint")).to_contain_text(f"for your login, {name}, alone")
         if name == "ann":
             add_owls(page)
         assert choice(page).get_by_role("option").count() == count
@@ -539,10 +539,10 @@ def test_axe_finds_nothing_serious(browser, serve, settings):
     check("paste")
     page.keyboard.press("Escape")
     add(page, b"%PDF rubbish", "a.pdf")
-    expect(page.locator("#own .failure")).to_be_visible(timeout=PATIENCE)
+    expect(page.locator("#library .message")).to_be_visible(timeout=PATIENCE)
     check("failure")
     add(page, pages(f"{OWLS} {HARBOUR}", HARBOUR), "a.pdf")
-    expect(page.locator("#own .progress")).to_contain_text("Indexing", timeout=PATIENCE)
+    expect(page.locator("#library .progress")).to_contain_text("Indexing", timeout=PATIENCE)
     check("progress")
     embedder.let.set()
     expect(status_of(page)).to_contain_text("was added", timeout=PATIENCE)

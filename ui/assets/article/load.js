@@ -1,0 +1,50 @@
+// The articles, as the server has them: each is fetched once.
+import { fetchJson } from "../dom.js";
+
+/**
+ * @typedef Article  as ui/paragraphs.py describes it, with the text whole and the offset at which each paragraph starts
+ * @property {string} id
+ * @property {string} title
+ * @property {"above" | "first" | ""} heading
+ * @property {string[]} paragraphs
+ * @property {number[]} pages
+ * @property {string} text
+ * @property {number[]} starts
+ */
+
+/** @type {Map<string, Promise<Article>>} */
+const articles = new Map();
+/** @type {string[]} */
+let shared = [];
+
+/** @param {string[]} ids  of the articles that are shared; the others are the visitor's own */
+export function setShared(ids) {
+  shared = ids;
+}
+
+/** @param {string} id */
+async function fetchArticle(id) {
+  const path = shared.includes(id) ? "/articles/" : "/own/articles/";
+  /** @type {Omit<Article, "text" | "starts">} */
+  const article = await fetchJson(path + encodeURIComponent(id));
+  let text = "";
+  const starts = article.paragraphs.map((paragraph) => {
+    const start = text.length;
+    text += paragraph;
+    return start;
+  });
+  return { ...article, text, starts };
+}
+
+/**
+ * The article; asked for again where it could not be had.
+ * @param {string} id
+ */
+export function load(id) {
+  const known = articles.get(id);
+  if (known) return known;
+  const loading = fetchArticle(id);
+  loading.catch(() => articles.delete(id));
+  articles.set(id, loading);
+  return loading;
+}

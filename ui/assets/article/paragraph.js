@@ -1,0 +1,67 @@
+// Paragraphs of the article as elements, with marks and page numbers in them.
+import { element } from "../dom.js";
+
+/** @import { Article } from "./load.js" */
+/** @typedef {{ start: number, end: number }} Span  a range of the article */
+/** @typedef {Span & { current?: boolean }} Mark */
+
+/**
+ * The article's paragraphs from the first to the last as one, with marks (sorted, apart, inside it), and with the pages that
+ * begin in it, or, if that is inside a mark, behind that; white space at its end is kept but not shown.
+ * @param {Article} article
+ * @param {number} first
+ * @param {number} last
+ * @param {Mark[]} marks
+ */
+export function paragraph(article, first, last, marks = []) {
+  const isTitle = article.heading === "first" && last === 0;
+  const node = element("p", isTitle ? { role: "heading", ariaLevel: "2" } : {});
+  const start = article.starts[first];
+  const text = article.text.slice(start, article.starts[last + 1]);
+  const pages = pagesIn(article, start, start + text.length).map(({ number, at }) => {
+    const mark = marks.find((other) => other.start < at && at < other.end);
+    return { number, at: Math.min(mark ? mark.end : at, start + text.length) - start };
+  });
+  let at = 0;
+  /** @param {number} end */
+  const write = (end) => {
+    while (pages.length && pages[0].at <= end) {
+      const [page] = pages.splice(0, 1);
+      node.append(text.slice(at, page.at), pageNumber(page.number, page.at === 0));
+      at = page.at;
+    }
+    node.append(text.slice(at, end));
+    at = end;
+  };
+  for (const mark of marks) {
+    write(mark.start - start);
+    at = mark.end - start;
+    const marked = element("mark", {}, text.slice(mark.start - start, at));
+    if (mark.current) marked.setAttribute("aria-current", "true");
+    node.append(marked);
+  }
+  write(Math.max(at, text.trimEnd().length));
+  node.append(element("span", { hidden: true }, text.slice(at)));
+  return node;
+}
+
+/**
+ * Where a page begins: without text of its own, what it says is written by the style.
+ * @param {number} number
+ * @param {boolean} atStart
+ */
+function pageNumber(number, atStart) {
+  const node = element("span", { className: atStart ? "page first" : "page" });
+  node.dataset.page = String(number);
+  return node;
+}
+
+/**
+ * The pages that begin in the range.
+ * @param {Article} article
+ * @param {number} start
+ * @param {number} end
+ */
+function pagesIn({ pages }, start, end) {
+  return pages.map((at, i) => ({ number: i + 1, at })).filter(({ at }) => start <= at && at < end);
+}

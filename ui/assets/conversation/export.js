@@ -1,0 +1,65 @@
+// What conversations are copied and exported as.
+/** @import { Answer, Citation, ExchangeRecord } from "./saved.js" */
+
+/** @param {Citation} citation */
+const place = ({ title, page, start, end }) => `${title}, ${page ? `page ${page}, ` : ""}characters ${start}–${end}`;
+/** @param {string} text */
+const oneLine = (text) => text.replace(/\s+/g, " ").trim();
+
+/**
+ * An answer with its quotes, as plain text.
+ * @param {Answer} answer
+ */
+export function asText(answer) {
+  const quotes = answer.citations.map((c) => `[${c.number}] “${oneLine(c.quote)}” (${place(c)})`);
+  return [answer.answer, quotes.join("\n")].filter(Boolean).join("\n\n");
+}
+
+/**
+ * Text as Markdown that shows exactly this text: nothing in it is a heading, a link, an image or HTML.
+ * @param {string} text
+ */
+const markdown = (text) => oneLine(text).replace(/[\\`*_{}[\]()<>#+\-.!|~&$:]/g, "\\$&");
+
+/** @param {ExchangeRecord[]} exchanges */
+const answersOf = (exchanges) => exchanges.flatMap(({ answer, earlier }) => [...earlier, answer]);
+
+/**
+ * @param {string} title
+ * @param {ExchangeRecord[]} exchanges
+ */
+export function asMarkdown(title, exchanges) {
+  const parts = answersOf(exchanges).map((answer) => {
+    const quotes = answer.citations.map(
+      (c) => `> \\[${c.number}\\] “${markdown(c.quote)}”\n>\n> — ${markdown(place(c))}`,
+    );
+    return [`## ${markdown(answer.question)}`, markdown(answer.answer), ...quotes].join("\n\n");
+  });
+  return `${[`# ${markdown(title)}`, ...parts].join("\n\n")}\n`;
+}
+
+/** @param {ExchangeRecord[]} exchanges */
+export const asJson = (exchanges) => `${JSON.stringify(answersOf(exchanges), null, 2)}\n`;
+
+/** @param {string} text */
+export async function copy(text) {
+  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  const area = Object.assign(document.createElement("textarea"), { value: text }); // off this computer, without TLS
+  document.body.append(area);
+  area.select();
+  document.execCommand("copy");
+  area.remove();
+}
+
+/**
+ * @param {string} name
+ * @param {string} type
+ * @param {string} text
+ */
+export function download(name, type, text) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], { type }));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
