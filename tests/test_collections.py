@@ -7,7 +7,7 @@ from files import PAGE, PARAGRAPHS, paper
 
 from rag.errors import CollectionError, IndexDamagedError
 from rag.library.collections import SEEDS, Library
-from rag.models.reader.reader import weights_fingerprint
+from rag.models.reader.weights import weights_fingerprint
 from rag.settings import Settings
 
 
@@ -154,7 +154,7 @@ def test_other_weights_build_the_index_again(
     weights.write_bytes(b"another reader")
     weights_fingerprint.cache_clear()
     with monkeypatch.context() as patched:
-        patched.setattr("rag.models.reader.reader.WEIGHTS", weights)
+        patched.setattr("rag.models.reader.weights.WEIGHTS", weights)
         newer = FakeEmbedder()
         Library(settings, newer).open("mine")
         Library(settings, newer).open("mine")

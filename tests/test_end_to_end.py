@@ -15,7 +15,7 @@ from rag import NO_ANSWER, Library, Pipeline, Settings, Turn, build_pipeline
 from rag.answer.grounding import check
 from rag.ingest.passages import split_passages
 from rag.models.embeddings import SentenceTransformerEmbedder
-from rag.models.reader.reader import boundary_segments
+from rag.models.reader.boundaries import boundary_segments
 from rag.types import Document
 
 pytestmark = pytest.mark.e2e

@@ -6,18 +6,9 @@ import pytest
 from fakes import ScriptedModel
 
 from rag.answer.pipeline import Pipeline
+from rag.evaluation.metrics import hit, is_verbatim, squad_words, token_f1, unsupported_in
 from rag.evaluation.questions import Item, Question
-from rag.evaluation.reports import (
-    Outcome,
-    evaluate,
-    hit,
-    is_verbatim,
-    report,
-    squad_words,
-    stage_times,
-    token_f1,
-    unsupported_in,
-)
+from rag.evaluation.reports import Outcome, evaluate, report, stage_times
 from rag.library.collections import Library
 from rag.types import NO_ANSWER, Answer, Citation, Document, Span, Statement
 

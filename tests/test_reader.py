@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from rag.ingest.passages import split_passages
-from rag.models.reader.reader import MAX_QUOTE_WORDS, SpanReader, boundary_segments, merge_touching, quote_span
+from rag.models.reader.boundaries import boundary_segments
+from rag.models.reader.quotes import MAX_QUOTE_WORDS, SpanReader, merge_touching, quote_span
 from rag.sentences import split_sentences
 from rag.types import Document, Passage, Quote, Reading, RetrievedPassage, Span
 

@@ -9,7 +9,7 @@ from rag.answer.overview import central_passages, central_quotes
 from rag.answer.question import Question
 from rag.answer.retrieval import retrieve
 from rag.library.index import PassageIndex
-from rag.models.reader.reader import LEAST_SCORE, Reader, merge_touching
+from rag.models.reader.quotes import LEAST_SCORE, Reader, merge_touching
 from rag.settings import Settings
 from rag.types import Citation, Quote, Reading, RetrievedPassage, Span
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from rag.library.index import PassageIndex
-from rag.models.reader.reader import MAX_QUOTE_WORDS
+from rag.models.reader.quotes import MAX_QUOTE_WORDS
 from rag.sentences import WORD
 from rag.types import FloatArray, Quote, RetrievedPassage
 

@@ -14,7 +14,7 @@ from rag.answer.question import understand
 from rag.answer.retrieval import retrieve
 from rag.library.index import PassageIndex
 from rag.models.llm import LanguageModel, LlamaCppModel
-from rag.models.reader.reader import Reader, SpanReader
+from rag.models.reader.quotes import Reader, SpanReader
 from rag.sentences import split_sentences
 from rag.settings import Settings
 from rag.types import (

@@ -1,9 +1,7 @@
-"""Questions with known answers -> how well the pipeline answers them; the metrics are pure functions."""
+"""Questions with known answers -> how well the pipeline answers them; the figures are in `metrics`."""
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from statistics import mean
@@ -11,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from rag.answer.grounding import unsupported_words
 from rag.answer.pipeline import Pipeline
+from rag.evaluation.metrics import hit, is_verbatim, token_f1, unsupported_in
 from rag.evaluation.questions import Item, Question
 from rag.library.index import PassageIndex
-from rag.types import STAGES, Answer, Citation, Document, Span
+from rag.types import STAGES, Answer, Document
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,45 +152,6 @@ def report(outcomes: Sequence[Outcome]) -> Report:
         unsupported_words=sum(map(len, unsupported)),
         timings_ms=stage_times([o.answer for o in (outcomes[1:] or outcomes)]),
         model=dict(outcomes[0].answer.model) if outcomes else {},
-    )
-
-
-def hit(question: Question, citations: Iterable[Citation]) -> bool:
-    """Whether one of the citations overlaps one of the question's expected places."""
-    shown = [Span(citation.start, citation.end) for citation in citations]
-    return any(span.overlaps(gold) for span in shown for gold in question.golds)
-
-
-def token_f1(predicted: str, expected: str) -> float:
-    """The harmonic mean of word precision and recall, words compared as SQuAD does (Rajpurkar et al., 2016)."""
-    ours, theirs = squad_words(predicted), squad_words(expected)
-    if not ours or not theirs:
-        return float(ours == theirs)
-    shared = (Counter(ours) & Counter(theirs)).total()
-    return 2 * shared / (len(ours) + len(theirs))
-
-
-def squad_words(text: str) -> list[str]:
-    """The words of a text in lower case, without punctuation and articles."""
-    return re.sub(r"\b(?:a|an|the)\b", " ", re.sub(r"[^\w\s]|_", "", text.lower())).split()
-
-
-def is_verbatim(answer: Answer) -> bool:
-    """Whether a shown answer is one of its quotes word for word rather than in the language model's words."""
-    return any(" ".join(answer.spoken.split()) == " ".join(citation.quote.split()) for citation in answer.citations)
-
-
-def unsupported_in(answer: Answer) -> tuple[str, ...]:
-    """The words of a drafted answer that neither the question nor the quotes that their statement cites have."""
-    quotes = {citation.number: citation.quote for citation in answer.citations}
-    return tuple(
-        word
-        for statement in answer.statements
-        for word in unsupported_words(
-            statement.text,
-            "\n".join(quotes[number] for number in statement.citations),
-            answer.standalone_question,
-        )
     )
 
 

@@ -20,7 +20,8 @@ from rag.library.index import Chunking, PassageIndex, PassagesDone
 from rag.library.manifest import MANIFEST, ArticleEntry, read_manifest
 from rag.library.storage import load_index, save_index
 from rag.models.embeddings import Embedder, SentenceTransformerEmbedder
-from rag.models.reader.reader import boundary_segments, weights_fingerprint
+from rag.models.reader.boundaries import boundary_segments
+from rag.models.reader.weights import weights_fingerprint
 from rag.settings import Settings
 from rag.types import Document
 

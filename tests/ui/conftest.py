@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from rag import Document, Settings
 from rag.models.llm import LanguageModel
-from rag.models.reader.reader import Reader
+from rag.models.reader.quotes import Reader
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ from rag.answer.examples import Examples
 from rag.library.index import Chunking, PassageIndex
 from rag.models.embeddings import Embedder
 from rag.models.llm import LanguageModel, Message
-from rag.models.reader.reader import Reader
+from rag.models.reader.quotes import Reader
 from ui.app import web_app
 from ui.chat import Chat
 from ui.owners import Accounts

@@ -1,35 +1,20 @@
-"""Passages -> the exact quotes that answer, or that none does: an extractive reader, and its sentence boundaries."""
+"""Passages -> the exact quotes that answer, or that none does: an extractive reader."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
 from itertools import combinations
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from rag.models.embeddings import packaged_model_path
-from rag.models.lazy import Lazy
+from rag.models.reader.weights import READER
 from rag.sentences import WORD, with_words_around
 from rag.types import Document, Quote, Reading, RetrievedPassage, Span
 
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
-
-    from rag.models.reader.network import Calibration, ReaderNetwork
-
-WEIGHTS = Path(__file__).parents[2] / "weights" / "reader.safetensors"
 MAX_QUOTE_WORDS = 50
 CONTEXT_WORDS = 12
 """Words kept on both sides of the answer where its sentence is longer than MAX_QUOTE_WORDS."""
 LEAST_SCORE = 0.12
 """A further quote that is less likely than this to answer is not worth reading, even on request."""
-BOUNDARY_CHANCE = 0.5
-"""A missed boundary makes a quote longer, a wrong one cuts the answer off: so this is above the threshold that is best
-for F1 (`Calibration.boundary`). What is too long is cut anyway."""
-_LEAST_WORDS = 3
 
 
 class Reader(Protocol):
@@ -45,31 +30,6 @@ class Reader(Protocol):
     ) -> Reading:
         """At most `max_quotes` quotes from the passages, best first, and the probability that they answer."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Weights:
-    network: ReaderNetwork
-    calibration: Calibration
-    tokenizer: Tokenizer
-
-
-@cache
-def weights_fingerprint() -> str:
-    """Tells these weights from others: an index remembers it, as its sentences depend on them."""
-    return hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()[:16]
-
-
-def _load_weights() -> _Weights:
-    from rag.models.reader.network import load, plain_tokenizer
-
-    model = packaged_model_path()
-    network, calibration = load(WEIGHTS, model / "model.safetensors")
-    return _Weights(network, calibration, plain_tokenizer(model))
-
-
-_WEIGHTS = Lazy(_load_weights)
-"""One network for all readers of the process; it runs beside the embedder and the language model, but not twice."""
 
 
 class SpanReader:
@@ -92,7 +52,7 @@ class SpanReader:
         ids = list(dict.fromkeys(passage.document_id for passage in read))
         texts = [documents[document_id].text for document_id in ids]
         windows = [Window(ids.index(passage.document_id), passage.span) for passage in read]
-        with _WEIGHTS.held() as weights:
+        with READER.held() as weights:
             spans = answer_spans(
                 weights.network, weights.tokenizer, question, texts, windows, candidates=max(CANDIDATES, max_quotes)
             )
@@ -144,42 +104,3 @@ def _joint(better: Quote, other: Quote, text: str) -> Quote | None:
         if between.strip() or "\n\n" in between or len(WORD.findall(text, span.start, span.end)) > MAX_QUOTE_WORDS:
             return None
     return Quote(better.document_id, span, text[span.start : span.end], better.score, better.highlight)
-
-
-def boundary_segments(text: str, *, window: int = 100, margin: int = 20) -> list[Span]:
-    """The sentences of a text without punctuation, where the network sees their boundaries; offsets into the text.
-
-    It reads windows of `window` words and believes what it says of all but the `margin` words at their inner ends. A
-    sentence of more than MAX_QUOTE_WORDS is cut at its likeliest boundary, however unlikely that is.
-    """
-    words = [match.span() for match in WORD.finditer(text)]
-    chances: list[float] = []  # for each word, that a sentence ends after it
-    starts = range(0, max(1, len(words) - 2 * margin), window - 2 * margin)
-    for first in starts:
-        found = _boundary_chances(text, words[first : first + window])
-        kept = found if first == starts[-1] else found[: window - margin]
-        chances += kept[len(chances) - first :]
-    spans, todo = [], [(0, len(words))]
-    while todo:
-        start, stop = todo.pop()
-        inner = range(start + _LEAST_WORDS - 1, stop - _LEAST_WORDS)
-        cut = max(inner, key=lambda i: chances[i], default=None)
-        if cut is not None and (chances[cut] >= BOUNDARY_CHANCE or stop - start > MAX_QUOTE_WORDS):
-            todo += [(cut + 1, stop), (start, cut + 1)]
-        else:
-            spans.append(Span(words[start][0], words[stop - 1][1]))
-    return spans
-
-
-def _boundary_chances(text: str, words: Sequence[tuple[int, int]]) -> list[float]:
-    """For each word the probability that a sentence ends after it."""
-    import torch
-
-    from rag.models.reader.network import encode, fast_inference
-
-    shift = words[0][0]
-    with _WEIGHTS.held() as weights, fast_inference(torch.device("cpu")):
-        batch = encode(weights.tokenizer, [text[shift : words[-1][1]]])
-        logits = weights.network.boundaries(weights.network(batch))[0]  # (T,)
-    last_piece = {piece_end + shift: batch.first[0] + i for i, (_, piece_end) in enumerate(batch.offsets[0])}
-    return [float(torch.sigmoid(logits[last_piece[end]])) if end in last_piece else 0.0 for _, end in words]
