@@ -11,6 +11,7 @@ from rag.conversation import clean_question, parts, question_in_context, standal
 from rag.grounding import check
 from rag.index import PassageIndex
 from rag.llm import LanguageModel, LlamaCppModel
+from rag.models.catalogue import find_writer
 from rag.overview import asks_overview, central_passages, central_quotes
 from rag.prompts import NO_ANSWER, NOTHING_ELSE, draft_prompt
 from rag.reader import LEAST_SCORE, Reader, SpanReader, merge_touching
@@ -197,7 +198,7 @@ def build_pipeline(index: PassageIndex, settings: Settings) -> Pipeline:
 
     Raises ModelError where the language model's file does not exist.
     """
-    model = None if settings.llm == "none" else LlamaCppModel(settings.llm, threads=settings.threads)
+    model = LlamaCppModel(path, threads=settings.threads) if (path := find_writer(settings)) else None
     return Pipeline(index, reader=SpanReader(), model=model, settings=settings)
 
 

@@ -40,6 +40,11 @@ def test_imports_point_down_the_data_flow(path: Path) -> None:
         assert not any(name.startswith("ui") for name in imported)
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "models").glob("*.py")), ids=lambda path: path.stem)
+def test_models_rest_on_the_ground_alone(path: Path) -> None:
+    assert {name for name in imports_of(path) if not name.startswith("rag.models.")} <= FOUNDATION
+
+
 def test_the_command_line_loads_the_page_only_to_serve_it() -> None:
     tree = ast.parse((ROOT / "cli.py").read_text(encoding="utf-8"))
     for node in tree.body:
