@@ -6,6 +6,9 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 PORT ?= 7860
 
+# Who writes: standard is fetched first, once for all checkouts; packaged, none or a .gguf file is taken as it is.
+WRITER ?= standard
+
 # On Linux, PyPI's torch is a CUDA build of gigabytes; this needs none of it. The CPU build is marked +cpu; it is taken
 # from wherever your pip already looks (a mirror, wheels on disk), else from PyTorch's own index.
 # For the CUDA build all the same: make chat TORCH=torch==$(TORCH_VERSION)
@@ -24,8 +27,9 @@ USABLE := $(shell grep -qxF '$(CURDIR)' .venv/installed 2>/dev/null && $(BIN)/py
 help:
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
 
-chat: .venv/chat ## install what is needed, then chat with the article in your browser (PORT=7860)
-	@exec $(BIN)/article-chat serve --port $(PORT)
+chat: .venv/chat ## install and fetch what is needed, then chat in your browser (PORT=7860, WRITER=packaged: fetch no model)
+	$(if $(filter standard,$(WRITER)),@$(BIN)/article-chat download standard >/dev/null || :)
+	@exec $(BIN)/article-chat serve --port $(PORT) $(if $(filter-out standard,$(WRITER)),--llm '$(WRITER)')
 
 test: lint ## run every check: format, lint, types, tests
 	@sh install/browser.sh $(BIN)/python

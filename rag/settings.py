@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from platformdirs import user_cache_path
+
 from rag.errors import SettingsError
 
 ENVIRONMENT_PREFIX = "ARTICLE_CHAT_"
@@ -28,6 +30,11 @@ def default_threads() -> int:
     return min(4, os.cpu_count() or 1)
 
 
+def default_model_cache() -> Path:
+    """The folder of fetched models: one for each user, whatever number of checkouts there are."""
+    return user_cache_path("article-chat", appauthor=False) / "models"
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that can be chosen; each is also `ARTICLE_CHAT_<NAME>` and a key of `article-chat.toml`.
@@ -40,7 +47,15 @@ class Settings:
         default="packaged", metadata={"help": "sentence-transformers name or path, or 'packaged' (MiniLM)"}
     )
     llm: str = field(
-        default="packaged", metadata={"help": "path of a .gguf file, 'packaged' (SmolLM2), or 'none' to quote only"}
+        default="auto",
+        metadata={
+            "help": "who writes: 'standard' (Qwen2.5 1.5B, once downloaded), 'packaged' (SmolLM2), 'auto' (the better "
+            "one that is here and fits the memory), the path of a .gguf file, or 'none' to quote only"
+        },
+    )
+    model_cache: Path = field(
+        default_factory=default_model_cache,
+        metadata={"help": "folder that `download` writes to (default: models/ in your cache folder of article-chat)"},
     )
     threads: int = field(default_factory=default_threads, metadata={"help": "CPU threads for the models"})
     max_document_mb: float = field(default=5.0, metadata={"help": "longest article accepted, in megabytes of text"})
@@ -89,7 +104,7 @@ class Settings:
 
     @property
     def models(self) -> Path:
-        """The folder that `article-chat download` writes to."""
+        """The folder of models put there by hand, which is looked into before `model_cache`."""
         return self.home / "models"
 
 

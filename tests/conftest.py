@@ -25,12 +25,14 @@ Repairs to the northern dam will cost 40 million crowns. The water board borrows
 
 
 @pytest.fixture(autouse=True)
-def _own_environment() -> Iterator[None]:
-    """No `ARTICLE_CHAT_*` of the developer's reaches a test, and what a test sets is gone after it."""
+def _own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No `ARTICLE_CHAT_*` and no fetched model of the developer's reaches a test; what a test sets is gone after it."""
     before = dict(os.environ)
     for name in before:
         if name.startswith("ARTICLE_CHAT_"):
             del os.environ[name]
+    monkeypatch.setattr("rag.settings.user_cache_path", lambda *_, **__: tmp_path / "cache")
+    os.environ["ARTICLE_CHAT_MODEL_CACHE"] = str(tmp_path / "cache" / "models")
     yield
     os.environ.clear()
     os.environ.update(before)

@@ -212,9 +212,26 @@ def test_download_refuses_other_addresses(run: Run, capsys: pytest.CaptureFixtur
     assert "hf://owner/repo/file.gguf" in capsys.readouterr().err
 
 
+def test_download_fetches_the_standard_writer_where_nothing_is_named(
+    run: Run, home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rag.cli.commands, "fetch", lambda model, settings: settings.model_cache / model.file_name)
+    assert run("download") == 0
+    path, use = capsys.readouterr().out.splitlines()
+    assert Path(path) == home / "cache" / "models" / "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf"
+    assert use == "Use it: article-chat serve --llm standard"
+
+
+def test_download_knows_that_the_packaged_writer_is_here(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("download", "packaged") == 0
+    assert Path(capsys.readouterr().out.splitlines()[0]).is_file()
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
+        (["ask", "x", "--llm", "standard"], "is not here; run `article-chat download standard` once"),
+        (["ask", "x", "--llm", "/no/such.gguf"], "there is no model file /no/such.gguf"),
         (["ask"], "QUESTION; see article-chat ask --help"),
         (["ask", " "], "there is no question"),
         (["ask", "x", "--collection", "none"], "there is no collection 'none'"),
@@ -345,7 +362,7 @@ def test_help_and_list_load_no_model_library(home: Path) -> None:
         "import sys; from rag.cli import main\n"
         "try: main(sys.argv[1:])\n"
         "except SystemExit: pass\n"
-        "heavy = ('torch', 'transformers', 'sentence_transformers', 'llama_cpp', 'gradio', 'httpx')\n"
+        "heavy = 'torch transformers sentence_transformers llama_cpp gradio httpx huggingface_hub'.split()\n"
         "print([m for m in heavy if m in sys.modules])"
     )
     for arguments in (["--help"], ["ask", "--help"], ["--home", str(home), "list"]):

@@ -27,7 +27,7 @@ SEEDS = Path(__file__).parent.parent / "seeds"
 def hanoi(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
     home = tmp_path_factory.mktemp("home")
     shutil.copytree(SEEDS, home / "seeds")
-    settings = Settings(home=home, threads=2, draft_seconds=120.0)
+    settings = Settings(home=home, llm="packaged", threads=2, draft_seconds=120.0)
     return build_pipeline(Library(settings).open(), settings)
 
 

@@ -8,7 +8,9 @@ import pytest
 
 from rag.answer.prompts import draft_prompt
 from rag.errors import ModelError
+from rag.models.catalogue import PACKAGED, find
 from rag.models.llm import CONTEXT_TOKENS, LlamaCppModel, Message
+from rag.settings import Settings
 
 pytestmark = pytest.mark.e2e
 
@@ -19,7 +21,9 @@ ANSWER = "Clara Lindt"
 
 @pytest.fixture(scope="module")
 def smollm() -> LlamaCppModel:
-    return LlamaCppModel(threads=2)
+    path = find(PACKAGED, Settings())
+    assert path is not None
+    return LlamaCppModel(path, threads=2)
 
 
 def generate(model: LlamaCppModel, messages: list[Message], max_tokens: int = 40) -> str:
@@ -145,12 +149,11 @@ def test_a_quote_too_long_for_the_model_gives_no_draft(smollm: LlamaCppModel) ->
 
 
 def test_a_missing_file_and_a_wrong_file_are_said_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="there is no model file"):
-        LlamaCppModel(str(tmp_path / "gone.gguf"))
     wrong = tmp_path / "wrong.gguf"
     wrong.write_bytes(b"not a model")
-    with pytest.raises(ModelError, match="cannot be loaded"):
-        generate(LlamaCppModel(str(wrong)), [Message("user", "Hi")])
+    for path in (wrong, tmp_path / "gone.gguf"):
+        with pytest.raises(ModelError, match="cannot be loaded"):
+            generate(LlamaCppModel(path), [Message("user", "Hi")])
 
 
 def test_a_deadline_in_the_past_is_kept(smollm: LlamaCppModel) -> None:

@@ -13,6 +13,7 @@ from rag.answer.prompts import draft_prompt
 from rag.answer.question import understand
 from rag.answer.retrieval import retrieve
 from rag.library.index import PassageIndex
+from rag.models.catalogue import find_writer
 from rag.models.llm import LanguageModel, LlamaCppModel
 from rag.models.reader.quotes import Reader, SpanReader
 from rag.sentences import split_sentences
@@ -180,7 +181,7 @@ def build_pipeline(index: PassageIndex, settings: Settings) -> Pipeline:
 
     Raises ModelError where the language model's file does not exist.
     """
-    model = None if settings.llm == "none" else LlamaCppModel(settings.llm, threads=settings.threads)
+    model = LlamaCppModel(path, threads=settings.threads) if (path := find_writer(settings)) else None
     return Pipeline(index, reader=SpanReader(), model=model, settings=settings)
 
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from rag.errors import UsageError
 from rag.ingest.documents import SUFFIXES
 from rag.library.collections import SEEDS
+from rag.models.catalogue import CATALOGUE, STANDARD
 from rag.settings import DEBUG, ENVIRONMENT_PREFIX, FILE_NAME, Settings
 
 NAME = "article-chat"
@@ -41,6 +42,8 @@ Plain HTTP shows passwords, questions and articles to everybody on the network b
 nginx) in front of it, leave --host alone, and give its address as --public-url https://chat.example.org.
 
 """
+_MODELS = "".join(f"  {m.name:<9} {m.file_name}, {m.size / 1e9:.1f} GB, {m.licence}\n" for m in CATALOGUE)
+_KNOWN = f"models that are known by name:\n{_MODELS}\n"
 _METAVARS = {"Path": "PATH", "int": "N", "float": "X", "str": "NAME"}
 
 
@@ -116,9 +119,15 @@ def build_parser() -> argparse.ArgumentParser:
     remove.add_argument("--collection", required=True, metavar="NAME", help="the collection")
 
     fetch = command(
-        "download", "fetch a model from a hub; nothing else uses the network", "download hf://owner/repo/file.gguf"
+        "download", "fetch a model; nothing else uses the network", "download hf://owner/repo/file.gguf", _KNOWN
     )
-    fetch.add_argument("address", metavar="hf://OWNER/REPO/FILE.gguf", help="the file, as on huggingface.co")
+    fetch.add_argument(
+        "model",
+        nargs="?",
+        default=STANDARD.name,
+        metavar="MODEL",
+        help=f"a name listed below (default: {STANDARD.name}), or hf://OWNER/REPO/FILE.gguf as on huggingface.co",
+    )
 
     judge = command("evaluate", "measure the answers to a file of questions", "evaluate questions.jsonl")
     judge.add_argument("file", type=Path, metavar="FILE.jsonl", help="one article with its questions on each line")

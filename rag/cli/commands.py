@@ -25,8 +25,9 @@ from rag.evaluation.questions import read_history, read_questions
 from rag.evaluation.reports import Outcome, evaluate
 from rag.ingest.documents import SUFFIXES
 from rag.library.collections import SEEDS, Library
-from rag.models.download import download
+from rag.models.catalogue import known
 from rag.models.embeddings import Embedder, SentenceTransformerEmbedder
+from rag.models.fetch import fetch, fetch_address
 from rag.settings import DEBUG, Settings, load_settings
 from rag.types import Answer
 
@@ -82,7 +83,7 @@ def _run(argv: Sequence[str] | None, embedder: Embedder | None) -> int:
         return 2
     flags = {f.name: getattr(arguments, f.name, None) for f in fields(Settings)}
     settings = load_settings(file=getattr(arguments, "config", None), flags=flags)
-    _prepare_environment(settings)
+    _prepare_environment(settings, online=arguments.command == "download")
     embedder = embedder or SentenceTransformerEmbedder(settings.embedding_model, threads=settings.threads)
     return _COMMANDS[arguments.command](_Context(arguments, settings, embedder))
 
@@ -176,8 +177,10 @@ def _remove(context: _Context) -> int:
 
 
 def _download(context: _Context) -> int:
-    path = download(context.arguments.address, context.settings.models)
-    print(f"{path}\nUse it: {NAME} serve --llm {path}")
+    wanted, settings = context.arguments.model, context.settings
+    model = known(wanted)
+    path = fetch(model, settings) if model is not None else fetch_address(wanted, settings)
+    print(f"{path}\nUse it: {NAME} serve --llm {model.name if model is not None else path}")
     return 0
 
 
@@ -223,13 +226,16 @@ _COMMANDS: dict[str, Callable[[_Context], int]] = {
 }
 
 
-def _prepare_environment(settings: Settings) -> None:
-    """Keep the libraries that load from here on off the network and to the threads that they may use."""
-    threads = str(settings.threads)
+def _prepare_environment(settings: Settings, *, online: bool) -> None:
+    """Keep the libraries that load from here on to the threads that they may use, and off the network but for the one
+    command that is there to use it.
+    """
+    threads, offline = str(settings.threads), "0" if online else "1"
     for name, value in {
-        "HF_HUB_OFFLINE": "1",
-        "TRANSFORMERS_OFFLINE": "1",
+        "HF_HUB_OFFLINE": offline,
+        "TRANSFORMERS_OFFLINE": offline,
         "HF_HUB_DISABLE_TELEMETRY": "1",
+        "HF_HUB_VERBOSITY": "error",
         "GRADIO_ANALYTICS_ENABLED": "False",
         "TOKENIZERS_PARALLELISM": "false",
         "OMP_NUM_THREADS": threads,

