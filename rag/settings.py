@@ -81,8 +81,12 @@ class Settings:
         default=0.3,
         metadata={"help": "say 'the article does not say' below this probability of an answer, 0 to 1"},
     )
-    draft_tokens: int = field(default=60, metadata={"help": "longest draft of the language model, in tokens"})
-    draft_seconds: float = field(default=8.0, metadata={"help": "give up on a draft after so many seconds"})
+    draft_tokens: int = field(default=80, metadata={"help": "longest draft of the language model, in tokens"})
+    draft_seconds: float = field(default=20.0, metadata={"help": "give up on a draft after so many seconds"})
+    max_states_mb: float = field(
+        default=1000.0,
+        metadata={"help": "disk for what the language model keeps of the articles that it has read, in megabytes"},
+    )
 
     def __post_init__(self) -> None:
         for name, low, high in _RANGES:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 FloatArray: TypeAlias = npt.NDArray[np.float32]
-STAGES = ("retrieve", "read", "write", "total")
+STAGES = ("retrieve", "read", "write", "attribute", "check", "total")
 """What an answer's time is spent on, in this order, and all of it."""
 NO_ANSWER = "The article does not say."
 """What is shown, and what tests and predictions look for, when there is no answer."""

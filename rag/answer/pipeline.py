@@ -2,40 +2,31 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from rag.answer.attribution import Source, attribute
+from rag.answer.checking import Judge, Written
 from rag.answer.evidence import evidence_for
-from rag.answer.grounding import check
-from rag.answer.prompts import draft_prompt
 from rag.answer.question import understand
 from rag.answer.retrieval import retrieve
+from rag.answer.writing import writer_of
 from rag.library.index import PassageIndex
+from rag.models import states
 from rag.models.catalogue import find_writer
 from rag.models.llm import LanguageModel, LlamaCppModel
 from rag.models.reader.quotes import Reader, SpanReader
-from rag.sentences import split_sentences
 from rag.settings import Settings
-from rag.types import (
-    NO_ANSWER,
-    NOTHING_ELSE,
-    Answer,
-    Citation,
-    Document,
-    Passage,
-    Quote,
-    RetrievedPassage,
-    Span,
-    Statement,
-    Turn,
-)
+from rag.types import NO_ANSWER, NOTHING_ELSE, Answer, Citation, Quote, Reading, Statement, Turn
+
+SURE = 0.8
+"""Where the reader is so sure, its quote is shown though nothing that was written could be."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where an answer stands: the stage that is running ("retrieve", "read", "write"), or "done", and what there is."""
+    """Where an answer stands: the stage of STAGES that is running, or "done", and what there is."""
 
     stage: str
     answer: Answer
@@ -51,6 +42,8 @@ class Pipeline:
         self._reader = reader
         self._model = model
         self._settings = settings
+        self._writer = writer_of(model, index, settings) if model is not None else None
+        self._judge = Judge(index, reader, model.name if model is not None else "")
 
     def over(self, index: PassageIndex) -> Pipeline:
         """A pipeline with the same models and settings over another index."""
@@ -59,10 +52,23 @@ class Pipeline:
     def warm_up(self) -> None:
         """Load the models and read the common start of prompts, so that the first question is as quick as others."""
         found = retrieve(self.index, "warm up", k=1)
-        self._reader.read("warm up", self.index.documents, found, max_quotes=1)
-        if self._model is not None:
-            for _ in self._model.generate(draft_prompt("", "", ""), max_tokens=1, seconds=60, stopped=lambda: False):
-                pass
+        reading = self._reader.read("warm up", self.index.documents, found, max_quotes=1)
+        if self._writer is not None:
+            self._writer.write(understand("warm up"), (), reading, lambda: False)
+
+    def study(
+        self, progress: Callable[[int, int], None] = lambda *_: None, stopped: Callable[[], bool] = lambda: False
+    ) -> bool:
+        """Let the language model read the whole article, once, where it can: answers are better and sooner afterwards.
+
+        Questions are answered meanwhile. `progress` is told how many tokens are read, of how many. False where there is
+        nothing to read, or it was stopped.
+        """
+        article = self._writer.article if self._writer is not None else None
+        if self._model is None or article is None or not self._model.study(article, progress, stopped):
+            return False
+        states.trim(self._settings.indexes, self._settings.max_states_mb)
+        return True
 
     def answer(
         self, question: str, history: Sequence[Turn] = (), *, stopped: Callable[[], bool] = lambda: False
@@ -81,10 +87,10 @@ class Pipeline:
     ) -> Iterator[Progress]:
         """The answer as it grows; each step names the stage that comes next, the last is "done".
 
-        Citations are there from stage "write" on, statements come one by one as each has been verified. When
-        `stopped()` becomes true, drafting ends and the quote is shown. With `exclude`, the quotes of an earlier answer
-        to this question, it answers from the next best ones, or says that there is nothing else. Raises UsageError for
-        an empty or overlong question.
+        The reader's quotes are there from stage "write" on, the written statements, with quotes of their own, at the
+        end. When `stopped()` becomes true, writing ends and the quote is shown. With `exclude`, the quotes of an
+        earlier answer to this question, it answers with the next best ones, or says that there is nothing else. Raises
+        UsageError for an empty or overlong question.
         """
         asked = understand(question, history)
         evidence = evidence_for(asked, self.index, self._reader, self._settings)
@@ -98,59 +104,68 @@ class Pipeline:
         yield Progress("read", answer)
         reading = evidence.read(asked, found, exclude)
         answer = replace(answer, timings_ms=clock.lap("read"))
-        if not reading.quotes or (reading.answerable < self._settings.abstain_below and not exclude):
-            refusal = NOTHING_ELSE if exclude else NO_ANSWER
-            yield Progress("done", replace(answer, refusal=refusal, timings_ms=clock.total()))
+        by_quote = self._by_quote(answer, reading, exclude)
+        if exclude or self._writer is None or not reading.quotes:
+            yield Progress("done", replace(by_quote, timings_ms=clock.total()))
             return
-        best = reading.quotes[0]
-        answer = replace(answer, citations=self._cite(reading.quotes), short_answer=best.highlighted)
 
-        yield Progress("write", answer)
-        for sentence in () if asked.about_whole else self._write(best, asked.standalone, stopped):
-            answer = replace(answer, statements=(*answer.statements, Statement(sentence, (1,))))
-            yield Progress("write", answer)
-        if not answer.statements:
-            quoted = Statement(" ".join(best.text.split()), (1,), verbatim=True)
-            answer = replace(answer, statements=(quoted,))
+        yield Progress("write", replace(answer, citations=by_quote.citations, short_answer=by_quote.short_answer))
+        draft = self._writer.write(asked, history, reading, stopped)
         clock.lap("write")
+        if draft is None:
+            yield Progress("done", replace(by_quote, timings_ms=clock.total()))
+            return
+
+        yield Progress("attribute", by_quote)
+        written = [Written(said, attribute(said, self.index, found, asked.standalone)) for said in draft.sentences]
+        clock.lap("attribute")
+
+        yield Progress("check", by_quote)
+        supported = self._judge.supported(asked, draft, written, reading)
+        clock.lap("check")
+        if supported:
+            answer = self._by_statements(answer, supported, reading)
+        elif reading.answerable >= SURE:
+            answer = by_quote
+        else:
+            answer = replace(answer, refusal=NO_ANSWER)
         yield Progress("done", replace(answer, timings_ms=clock.total()))
 
-    def _write(self, quote: Quote, question: str, stopped: Callable[[], bool]) -> Iterator[str]:
-        """The drafted sentences that the quote supports, up to the first that it does not; the first has the answer."""
-        if self._model is None:
-            return
-        draft = ""
-        for piece in self._model.generate(
-            draft_prompt(question, quote.highlighted or "", quote.text),
-            max_tokens=self._settings.draft_tokens,
-            seconds=self._settings.draft_seconds,
-            stopped=stopped,
-        ):
-            draft += piece
-            if "\n" in draft.strip():
-                break
-        if stopped():
-            return
-        draft = draft.strip().split("\n")[0]
-        for number, span in enumerate(split_sentences(draft)):
-            sentence = draft[span.start : span.end]
-            if not sentence.endswith((".", "!", "?")) or not check(sentence, quote.text, question).supported:
-                return
-            if number == 0 and not self._answers(sentence, question, quote.highlighted):
-                return
-            yield sentence
+    def _by_quote(self, answer: Answer, reading: Reading, exclude: Sequence[Citation]) -> Answer:
+        """The best quote word for word; a refusal, where it is not likely enough to answer."""
+        if not reading.quotes or (reading.answerable < self._settings.abstain_below and not exclude):
+            return replace(answer, refusal=NOTHING_ELSE if exclude else NO_ANSWER)
+        best = reading.quotes[0]
+        quoted = Statement(" ".join(best.text.split()), (1,), verbatim=True)
+        cited = self._cite(reading.quotes)
+        return replace(answer, statements=(quoted,), citations=cited, short_answer=best.highlighted)
 
-    def _answers(self, sentence: str, question: str, short_answer: str | None) -> bool:
-        """Whether the reader, asked the same question of the sentence, finds most of the short answer again: a true
-        sentence may leave it out.
-        """
-        if short_answer is None:
-            return True
-        draft = Document("draft", "draft", sentence, source="")
-        whole = Passage(draft.id, Span(0, len(sentence)), sentence)
-        reading = self._reader.read(question, {draft.id: draft}, [RetrievedPassage(whole, 1.0)], max_quotes=1)
-        found = next((quote.highlighted for quote in reading.quotes), None)
-        return _shares_most(short_answer, found or "")
+    def _by_statements(self, answer: Answer, written: Sequence[Written], reading: Reading) -> Answer:
+        """The written statements, citing the sentences that say so; behind these the reader's other quotes."""
+        sources = list(dict.fromkeys(source for statement in written for source in statement.sources))
+        cited = [self._as_quote(source, reading.quotes) for source in sources]
+        others = [quote for quote in reading.quotes if not any(_overlap(quote, source) for source in cited)]
+        likely = [quote for quote in others if quote.score >= self._settings.abstain_below]
+        cited += likely[: max(0, self._settings.max_quotes - len(cited))]
+        return replace(
+            answer,
+            statements=tuple(
+                Statement(statement.text, tuple(sorted(sources.index(source) + 1 for source in statement.sources)))
+                for statement in written
+            ),
+            citations=self._cite(cited),
+            short_answer=next((quote.highlighted for quote in cited if quote.highlight is not None), None),
+        )
+
+    def _as_quote(self, source: Source, quotes: Sequence[Quote]) -> Quote:
+        """The source as a quote, with the words highlighted that the reader found in it."""
+        text = self.index.documents[source.document_id].text[source.span.start : source.span.end]
+        inside = [
+            quote
+            for quote in quotes
+            if quote.document_id == source.document_id and quote.highlight and source.span.contains(quote.highlight)
+        ]
+        return Quote(source.document_id, source.span, text, source.score, inside[0].highlight if inside else None)
 
     def _cite(self, quotes: Sequence[Quote]) -> tuple[Citation, ...]:
         return tuple(
@@ -181,14 +196,13 @@ def build_pipeline(index: PassageIndex, settings: Settings) -> Pipeline:
 
     Raises ModelError where the language model's file does not exist.
     """
-    model = LlamaCppModel(path, threads=settings.threads) if (path := find_writer(settings)) else None
+    path = find_writer(settings)
+    model = LlamaCppModel(path, threads=settings.threads) if path is not None else None
     return Pipeline(index, reader=SpanReader(), model=model, settings=settings)
 
 
-def _shares_most(short_answer: str, found: str) -> bool:
-    words = re.findall(r"\w+", short_answer.lower())
-    again = set(re.findall(r"\w+", found.lower()))
-    return 2 * sum(word in again for word in words) >= len(words)
+def _overlap(one: Quote, other: Quote) -> bool:
+    return one.document_id == other.document_id and one.span.overlaps(other.span)
 
 
 class _Clock:

@@ -1,64 +1,110 @@
-"""Every prompt, as data."""
+"""The prompt for a writer that reads: what is wanted, examples, the article, what was said, and the question."""
 
 from __future__ import annotations
 
-from rag.models.llm import Message
+from collections.abc import Iterable, Sequence
 
-_SYSTEM = "Say the answer to the question in one short sentence with the words of the quote."
-# They copy and shorten rather than rephrase, since that is what a small model does well and what can be checked. A
-# model this small repeats the last example when it is at a loss: it is one that fits no other question.
-_EXAMPLES = (
+from rag.models.llm import Message
+from rag.types import NO_ANSWER, Turn
+
+_SYSTEM = (
+    "You answer questions about an article. Answer in one short, complete sentence with facts from the article only. "
+    "Correct a question that assumes what the article contradicts. If the article does not say it, answer only: "
+    f"{NO_ANSWER}"
+)
+_READ = "I have read it. What would you like to know?"
+AT_LENGTH = "Answer in three to six sentences."
+"""Stands behind a question that asks for more than a fact."""
+# Invented; a short model follows what it sees done. One is answered with what contradicts it, one is not answered.
+_BRIDGE = (
+    "The bridge over the Arle was designed by Maria Holt in 1931. It was closed in May after the spring flood weakened "
+    "two of its piers. Shop owners complained that they were losing customers, while the city said safety came first. "
+    '"We would rather lose trade than lives," said Mayor Tom Reyes.'
+)
+_FILM = (
+    "lewis won the silver medal in 1988 and two years later he retired from the sport his brother paul won gold in "
+    "1992 critics called the film about them bold but its director ana cruz said ticket sales had disappointed her"
+)
+_EXAMPLES: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
     (
-        "Where did the author write his first novel?",
-        "Geneva",
-        "He was born in Lyon in 1820, studied law in Paris and moved to Geneva, where he wrote his first novel.",
-        "He moved to Geneva, where he wrote his first novel.",
-    ),
-    (
-        "How many books will the library have?",
-        "40,000 books",
-        "Mayor Tom Reyes told reporters on Friday that the new library would open in March with 40,000 books.",
-        "Mayor Tom Reyes told reporters that the new library would open in March with 40,000 books.",
-    ),
-    (
-        "who left the ferry last",
-        "captain john lowe",
-        "the ferry sank near the harbour in 1904 and captain john lowe was the last man to leave it",
-        "Captain John Lowe was the last man to leave it.",
-    ),
-    (
-        "What do bees do in spring?",
-        "dance in the hive",
-        "In spring the bees dance in the hive, and so they show the others where the lime trees flower.",
-        "In spring the bees dance in the hive.",
-    ),
-    (
-        "Why was the bridge closed?",
-        "the spring flood weakened two of its piers",
+        _BRIDGE,
         (
-            "The stone bridge over the Arle, which Maria Holt designed in 1931, was closed after the spring flood "
-            "weakened two of its piers."
+            (
+                "how come nobody can cross the river there any more",
+                "It was closed in May after the spring flood weakened two of its piers.",
+                "The bridge was closed because the spring flood weakened two of its piers.",
+            ),
+            (
+                "and what did both sides make of that?",
+                "Shop owners complained that they were losing customers, while the city said safety came first.",
+                "Shop owners complained that they were losing customers, while the city said that safety came first.",
+            ),
+            (
+                "How much did the bridge cost?",
+                "The bridge over the Arle was designed by Maria Holt in 1931.",
+                NO_ANSWER,
+            ),
+            (
+                "who would rather lose trade than lives",
+                '"We would rather lose trade than lives," said Mayor Tom Reyes.',
+                "Mayor Tom Reyes said so.",
+            ),
         ),
-        "The stone bridge over the Arle was closed after the spring flood weakened two of its piers.",
+    ),
+    (
+        _FILM,
+        (
+            (
+                "Why did Lewis retire after winning gold?",
+                "lewis won the silver medal in 1988 and two years later he retired from the sport",
+                "Lewis did not win gold: he won silver in 1988, and the article does not say why he retired.",
+            ),
+            (
+                "was the director happy with the sales?",
+                "its director ana cruz said ticket sales had disappointed her",
+                "No, the director, Ana Cruz, said that ticket sales had disappointed her.",
+            ),
+            ("what was the film called", "critics called the film about them bold", NO_ANSWER),
+        ),
     ),
 )
 
 
-def _user(question: str, short_answer: str, quote: str) -> Message:
-    return Message("user", f"Question: {question}\nAnswer: {short_answer}\nQuote: {quote}")
+def article(texts: Iterable[str]) -> tuple[Message, ...]:
+    """The beginning of every prompt about the texts, each of an article or a part of one: what is wanted, examples, the
+    texts.
+    """
+    return (*_INTRODUCTION, *_reading("\n[…]\n".join(" ".join(text.split()) for text in texts)))
 
 
-PREFIX: tuple[Message, ...] = (
+def question(asked: str, quotes: Sequence[str], *, at_length: bool = False) -> Message:
+    """A question, behind the sentences that may answer it."""
+    hints = "\n".join(f"- {' '.join(quote.split())}" for quote in quotes)
+    more = f" {AT_LENGTH}" if at_length else ""
+    return Message("user", (f"Sentences that may help:\n{hints}\n\n" if hints else "") + f"Question: {asked}{more}")
+
+
+def turns(history: Sequence[Turn]) -> tuple[Message, ...]:
+    """What was asked and answered before, as the conversation that it was."""
+    return tuple(
+        message
+        for turn in history
+        for message in (question(turn.question, ()), Message("assistant", turn.answer or NO_ANSWER))
+    )
+
+
+def _reading(text: str) -> tuple[Message, Message]:
+    return Message("user", f"Article:\n{text}"), Message("assistant", _READ)
+
+
+_INTRODUCTION = (
     Message("system", _SYSTEM),
     *(
         message
-        for question, short_answer, quote, sentence in _EXAMPLES
-        for message in (_user(question, short_answer, quote), Message("assistant", sentence))
+        for text, asked in _EXAMPLES
+        for message in (
+            *_reading(text),
+            *(part for q, quote, reply in asked for part in (question(q, (quote,)), Message("assistant", reply))),
+        )
     ),
 )
-"""The same for every question, so that the language model keeps it in its cache."""
-
-
-def draft_prompt(question: str, short_answer: str, quote: str) -> list[Message]:
-    """The messages that ask for one sentence which answers the question from the quote, saying the short answer."""
-    return [*PREFIX, _user(*(" ".join(part.split()) for part in (question, short_answer, quote)))]

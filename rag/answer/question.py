@@ -46,6 +46,12 @@ _OVERVIEW = re.compile(
     rf"(?: (?:of|in) {_THIS})?|tl;?dr)(?: please)?[\s?.!]*",
     re.IGNORECASE,
 )
+_AT_LENGTH = re.compile(
+    r"^(?:please |can you |could you )*(?:summari[sz]e|sum up|list|outline|describe|explain|tell me (?:more|all|about)"
+    r"|what (?:else )?happened|(?:give|show) me (?:an? |the |some )?(?:overview|summary|details|outline))\b"
+    r"|\bin (?:more |greater |full )?detail\b|\b(?:a|the) (?:whole|full) story\b",
+    re.IGNORECASE,
+)
 _MAX_BACK = 6
 MAX_QUESTION_CHARACTERS = 1000
 MAX_ANSWER_WORDS = 30
@@ -56,8 +62,8 @@ _SEPARATOR = " ; "
 @dataclass(frozen=True, slots=True)
 class Question:
     """A question understood: `asked` on one line; `standalone`, with the earlier one that it leans on; `in_context`,
-    with that and the last answer, as it is retrieved and read; `parts`, where it asks several things; and whether it is
-    about the whole article and nothing in particular.
+    with that and the last answer, as it is retrieved and read; `parts`, where it asks several things; whether it is
+    about the whole article and nothing in particular; and whether it asks for more than a sentence.
     """
 
     asked: str
@@ -65,13 +71,15 @@ class Question:
     in_context: str
     parts: tuple[str, ...]
     about_whole: bool
+    at_length: bool
 
 
 def understand(text: str, history: Sequence[Turn] = ()) -> Question:
     """The question that the text asks after what was said; raises UsageError where it is empty or too long."""
     asked = clean_question(text)
     standalone, context = standalone_question(asked, history), question_in_context(asked, history)
-    return Question(asked, standalone, context, tuple(parts(context)), asks_overview(standalone))
+    overview = asks_overview(standalone)
+    return Question(asked, standalone, context, tuple(parts(context)), overview, overview or asks_more(asked))
 
 
 def stands_alone(question: str) -> bool:
@@ -128,6 +136,11 @@ def parts(question: str) -> list[str]:
 def asks_overview(question: str) -> bool:
     """Whether the question is about the article as a whole and about nothing in particular."""
     return _OVERVIEW.fullmatch(question.strip().replace("’", "'").replace(",", "")) is not None
+
+
+def asks_more(question: str) -> bool:
+    """Whether the question asks for an account rather than for a fact."""
+    return _AT_LENGTH.search(question) is not None
 
 
 def in_context(*parts: str) -> str:

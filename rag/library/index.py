@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import bm25s
@@ -16,7 +17,7 @@ from rag.errors import CollectionError
 from rag.ingest.passages import split_passages
 from rag.models.embeddings import Embedder
 from rag.sentences import Segmenter
-from rag.types import Document, FloatArray, Passage
+from rag.types import Document, FloatArray, Passage, Span
 
 if TYPE_CHECKING:
     import Stemmer
@@ -65,6 +66,7 @@ class PassageIndex:
         self.faiss_index = faiss.IndexFlatIP(vectors.shape[1])
         self.faiss_index.add(vectors)
         self.bm25 = bm25 or build_bm25([passage.text for passage in passages])
+        self.folder: Path | None = None  # where it is stored, if it is
 
     @classmethod
     def build(
@@ -133,6 +135,14 @@ class PassageIndex:
         for row, passage in enumerate(self.passages):
             rows.setdefault(passage.document_id, []).append(row)
         return {key: ([self.passages[i] for i in found], matrix[found]) for key, found in rows.items()}
+
+    @cached_property
+    def sentences(self) -> Mapping[str, tuple[Span, ...]]:
+        """For each document id its sentences, in order."""
+        found: dict[str, dict[Span, None]] = {}
+        for passage in self.passages:
+            found.setdefault(passage.document_id, {}).update(dict.fromkeys(passage.sentences))
+        return {key: tuple(sentences) for key, sentences in found.items()}
 
     def search_dense(self, question: str, k: int) -> list[tuple[int, float]]:
         """At most k (passage position, cosine), most similar first."""

@@ -86,6 +86,7 @@ def save_index(index: PassageIndex, folder: Path) -> None:
         shutil.rmtree(new, ignore_errors=True)
         raise
     swapped.replace(folder / MANIFEST)  # from here on `new` is the index, whatever happens
+    index.folder = folder
     _sync(folder)
     for other in folder.iterdir():  # earlier generations, and what a killed run left behind
         if other.is_dir() and other.name != generation:
@@ -132,6 +133,7 @@ def load_index(folder: Path, *, embedder: Embedder, chunking: Chunking) -> Store
         )
     except (ValueError, TypeError, KeyError, OSError, RuntimeError) as error:  # FAISS raises the last
         return StoredIndex(documents, None, f"its files do not go together ({type(error).__name__})")
+    index.folder = folder
     return StoredIndex(documents, index)
 
 

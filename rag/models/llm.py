@@ -1,24 +1,35 @@
-"""The language model that drafts: the LanguageModel protocol and its llama.cpp adapter."""
+"""The language model that writes: the LanguageModel protocol, and llama.cpp behind it, which keeps what it has read."""
 
 from __future__ import annotations
 
 import codecs
+import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
 
 from rag.errors import ModelError
+from rag.models import states
+from rag.models.chat_template import framed
 from rag.models.lazy import Lazy
+from rag.models.session import CHUNK, Session
 
 if TYPE_CHECKING:
     from llama_cpp import Llama
 
-CONTEXT_TOKENS = 2048
+CONTEXT_TOKENS = 8192
+LEAST_READER = 400_000_000
+"""Bytes of the smallest model that reads an article rather than rewording a quote; about half a billion weights."""
 _ONE_AT_A_TIME = threading.Lock()
 """llama.cpp is not thread-safe: whoever loads or runs a model, in the whole process, holds this."""
+_GIVE_WAY_EVERY = 4 * CHUNK
+"""Tokens that are read in the background before a question that waits is let in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,126 +40,210 @@ class Message:
     content: str
 
 
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """Messages to which a reply is wanted. The first `lasting` of them, such as an article, come again with the next
+    question; what a model holds of them may be kept in the folder `memory`.
+    """
+
+    messages: tuple[Message, ...]
+    lasting: int = 0
+    memory: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A piece of a reply, perhaps of no whole character yet, and its log-probability in nats."""
+
+    text: str
+    logprob: float
+
+
 class LanguageModel(Protocol):
-    """Writes a continuation of a conversation, greedily."""
+    """Writes the likeliest reply to a prompt."""
 
     @property
     def name(self) -> str:
         """What the answer names as its writer."""
         ...
 
+    @property
+    def reads(self) -> bool:
+        """Whether it is strong enough to read an article and answer, or can only reword what it is given."""
+        ...
+
     def generate(
-        self, messages: Sequence[Message], *, max_tokens: int, seconds: float, stopped: Callable[[], bool]
-    ) -> Iterator[str]:
-        """The reply in pieces of text; it ends at the model's own end, at a limit, or soon after `stopped()`."""
+        self, prompt: Prompt, *, max_tokens: int, seconds: float, stopped: Callable[[], bool]
+    ) -> Iterator[Token]:
+        """The reply; it ends at the model's own end, at a limit, or soon after `stopped()`. Nothing, where the prompt
+        is longer than the model's context.
+        """
+        ...
+
+    def likelihood(self, prompt: Prompt, reply: str, *, stopped: Callable[[], bool]) -> float | None:
+        """The log-probability that the reply begins so, in nats; None where the model does not tell."""
+        ...
+
+    def length(self, prompt: Prompt) -> int:
+        """The prompt's length in tokens."""
+        ...
+
+    def knows(self, prompt: Prompt) -> bool:
+        """Whether it holds, or has kept, what lasts of the prompt, so that a reply does not begin with reading it."""
+        ...
+
+    def study(self, prompt: Prompt, progress: Callable[[int, int], None], stopped: Callable[[], bool]) -> bool:
+        """Read what lasts of the prompt and keep it, letting questions in between; False where it was stopped.
+
+        `progress` is told how many tokens are read, of how many.
+        """
         ...
 
 
 class LlamaCppModel:
-    """A GGUF file run by llama.cpp; it loads on first use, once, and keeps the common start of prompts in its cache.
+    """A GGUF file run by llama.cpp; it loads on first use, once, and reads nothing twice that prompts share.
 
     Message contents are tokenised without special tokens, so that a text which holds `<|im_start|>` stays a text.
     Raises ModelError, on first use, where the file cannot be loaded.
     """
 
-    def __init__(self, path: Path, *, threads: int = 2) -> None:
+    def __init__(self, path: Path, *, threads: int = 2, context_tokens: int = CONTEXT_TOKENS) -> None:
         self._path = path
         self._threads = threads
-        self._llama = Lazy(self._load, _ONE_AT_A_TIME)
+        self._context_tokens = context_tokens
+        self._loaded = Lazy(self._load, _ONE_AT_A_TIME)
+        self._waiting = 0  # how many want the model while it studies
+        self._count = threading.Lock()
 
     @property
     def name(self) -> str:
         return self._path.stem
 
-    def generate(
-        self, messages: Sequence[Message], *, max_tokens: int, seconds: float, stopped: Callable[[], bool]
-    ) -> Iterator[str]:
-        deadline = time.monotonic() + seconds
-        with self._llama.held() as llama:
-            tokens = self._tokenize(llama, messages)
-            if len(tokens) + max_tokens > CONTEXT_TOKENS:
-                return  # a quote this long is shown, not paraphrased
-            decoder = codecs.getincrementaldecoder("utf-8")("ignore")
-            for written, token in enumerate(llama.generate(tokens, temp=0.0), 1):
-                if self._ends(llama, token):
-                    return
-                piece = decoder.decode(llama.detokenize([token]))
-                if piece:
-                    yield piece
-                if written >= max_tokens or time.monotonic() > deadline or stopped():
-                    return
+    @property
+    def reads(self) -> bool:
+        return self._path.stat().st_size >= LEAST_READER
 
-    def _load(self) -> Llama:
+    def generate(
+        self, prompt: Prompt, *, max_tokens: int, seconds: float, stopped: Callable[[], bool]
+    ) -> Iterator[Token]:
+        deadline = time.monotonic() + seconds
+        with self._turn() as (llama, session):
+            if not self._read(llama, session, prompt, max_tokens, stopped):
+                return
+            decoder = codecs.getincrementaldecoder("utf-8")("ignore")
+            for written in range(1, max_tokens + 1):
+                ahead = session.logprobs()
+                token = int(np.argmax(ahead))
+                if _ends(llama, token):
+                    return
+                yield Token(decoder.decode(llama.detokenize([token])), float(ahead[token]))
+                if written == max_tokens or time.monotonic() > deadline or stopped():
+                    return
+                session.append(token)
+
+    def likelihood(self, prompt: Prompt, reply: str, *, stopped: Callable[[], bool]) -> float | None:
+        with self._turn() as (llama, session):
+            tokens = llama.tokenize(reply.encode(), add_bos=False, special=False)
+            if not tokens or not self._read(llama, session, prompt, len(tokens), stopped):
+                return None
+            return session.likelihood(tokens)
+
+    def length(self, prompt: Prompt) -> int:
+        with self._turn() as (llama, _):
+            return len(_tokenize(llama, prompt.messages))
+
+    def knows(self, prompt: Prompt) -> bool:
+        with self._turn() as (llama, session):
+            tokens = self._lasting(llama, prompt)
+            held = session.shared(tokens) > len(tokens) - CHUNK  # a template may join its end with what follows
+            return held or (prompt.memory is not None and states.exists(prompt.memory, self._key(tokens)))
+
+    def study(self, prompt: Prompt, progress: Callable[[int, int], None], stopped: Callable[[], bool]) -> bool:
+        done, state = 0, b""
+        while not stopped():
+            while self._waiting:
+                time.sleep(0.02)
+            with self._turn(study=True) as (llama, session):
+                tokens = self._lasting(llama, prompt)
+                self._recall(session, tokens, prompt.memory)
+                if session.shared(tokens) < done:  # a question has taken its place
+                    session.restore(tokens[:done], state)
+                while done < len(tokens) and not stopped() and not self._waiting:
+                    done = min(len(tokens), max(done, session.shared(tokens)) + _GIVE_WAY_EVERY)
+                    session.read(tokens[:done], lambda: False)
+                    progress(done, len(tokens))
+                if done == len(tokens):
+                    if prompt.memory is not None and not states.exists(prompt.memory, self._key(tokens)):
+                        states.save(prompt.memory, self._key(tokens), session.snapshot())
+                    return True
+                state = session.snapshot()
+        return False
+
+    @contextmanager
+    def _turn(self, *, study: bool = False) -> Iterator[tuple[Llama, Session]]:
+        """The model, for one at a time; who studies gives way to all others."""
+        with self._count:
+            self._waiting += not study
+        try:
+            with self._loaded.held() as loaded:
+                if not study:
+                    with self._count:
+                        self._waiting -= 1
+                    study = True  # it waits no longer
+                yield loaded
+        finally:
+            with self._count:
+                self._waiting -= not study
+
+    def _read(self, llama: Llama, session: Session, prompt: Prompt, more: int, stopped: Callable[[], bool]) -> bool:
+        """Read the prompt; False where it does not fit, with so many tokens more, or was stopped."""
+        tokens = _tokenize(llama, prompt.messages)
+        if len(tokens) + more > self._context_tokens:
+            return False
+        if prompt.lasting:
+            self._recall(session, self._lasting(llama, prompt), prompt.memory)
+        return session.read(tokens, stopped)
+
+    def _recall(self, session: Session, tokens: Sequence[int], memory: Path | None) -> None:
+        """Hold the tokens, where their state was kept and more of them than now would have to be read."""
+        if memory is not None and session.shared(tokens) < len(tokens) - CHUNK:
+            state = states.load(memory, self._key(tokens))
+            if state is not None and not session.restore(tokens, state):
+                states.remove(memory, self._key(tokens))
+
+    def _lasting(self, llama: Llama, prompt: Prompt) -> list[int]:
+        """The tokens that every prompt with the same lasting messages begins with."""
+        return _tokenize(llama, prompt.messages[: prompt.lasting], reply=False)
+
+    def _key(self, tokens: Sequence[int]) -> str:
+        """Tells this model's state after these tokens from every other."""
+        import llama_cpp
+
+        file = self._path.stat()
+        told = f"{self._path.name} {file.st_size} {llama_cpp.__version__} {self._context_tokens}".encode()
+        return hashlib.sha256(told + np.asarray(tokens, np.int32).tobytes()).hexdigest()[:32]
+
+    def _load(self) -> tuple[Llama, Session]:
         from llama_cpp import Llama
 
         try:
-            return Llama(
-                str(self._path),
-                n_ctx=CONTEXT_TOKENS,
-                # One token at a time is bound by memory, and threads that wait for each other at every layer are
-                # ruinous where a core is shared: measured on two busy cores, 2 tokens/s with two, 30 with one.
-                n_threads=1,
-                n_threads_batch=self._threads,
-                verbose=False,
-            )
+            llama = Llama(str(self._path), n_ctx=self._context_tokens, n_threads_batch=self._threads, verbose=False)
         except (ValueError, OSError) as error:
             raise ModelError(f"{self._path} cannot be loaded as a GGUF model: {error}") from error
-
-    @staticmethod
-    def _ends(llama: Llama, token: int) -> bool:
-        import llama_cpp
-
-        vocabulary = llama_cpp.llama_model_get_vocab(llama.model)
-        return bool(llama_cpp.llama_vocab_is_eog(vocabulary, token))
-
-    @staticmethod
-    def _tokenize(llama: Llama, messages: Sequence[Message]) -> list[int]:
-        """The prompt's tokens: the model's own chat template with special tokens, the contents in it without."""
-        slots = [f"\ue000{i}\ue001" for i in range(len(messages))]  # private-use characters: no template has them
-        tokens: list[int] = []
-        rest = _framed(llama, messages, slots)
-        for slot, message in zip(slots, messages, strict=True):
-            frame, rest = rest.split(slot, 1)
-            tokens += llama.tokenize(frame.encode(), add_bos=False, special=True)
-            tokens += llama.tokenize(message.content.encode(), add_bos=False, special=False)
-        return tokens + llama.tokenize(rest.encode(), add_bos=False, special=True)
+        return llama, Session(llama, self._threads)
 
 
-def _framed(llama: Llama, messages: Sequence[Message], slots: Sequence[str]) -> str:
-    """The prompt with a slot for each content, in order: by the model's template; ChatML where that cannot have them.
+def _ends(llama: Llama, token: int) -> bool:
+    import llama_cpp
 
-    Some templates know no system message, or move it: then it is put before the first user's.
+    return bool(llama_cpp.llama_vocab_is_eog(llama_cpp.llama_model_get_vocab(llama.model), token))
+
+
+def _tokenize(llama: Llama, messages: Sequence[Message], *, reply: bool = True) -> list[int]:
+    """The tokens of the messages in the model's own chat template, up to where its reply begins or, without `reply`, to
+    the end of the last message; the template's with special tokens, the contents' without.
     """
-    own = llama.metadata.get("tokenizer.chat_template", _CHATML)
-    system_first = len(messages) > 1 and messages[0].role == "system"
-    merged = [(messages[1].role, f"{slots[0]}\n\n{slots[1]}")] if system_first else []
-    plain = [(message.role, slot) for message, slot in zip(messages, slots, strict=True)]
-    for template, contents in ((own, plain), (own, merged + plain[2:] if system_first else plain), (_CHATML, plain)):
-        try:
-            prompt = _render(llama, template, contents)
-        except Exception:  # noqa: BLE001, S112  # templates are programs: whatever one raises, the next is tried
-            continue
-        places = [prompt.find(slot) for slot in slots]
-        if -1 not in places and places == sorted(places) and all(prompt.count(slot) == 1 for slot in slots):
-            return prompt
-    raise ModelError("the model's chat template cannot be used; choose an instruction-tuned model")
-
-
-def _render(llama: Llama, template: str, contents: Sequence[tuple[str, str]]) -> str:
-    from llama_cpp.llama_chat_format import Jinja2ChatFormatter
-
-    def text(token: int) -> str:  # a model may have no such token
-        return llama.detokenize([token], special=True).decode(errors="ignore") if token >= 0 else ""
-
-    formatter = Jinja2ChatFormatter(
-        template=template, eos_token=text(llama.token_eos()), bos_token=text(llama.token_bos())
-    )
-    conversation: Any = [{"role": role, "content": content} for role, content in contents]
-    prompt: str = formatter(messages=conversation).prompt
-    return prompt
-
-
-_CHATML = (
-    "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
-    "<|im_start|>assistant\n"
-)
+    tokens: list[int] = []
+    for part, special in framed(llama, [(message.role, message.content) for message in messages], reply=reply):
+        tokens += llama.tokenize(part.encode(), add_bos=False, special=special)
+    return tokens

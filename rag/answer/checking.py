@@ -1,0 +1,135 @@
+"""A draft and the sentences that it was attributed to -> how likely it is right: what many witnesses say, as numbers.
+
+A writer cannot check itself, and no single witness is enough: the reader knows whether the text answers, not whether
+the draft does; words that come from nowhere tell an invention, not a true sentence that does not answer. So each says
+what it sees, and a logistic model over all of them, fitted for each writer, gives one calibrated probability.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
+from functools import cache
+from pathlib import Path
+
+from rag.answer.attribution import Source
+from rag.answer.question import Question
+from rag.answer.writing import Draft
+from rag.library.index import PassageIndex, lexical_tokens
+from rag.models.reader.quotes import Reader
+from rag.types import Document, Passage, Reading, RetrievedPassage, Span
+
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+LEAST_CHANCE = 0.5
+"""A sentence that is less likely right than this is not shown."""
+WEIGHTS = Path(__file__).parents[1] / "weights" / "judge.json"
+_MOST = 6.0
+"""Log-odds beyond which a witness is not believed more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What the witnesses say of a draft; each is larger where the draft is more likely right.
+
+    `article`, `quotes` and `draft` are the reader's log-odds that the article, the cited sentences and the draft itself
+    answer the question; `refusal` is how unlikely the writer found it to refuse, `confidence` how likely its own words,
+    in nats; `agreement` is the share of the reader's answer that the draft has; `covered` the share of its words, and
+    `numbers` whether all its numbers, stand in the cited sentences; `closeness` and `relevance` are the cosines of the
+    cited sentences with the draft and with the question.
+    """
+
+    article: float
+    quotes: float
+    draft: float
+    refusal: float
+    confidence: float
+    agreement: float
+    covered: float
+    numbers: float
+    closeness: float
+    relevance: float
+
+    @property
+    def values(self) -> tuple[float, ...]:
+        """The numbers in the order of the fields, as the judge weighs them."""
+        return astuple(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A drafted sentence and the sentences of the article that it was attributed to."""
+
+    text: str
+    sources: tuple[Source, ...]
+
+
+class Judge:
+    """Decides which drafted sentences are shown: a logistic model over `Features.values`, fitted for each writer."""
+
+    def __init__(self, index: PassageIndex, reader: Reader, writer: str) -> None:
+        self._index = index
+        self._reader = reader
+        self._weights, self._offset = _fitted(writer)
+
+    def supported(
+        self, question: Question, draft: Draft, written: Sequence[Written], reading: Reading
+    ) -> list[Written]:
+        """The sentences to be shown: those that are likelier right than wrong, in order."""
+        found = [(sentence, self.examine(question, draft, sentence, reading)) for sentence in written]
+        return [sentence for sentence, features in found if self.probability(features) >= LEAST_CHANCE]
+
+    def examine(self, question: Question, draft: Draft, written: Written, reading: Reading) -> Features:
+        """What the witnesses say of a sentence of the draft."""
+        documents = self._index.documents
+        texts = [documents[source.document_id].text[source.span.start : source.span.end] for source in written.sources]
+        cited = "\n".join(texts)
+        found = [_as_passage(source, text) for source, text in zip(written.sources, texts, strict=True)]
+        own = Document("draft", "", written.text, "")
+        itself = _as_passage(Source(own.id, Span(0, len(written.text)), 1.0), written.text)
+        asked = question.in_context
+        best = reading.quotes[0].highlighted if reading.quotes else None
+        vectors = self._index.embedder.embed([written.text, question.standalone, cited])  # (3, d)
+        known = f"{cited} {question.standalone}"
+        return Features(
+            article=_log_odds(reading.answerable),
+            quotes=_log_odds(self._reader.read(asked, documents, found, max_quotes=1).answerable),
+            draft=_log_odds(self._reader.read(asked, {own.id: own}, [itself], max_quotes=1).answerable),
+            refusal=-max(draft.refusal, -12.0),
+            confidence=max(draft.confidence, -3.0),
+            agreement=_share(best or "", written.text),
+            covered=_share(written.text, known),
+            numbers=float({*_NUMBER.findall(written.text)} <= {*_NUMBER.findall(known)}),
+            closeness=float(vectors[0] @ vectors[2]),
+            relevance=float(vectors[1] @ vectors[2]),
+        )
+
+    def probability(self, features: Features) -> float:
+        """How likely the sentence is right, in [0, 1]."""
+        total = sum(weight * value for weight, value in zip(self._weights, features.values, strict=True))
+        return 1 / (1 + math.exp(-max(-30.0, min(30.0, total + self._offset))))
+
+
+@cache
+def _fitted(writer: str) -> tuple[tuple[float, ...], float]:
+    """The weights and the offset fitted for the writer, or else for the standard one."""
+    known = json.loads(WEIGHTS.read_text(encoding="utf-8"))
+    fitted = known.get(writer) or known["default"]
+    return tuple(fitted["weights"][name] for name in Features.__slots__), fitted["offset"]
+
+
+def _as_passage(source: Source, text: str) -> RetrievedPassage:
+    return RetrievedPassage(Passage(source.document_id, source.span, text, (source.span,)), source.score)
+
+
+def _log_odds(probability: float) -> float:
+    likely = min(max(probability, 1e-4), 1 - 1e-4)
+    return max(-_MOST, min(_MOST, math.log(likely / (1 - likely))))
+
+
+def _share(words: str, text: str) -> float:
+    """The share of the words' stems that the text has; 1 where there are none."""
+    wanted, there = (set(tokens) for tokens in lexical_tokens([words, text]))
+    return len(wanted & there) / len(wanted) if wanted else 1.0
