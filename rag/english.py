@@ -53,3 +53,12 @@ COMMON_WORDS = _words(
 FORMS_OF_ADDRESS = _words("mr mrs ms miss dr prof sir")
 TEXT_NOUNS = _words("article text story page piece document paper report")
 """What people call the article that they ask about."""
+
+NUMBER_WORDS = {
+    word: str(number)
+    for number, word in (
+        *enumerate("two three four five six seven eight nine ten eleven twelve".split(), 2),
+        *zip(range(20, 100, 10), "twenty thirty forty fifty sixty seventy eighty ninety".split(), strict=True),
+    )
+}
+"""Numbers that texts spell out; "one" is left out, as it mostly counts nothing."""

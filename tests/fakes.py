@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import threading
 import zlib
@@ -11,7 +12,7 @@ import numpy as np
 
 from rag.library.index import lexical_tokens
 from rag.models.embeddings import TextsDone
-from rag.models.llm import Message
+from rag.models.llm import Prompt, Token
 from rag.sentences import split_sentences
 from rag.types import Document, FloatArray, Quote, Reading, RetrievedPassage, Span
 
@@ -85,20 +86,39 @@ class OverlapReader:
 class ScriptedModel:
     """Replies with the next of `replies`, word by word, and with nothing once they are used up.
 
-    `prompts` holds the messages of every call. A word counts as a token; `seconds` is not looked at.
+    `prompts` holds every prompt that it replied to, `studied` those that it read beforehand. A word counts as a token
+    of probability 0.9; a refusal is as likely as `refusal` says, in nats; `seconds` is not looked at.
     """
 
-    def __init__(self, replies: Iterable[str] = (), name: str = "scripted") -> None:
+    def __init__(self, replies: Iterable[str] = (), name: str = "scripted", *, reads: bool = False) -> None:
         self.name = name
+        self.reads = reads
+        self.refusal = -6.0
         self.replies = list(replies)
-        self.prompts: list[list[Message]] = []
+        self.prompts: list[Prompt] = []
+        self.studied: list[Prompt] = []
 
     def generate(
-        self, messages: Sequence[Message], *, max_tokens: int, seconds: float, stopped: Callable[[], bool]
-    ) -> Iterator[str]:
-        self.prompts.append(list(messages))
+        self, prompt: Prompt, *, max_tokens: int, seconds: float, stopped: Callable[[], bool]
+    ) -> Iterator[Token]:
+        self.prompts.append(prompt)
         reply = self.replies.pop(0) if self.replies else ""
         for written, piece in enumerate(re.findall(r"\s*\S+|\s+$", reply)):
             if written >= max_tokens or stopped():
                 return
-            yield piece
+            yield Token(piece, math.log(0.9))
+
+    def likelihood(self, prompt: Prompt, reply: str, *, stopped: Callable[[], bool]) -> float | None:
+        return None if stopped() else self.refusal
+
+    def knows(self, prompt: Prompt) -> bool:
+        return prompt in self.studied
+
+    def study(self, prompt: Prompt, progress: Callable[[int, int], None], stopped: Callable[[], bool]) -> bool:
+        total = sum(len(message.content.split()) for message in prompt.messages)
+        for done in range(0, total + 1, max(1, total // 4)):
+            if stopped():
+                return False
+            progress(done, total)
+        self.studied.append(prompt)
+        return True

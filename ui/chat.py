@@ -15,7 +15,9 @@ log = logging.getLogger(__name__)
 _STAGES = {
     "retrieve": "Searching the article…",
     "read": "Reading the best passages…",
-    "write": "Writing from the quotes and checking each sentence…",
+    "write": "Writing the answer…",
+    "attribute": "Looking for the words that say so…",
+    "check": "Checking each sentence…",
 }
 _LOOK_AGAIN_AFTER = 0.5
 """Seconds that a waiting question holds a thread before it lets others have it."""

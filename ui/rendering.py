@@ -149,7 +149,13 @@ def _actions(exchange: Exchange) -> str:
 
 def _how(answer: Answer) -> str:
     """How long each step of the answer took, and with which model, folded."""
-    steps = [("search", "retrieve", "embedder"), ("read", "read", "reader"), ("write", "write", "llm")]
+    steps = [
+        ("search", "retrieve", "embedder"),
+        ("read", "read", "reader"),
+        ("write", "write", "llm"),
+        ("cite", "attribute", ""),
+        ("check", "check", ""),
+    ]
     rows = "".join(
         f"<tr><th>{step}</th><td>{answer.timings_ms[stage] / 1000:.2f} s</td>"
         f"<td>{escape(answer.model.get(role, ''))}</td></tr>"

@@ -6,16 +6,20 @@ attribution: Bohnet et al., 2022; Gao et al., 2023, "RARR").
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from rag.answer.drafts import Source, Written
+from rag.answer.particulars import known, particulars
 from rag.answer.retrieval import retrieve
 from rag.library.index import PassageIndex, lexical_tokens
 from rag.types import FloatArray, RetrievedPassage, Span
 
-MOST_SENTENCES = 2
+MOST_REMEMBERED = 5000
+"""Sentences whose vectors are kept."""
+_SHORT = 5  # words
 PASSAGES = 6
 """Passages that are like the written sentence, in which it is sought besides those that the question found."""
 LEXICAL_WEIGHT = 0.5
@@ -24,42 +28,68 @@ LEAST_GAIN = 0.2
 """A second sentence is cited where it has at least this share of the written words that the first lacks."""
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A sentence of a document, and how well it fits what was written, in [0, 1]."""
+class Attributor:
+    """Finds, over one index, the sentences that say what was written; it embeds each sentence once."""
 
-    document_id: str
-    span: Span
-    score: float
+    def __init__(self, index: PassageIndex) -> None:
+        self._index = index
+        self._vectors: OrderedDict[tuple[str, Span], FloatArray] = OrderedDict()
 
+    def attribute(self, statement: str, found: Sequence[RetrievedPassage], question: str = "") -> Written:
+        """The statement with the one or two sentences that say it, in the order of the text.
 
-def attribute(
-    statement: str, index: PassageIndex, found: Sequence[RetrievedPassage], question: str = ""
-) -> tuple[Source, ...]:
-    """The one or two sentences that say most of the statement, in the order of the text.
+        They are sought in the passages found for the question and in those that are like the statement. A second one
+        is cited where it has names or numbers of the statement that the first lacks, the nearest that has them, or much
+        of its other words. `question` adds its words to a statement too short to be found by its own ("In 1911.").
+        """
+        query = f"{question} {statement}" if len(statement.split()) < _SHORT else statement
+        like = [retrieved.passage for retrieved in retrieve(self._index, query, k=PASSAGES)]
+        passages = [*like, *(retrieved.passage for retrieved in found)]
+        places = list(dict.fromkeys((passage.document_id, span) for passage in passages for span in passage.sentences))
+        if not places:
+            return Written(statement, ())
+        texts = [self._text(place) for place in places]
+        has, weights = _words(query, texts)  # (m, w), (w,)
+        closeness = self._embedded(places) @ self._index.embedder.embed([query])[0]  # (m,)
+        scores = LEXICAL_WEIGHT * (has @ weights) + (1 - LEXICAL_WEIGHT) * closeness  # (m,)
+        best = int(np.argmax(scores))
+        first = Source(*places[best], float(np.clip(scores[best], 0, 1)))
+        gain = np.clip(has - has[best], 0, None) @ weights  # (m,): of the words that the first lacks
+        second = int(np.argmax(gain + 0.1 * scores))
+        other = self._with_particulars(particulars(statement) - known([texts[best], question]), first)
+        if other is None and gain[second] >= LEAST_GAIN:
+            other = Source(*places[second], float(np.clip(scores[second], 0, 1)))
+        sources = [first] if other is None else [first, other]
+        sources.sort(key=lambda source: (source.document_id != first.document_id, source.span.start))
+        return Written(statement, tuple(sources))
 
-    They are sought in the passages found for the question and in those that are like the statement. `question` adds its
-    words to a statement that is too short to be found by its own ("In 1911.").
-    """
-    query = f"{question} {statement}" if len(statement.split()) < 5 else statement
-    passages = [*(other.passage for other in retrieve(index, query, k=PASSAGES)), *(other.passage for other in found)]
-    places = list(dict.fromkeys((passage.document_id, span) for passage in passages for span in passage.sentences))
-    if not places:
-        return ()
-    texts = [index.documents[document_id].text[span.start : span.end] for document_id, span in places]
-    has, weights = _words(query, texts)  # (m, w), (w,)
-    vectors = index.embedder.embed([query, *texts])  # (1 + m, d)
-    closeness = vectors[1:] @ vectors[0]  # (m,)
-    covered = has @ weights  # (m,): shares of the statement's words
-    scores = LEXICAL_WEIGHT * covered + (1 - LEXICAL_WEIGHT) * closeness
-    first = int(np.argmax(scores))
-    chosen = [first]
-    gain = np.clip(has - has[first], 0, None) @ weights  # (m,): of the words that the first lacks
-    second = int(np.argmax(gain + 0.1 * scores))
-    if second != first and gain[second] >= LEAST_GAIN:
-        chosen.append(second)
-    chosen.sort(key=lambda n: (places[n][0] != places[first][0], places[n][1].start))
-    return tuple(Source(*places[n], float(np.clip(scores[n], 0, 1))) for n in chosen)
+    def _with_particulars(self, missing: set[str], first: Source) -> Source | None:
+        """The sentence of the same document that has most of the missing names and numbers; of equals the nearest, one
+        before rather than one after: it mostly names whom a pronoun stands for.
+        """
+        if not missing:
+            return None
+        best, most = None, (0, 0)
+        for span in self._index.sentences[first.document_id]:
+            there = len(missing & known([self._text((first.document_id, span))]))
+            after = span.start - first.span.start
+            near = (there, -(2 * after if after > 0 else -after))
+            if there and near > most:
+                best, most = Source(first.document_id, span, first.score), near
+        return best
+
+    def _text(self, place: tuple[str, Span]) -> str:
+        document_id, span = place
+        return self._index.documents[document_id].text[span.start : span.end]
+
+    def _embedded(self, places: Sequence[tuple[str, Span]]) -> FloatArray:
+        """The unit vectors of the sentences, (m, d)."""
+        new = [place for place in places if place not in self._vectors]
+        self._vectors.update(zip(new, self._index.embedder.embed([self._text(place) for place in new]), strict=True))
+        vectors = np.stack([self._vectors[place] for place in places])
+        while len(self._vectors) > MOST_REMEMBERED:
+            self._vectors.popitem(last=False)
+        return vectors
 
 
 def _words(statement: str, texts: Sequence[str]) -> tuple[FloatArray, FloatArray]:

@@ -9,20 +9,17 @@ from __future__ import annotations
 
 import json
 import math
-import re
-from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from functools import cache
 from pathlib import Path
 
-from rag.answer.attribution import Source
+from rag.answer.drafts import Draft, Source, Written
+from rag.answer.particulars import known, particulars
 from rag.answer.question import Question
-from rag.answer.writing import Draft
 from rag.library.index import PassageIndex, lexical_tokens
 from rag.models.reader.quotes import Reader
 from rag.types import Document, Passage, Reading, RetrievedPassage, Span
 
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 LEAST_CHANCE = 0.5
 """A sentence that is less likely right than this is not shown."""
 WEIGHTS = Path(__file__).parents[1] / "weights" / "judge.json"
@@ -36,9 +33,9 @@ class Features:
 
     `article`, `quotes` and `draft` are the reader's log-odds that the article, the cited sentences and the draft itself
     answer the question; `refusal` is how unlikely the writer found it to refuse, `confidence` how likely its own words,
-    in nats; `agreement` is the share of the reader's answer that the draft has; `covered` the share of its words, and
-    `numbers` whether all its numbers, stand in the cited sentences; `closeness` and `relevance` are the cosines of the
-    cited sentences with the draft and with the question.
+    in nats; `agreement` is the share of the reader's answer that the draft has; `covered` the share of its words that
+    stand in the cited sentences, and `particulars` minus the number of its names and numbers that do not; `closeness`
+    and `relevance` are the cosines of the cited sentences with the draft and with the question.
     """
 
     article: float
@@ -48,7 +45,7 @@ class Features:
     confidence: float
     agreement: float
     covered: float
-    numbers: float
+    particulars: float
     closeness: float
     relevance: float
 
@@ -56,14 +53,6 @@ class Features:
     def values(self) -> tuple[float, ...]:
         """The numbers in the order of the fields, as the judge weighs them."""
         return astuple(self)
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A drafted sentence and the sentences of the article that it was attributed to."""
-
-    text: str
-    sources: tuple[Source, ...]
 
 
 class Judge:
@@ -74,17 +63,21 @@ class Judge:
         self._reader = reader
         self._weights, self._offset = _fitted(writer)
 
-    def supported(
-        self, question: Question, draft: Draft, written: Sequence[Written], reading: Reading
-    ) -> list[Written]:
-        """The sentences to be shown: those that are likelier right than wrong, in order."""
-        found = [(sentence, self.examine(question, draft, sentence, reading)) for sentence in written]
-        return [sentence for sentence, features in found if self.probability(features) >= LEAST_CHANCE]
+    def is_right(self, question: Question, draft: Draft, written: Written, reading: Reading) -> bool:
+        """Whether a sentence of the draft may be shown: nothing in it is invented, and it is likely right."""
+        if not written.sources or self.invented(question, written):
+            return False
+        return self.probability(self.examine(question, draft, written, reading)) >= LEAST_CHANCE
+
+    def invented(self, question: Question, written: Written) -> set[str]:
+        """The names and numbers of the sentence that neither its sources nor the question have, whatever else speaks
+        for it.
+        """
+        return particulars(written.text) - known([*self._texts(written), question.standalone])
 
     def examine(self, question: Question, draft: Draft, written: Written, reading: Reading) -> Features:
         """What the witnesses say of a sentence of the draft."""
-        documents = self._index.documents
-        texts = [documents[source.document_id].text[source.span.start : source.span.end] for source in written.sources]
+        documents, texts = self._index.documents, self._texts(written)
         cited = "\n".join(texts)
         found = [_as_passage(source, text) for source, text in zip(written.sources, texts, strict=True)]
         own = Document("draft", "", written.text, "")
@@ -101,10 +94,16 @@ class Judge:
             confidence=max(draft.confidence, -3.0),
             agreement=_share(best or "", written.text),
             covered=_share(written.text, known),
-            numbers=float({*_NUMBER.findall(written.text)} <= {*_NUMBER.findall(known)}),
+            particulars=-float(len(self.invented(question, written))),
             closeness=float(vectors[0] @ vectors[2]),
             relevance=float(vectors[1] @ vectors[2]),
         )
+
+    def _texts(self, written: Written) -> list[str]:
+        return [
+            self._index.documents[source.document_id].text[source.span.start : source.span.end]
+            for source in written.sources
+        ]
 
     def probability(self, features: Features) -> float:
         """How likely the sentence is right, in [0, 1]."""

@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from rag.answer.attribution import Source, attribute
-from rag.answer.checking import Judge, Written
+from rag.answer.drafts import Source, Written
 from rag.answer.evidence import evidence_for
 from rag.answer.question import understand
 from rag.answer.retrieval import retrieve
-from rag.answer.writing import writer_of
+from rag.answer.rewording import QuoteWriter
+from rag.answer.writing import ArticleWriter, Writer
 from rag.library.index import PassageIndex
 from rag.models import states
 from rag.models.catalogue import find_writer
@@ -19,9 +19,6 @@ from rag.models.llm import LanguageModel, LlamaCppModel
 from rag.models.reader.quotes import Reader, SpanReader
 from rag.settings import Settings
 from rag.types import NO_ANSWER, NOTHING_ELSE, Answer, Citation, Quote, Reading, Statement, Turn
-
-SURE = 0.8
-"""Where the reader is so sure, its quote is shown though nothing that was written could be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +39,11 @@ class Pipeline:
         self._reader = reader
         self._model = model
         self._settings = settings
-        self._writer = writer_of(model, index, settings) if model is not None else None
-        self._judge = Judge(index, reader, model.name if model is not None else "")
+        self._writer: Writer | None = None
+        if model is not None and model.reads:
+            self._writer = ArticleWriter(model, index, reader, settings)
+        elif model is not None:
+            self._writer = QuoteWriter(model, reader, settings)
 
     def over(self, index: PassageIndex) -> Pipeline:
         """A pipeline with the same models and settings over another index."""
@@ -109,23 +109,24 @@ class Pipeline:
             yield Progress("done", replace(by_quote, timings_ms=clock.total()))
             return
 
-        yield Progress("write", replace(answer, citations=by_quote.citations, short_answer=by_quote.short_answer))
+        quotes = replace(answer, citations=by_quote.citations, short_answer=by_quote.short_answer)
+        yield Progress("write", quotes)
         draft = self._writer.write(asked, history, reading, stopped)
         clock.lap("write")
         if draft is None:
             yield Progress("done", replace(by_quote, timings_ms=clock.total()))
             return
 
-        yield Progress("attribute", by_quote)
-        written = [Written(said, attribute(said, self.index, found, asked.standalone)) for said in draft.sentences]
+        yield Progress("attribute", quotes)
+        written = self._writer.attribute(asked, draft, found, reading)
         clock.lap("attribute")
 
-        yield Progress("check", by_quote)
-        supported = self._judge.supported(asked, draft, written, reading)
+        yield Progress("check", quotes)
+        supported = self._writer.check(asked, draft, written, reading)
         clock.lap("check")
         if supported:
             answer = self._by_statements(answer, supported, reading)
-        elif reading.answerable >= SURE:
+        elif reading.answerable >= self._writer.sure:
             answer = by_quote
         else:
             answer = replace(answer, refusal=NO_ANSWER)

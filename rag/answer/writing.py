@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from statistics import fmean
 from typing import Protocol
 
 from rag.answer import prompts
+from rag.answer.attribution import Attributor
+from rag.answer.checking import Judge
+from rag.answer.drafts import Draft, Written
 from rag.answer.question import Question
-from rag.answer.rewording_prompt import rewording
 from rag.library.index import PassageIndex
 from rag.models import states
 from rag.models.llm import LanguageModel, Prompt
+from rag.models.reader.quotes import Reader
 from rag.sentences import split_sentences
 from rag.settings import Settings
-from rag.types import NO_ANSWER, Quote, Reading, Span, Turn
+from rag.types import NO_ANSWER, Quote, Reading, RetrievedPassage, Span, Turn
 
 WORDS_READ = 3500
 """An article of more words is not read as a whole: with the conversation it would not fit the context."""
@@ -26,28 +29,6 @@ TURNS = 3
 _ENDS = (".", "!", "?", '"', "”", "’", "'")
 LONG_TOKENS = 220
 """Tokens of an answer in three to six sentences, at most."""
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """What was written, and how sure the writer was, in nats: the mean log-probability of the tokens, and the
-    log-probability of a refusal in their place.
-    """
-
-    text: str
-    confidence: float
-    refusal: float
-
-    @property
-    def refuses(self) -> bool:
-        """Whether it says that the article does not say."""
-        return not self.sentences
-
-    @property
-    def sentences(self) -> list[str]:
-        """What it states: its sentences, but for those that only say that the article does not say."""
-        spans = split_sentences(self.text)
-        return [s for s in (self.text[span.start : span.end] for span in spans) if s != NO_ANSWER]
 
 
 class Writer(Protocol):
@@ -66,6 +47,21 @@ class Writer(Protocol):
         """The draft of an answer; None where it was stopped or cannot be written."""
         ...
 
+    def attribute(
+        self, question: Question, draft: Draft, found: Sequence[RetrievedPassage], reading: Reading
+    ) -> list[Written]:
+        """The draft's sentences, each with the sentences of the article that it rests on."""
+        ...
+
+    def check(self, question: Question, draft: Draft, written: Sequence[Written], reading: Reading) -> list[Written]:
+        """Those of the sentences that may be shown, in order."""
+        ...
+
+    @property
+    def sure(self) -> float:
+        """The reader's probability from which on its quote is shown though nothing that was written may be."""
+        ...
+
 
 class ArticleWriter:
     """For models that can read: the article, once; what was said; the reader's quotes last, and the question.
@@ -74,8 +70,12 @@ class ArticleWriter:
     around them.
     """
 
-    def __init__(self, model: LanguageModel, index: PassageIndex, settings: Settings) -> None:
+    sure = 0.8
+
+    def __init__(self, model: LanguageModel, index: PassageIndex, reader: Reader, settings: Settings) -> None:
         self._model = model
+        self._attributor = Attributor(index)
+        self._judge = Judge(index, reader, model.name)
         self._index = index
         self._settings = settings
         words = sum(len(document.text.split()) for document in index.documents.values())
@@ -105,7 +105,19 @@ class ArticleWriter:
         if refusal is None:
             return None
         most = LONG_TOKENS if question.at_length else self._settings.draft_tokens
-        return _drafted(self._model, prompt, self._settings, stopped, most=most, refusal=refusal)
+        return drafted(self._model, prompt, self._settings, stopped, most=most, refusal=refusal)
+
+    def attribute(
+        self,
+        question: Question,
+        draft: Draft,
+        found: Sequence[RetrievedPassage],
+        reading: Reading,  # noqa: ARG002
+    ) -> list[Written]:
+        return [self._attributor.attribute(said, found, question.standalone) for said in draft.sentences]
+
+    def check(self, question: Question, draft: Draft, written: Sequence[Written], reading: Reading) -> list[Written]:
+        return [sentence for sentence in written if self._judge.is_right(question, draft, sentence, reading)]
 
     def _with_neighbours(self, quote: Quote) -> str:
         """The quote with the sentence before and the one after it."""
@@ -117,28 +129,7 @@ class ArticleWriter:
         return text[min(around.start, quote.span.start) : max(around.end, quote.span.end)]
 
 
-class QuoteWriter:
-    """For models that can only reword: the question, the reader's short answer and its best quote."""
-
-    article = None
-
-    def __init__(self, model: LanguageModel, settings: Settings) -> None:
-        self._model = model
-        self._settings = settings
-
-    def write(
-        self,
-        question: Question,
-        history: Sequence[Turn],  # noqa: ARG002
-        reading: Reading,
-        stopped: Callable[[], bool],
-    ) -> Draft | None:
-        best = reading.quotes[0]
-        prompt = rewording(question.standalone, best.highlighted or "", best.text)
-        return _drafted(self._model, prompt, self._settings, stopped, most=self._settings.draft_tokens, refusal=0.0)
-
-
-def _drafted(
+def drafted(
     model: LanguageModel, prompt: Prompt, settings: Settings, stopped: Callable[[], bool], *, most: int, refusal: float
 ) -> Draft | None:
     """The first paragraph of the reply, up to its last finished sentence."""
@@ -154,8 +145,3 @@ def _drafted(
     spans = split_sentences(first)
     finished = [span for span in spans if first[: span.end].endswith(_ENDS)]
     return Draft(first[: finished[-1].end], fmean(logprobs), refusal) if finished else None
-
-
-def writer_of(model: LanguageModel, index: PassageIndex, settings: Settings) -> Writer:
-    """The way in which the model writes about the index: by reading, or by rewording a quote."""
-    return ArticleWriter(model, index, settings) if model.reads else QuoteWriter(model, settings)

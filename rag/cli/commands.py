@@ -31,7 +31,13 @@ from rag.models.fetch import fetch, fetch_address
 from rag.settings import DEBUG, Settings, load_settings
 from rag.types import Answer
 
-_STEPS = {"retrieve": "looking for passages", "read": "choosing quotes", "write": "writing and checking"}
+_STEPS = {
+    "retrieve": "looking for passages",
+    "read": "choosing quotes",
+    "write": "writing",
+    "attribute": "finding what says so",
+    "check": "checking",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,10 +84,6 @@ class LanguageModel(Protocol):
         """The log-probability that the reply begins so, in nats; None where the model does not tell."""
         ...
 
-    def length(self, prompt: Prompt) -> int:
-        """The prompt's length in tokens."""
-        ...
-
     def knows(self, prompt: Prompt) -> bool:
         """Whether it holds, or has kept, what lasts of the prompt, so that a reply does not begin with reading it."""
         ...
@@ -147,10 +143,6 @@ class LlamaCppModel:
             if not tokens or not self._read(llama, session, prompt, len(tokens), stopped):
                 return None
             return session.likelihood(tokens)
-
-    def length(self, prompt: Prompt) -> int:
-        with self._turn() as (llama, _):
-            return len(_tokenize(llama, prompt.messages))
 
     def knows(self, prompt: Prompt) -> bool:
         with self._turn() as (llama, session):

@@ -18,7 +18,7 @@ from rag import Document, Library, Pipeline, Quote, Reading, RetrievedPassage, S
 from rag.answer.examples import Examples
 from rag.library.index import Chunking, PassageIndex
 from rag.models.embeddings import Embedder
-from rag.models.llm import LanguageModel, Message
+from rag.models.llm import LanguageModel, Prompt, Token
 from rag.models.reader.quotes import Reader
 from ui.app import web_app
 from ui.chat import Chat
@@ -39,13 +39,13 @@ class GatedModel(ScriptedModel):
         self.was_stopped = threading.Event()
 
     def generate(
-        self, messages: Sequence[Message], *, max_tokens: int, seconds: float, stopped: Callable[[], bool]
-    ) -> Iterator[str]:
+        self, prompt: Prompt, *, max_tokens: int, seconds: float, stopped: Callable[[], bool]
+    ) -> Iterator[Token]:
         while not self.gate.wait(0.02):
             if stopped():
                 self.was_stopped.set()
                 return
-        yield from super().generate(messages, max_tokens=max_tokens, seconds=seconds, stopped=stopped)
+        yield from super().generate(prompt, max_tokens=max_tokens, seconds=seconds, stopped=stopped)
 
 
 class FixedReader:

@@ -1,0 +1,47 @@
+"""What goes from the writer to the reader of an answer: a draft, and its sentences with what they rest on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rag.sentences import split_sentences
+from rag.types import NO_ANSWER, Span
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What was written, and how sure the writer was, in nats: the mean log-probability of the tokens, and the
+    log-probability of a refusal in their place.
+    """
+
+    text: str
+    confidence: float
+    refusal: float
+
+    @property
+    def refuses(self) -> bool:
+        """Whether it says that the article does not say."""
+        return not self.sentences
+
+    @property
+    def sentences(self) -> list[str]:
+        """What it states: its sentences, but for those that only say that the article does not say."""
+        spans = split_sentences(self.text)
+        return [s for s in (self.text[span.start : span.end] for span in spans) if s != NO_ANSWER]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A sentence of a document, and how well it fits what was written, in [0, 1]."""
+
+    document_id: str
+    span: Span
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A drafted sentence and the sentences of the article that it was attributed to."""
+
+    text: str
+    sources: tuple[Source, ...]
