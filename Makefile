@@ -33,7 +33,8 @@ chat: .venv/chat ## install and fetch what is needed, then chat in your browser 
 
 test: lint ## run every check: format, lint, types, tests
 	@sh install/browser.sh $(BIN)/python
-	$(BIN)/python -m pytest --timeout=300
+	$(BIN)/python -m coverage run -m pytest --timeout=300
+	$(BIN)/python -m coverage report
 
 lint: .venv/test ## check format, lint and types only; those of scripts and styles need Node.js
 	$(BIN)/ruff check .
@@ -53,7 +54,7 @@ lock: ## write the exact versions to install/*.lock anew (UV_FLAGS=--upgrade tak
 	.venv-lock/bin/uv pip compile - $(LOCK) --constraint install/chat.lock --output-file install/test.lock $(UV_FLAGS)
 
 clean: ## remove the install and all caches; indexes stay
-	rm -rf .venv .venv-lock ui/node_modules *.egg-info build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-lock ui/node_modules *.egg-info build dist .mypy_cache .pytest_cache .ruff_cache .coverage
 	find rag ui tests -name __pycache__ -prune -exec rm -rf {} +
 
 # Byte code is made by the trial import, for what is imported, and not by pip, for everything: half a minute, 0.4 GB.
