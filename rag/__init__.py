@@ -11,6 +11,7 @@ Importing this loads no model and no deep-learning library; models load on first
 
 from rag.answer.examples import Examples
 from rag.answer.pipeline import Pipeline, Progress, build_pipeline
+from rag.answer.studies import Studies
 from rag.errors import (
     ArticleChatError,
     CollectionError,
@@ -69,6 +70,7 @@ __all__ = [
     "Shelf",
     "Span",
     "Statement",
+    "Studies",
     "Turn",
     "UsageError",
     "build_pipeline",

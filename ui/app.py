@@ -13,7 +13,7 @@ from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse
 from starlette.staticfiles import StaticFiles
 
-from rag import ArticleChatError, Examples, Library, Pipeline, Settings, Shelf, UsageError, build_pipeline
+from rag import ArticleChatError, Examples, Library, Pipeline, Settings, Shelf, Studies, UsageError, build_pipeline
 from ui.articles import add_article_routes
 from ui.chat import Chat
 from ui.owners import Accounts, Owners, owner_of
@@ -41,6 +41,7 @@ def web_app(
     shelf: Shelf,
     chat: Chat,
     examples: Examples,
+    studies: Studies,
     *,
     host: str = "127.0.0.1",
     public_url: str = "",
@@ -55,7 +56,12 @@ def web_app(
     site.add_middleware(Owners, accounts=accounts)
     site.add_middleware(Guard, hosts=Hosts(host), public_url=public_url)
     site.mount("/page", StaticFiles(directory=ASSETS))
-    add_article_routes(site, shelf, removed=examples.forget)
+
+    def forget(article: str) -> None:
+        examples.forget(article)
+        studies.forget(article)
+
+    add_article_routes(site, shelf, removed=forget)
     index = pipeline.index
 
     def pipeline_of(request: Any, own: str) -> Pipeline:
@@ -88,6 +94,15 @@ def web_app(
         except ArticleChatError:
             found = ()  # it was removed meanwhile
         return JSONResponse(found, headers={"Cache-Control": "no-store"})
+
+    @site.get("/reading")
+    def reading(request: Request, own: str = "") -> JSONResponse:
+        """How much of the article the language model has read, in [0, 1]; null once it reads no more."""
+        try:
+            share = None if chat.loads() else studies.of(pipeline_of(request, own))
+        except ArticleChatError:
+            share = None  # it was removed meanwhile
+        return JSONResponse({"share": share, "loads": bool(chat.loads())}, headers={"Cache-Control": "no-store"})
 
     mounted: FastAPI = gr.mount_gradio_app(
         site,
@@ -128,9 +143,9 @@ def serve(
         pipeline = build_pipeline(library.open(collection), settings)
         loading = Loading(pipeline.warm_up)
         chat = Chat(loading)
-        examples = Examples(chat.is_busy)
+        examples, studies = Examples(chat.is_busy), Studies()
         shelf = Shelf(library, settings)
-        site = web_app(pipeline, shelf, chat, examples, host=host, public_url=public_url, accounts=accounts)
+        site = web_app(pipeline, shelf, chat, examples, studies, host=host, public_url=public_url, accounts=accounts)
         server = server_of(site)
 
         def ready() -> None:
@@ -138,6 +153,7 @@ def serve(
                 server.should_exit = True
             elif not server.should_exit:
                 examples.of(pipeline)
+                studies.of(pipeline)
                 name = socket.gethostname() if is_every_address(host) else host
                 print(public_url or url_of(listener, name), flush=True)  # noqa: T201
 
@@ -150,5 +166,6 @@ def serve(
             shelf.close()
             loading.finished.wait()  # a process that ends while native code loads a model in it crashes
             examples.stop()
+            studies.stop()
     if loading.error is not None:
         raise loading.error

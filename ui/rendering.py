@@ -60,7 +60,7 @@ TOOLS = (
 )
 """What can be done with the conversation; the page's script does it, and lists the conversations that are kept."""
 SOURCE = (
-    '<div id="library"></div><div id="search"></div><div id="reading">'
+    '<div id="library"></div><div id="search"></div><p id="study"></p><div id="reading">'
     '<div id="article" role="region" tabindex="0" title="Article"></div><div id="strip"></div></div>'
 )
 """The choice of articles and the source panel, empty; the page's script fills them."""
@@ -126,11 +126,13 @@ def _earlier(exchange: Exchange, documents: Documents) -> str:
 
 
 def _shown(answer: Answer, documents: Documents) -> str:
-    """The answer's text and its quotes; where it abstained, the nearest passages."""
+    """The answer's text and its quotes, folded where the text says it; where it abstained, the nearest passages."""
     text = f'<p class="text">{_cited(answer, documents)}</p>' if answer.text else ""
     if answer.abstained:
         return text + ("" if answer.refusal == NOTHING_ELSE else _nearest(answer.passages, documents))
-    return text + "".join(_card(citation, answer, documents) for citation in answer.citations)
+    cards = "".join(_card(citation, answer, documents) for citation in answer.citations)
+    written = any(not statement.verbatim for statement in answer.statements)
+    return text + (f'<div class="folded">{cards}</div>' if written else cards)
 
 
 def _actions(exchange: Exchange) -> str:
@@ -160,7 +162,7 @@ def _how(answer: Answer) -> str:
         f"<tr><th>{step}</th><td>{answer.timings_ms[stage] / 1000:.2f} s</td>"
         f"<td>{escape(answer.model.get(role, ''))}</td></tr>"
         for step, stage, role in [*steps, ("in all", "total", "")]
-        if stage in answer.timings_ms
+        if answer.timings_ms.get(stage)
     )
     return f'<details class="how"><summary>How this was answered</summary><table>{rows}</table></details>'
 

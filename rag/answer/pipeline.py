@@ -56,6 +56,11 @@ class Pipeline:
         if self._writer is not None:
             self._writer.write(understand("warm up"), (), reading, lambda: False)
 
+    @property
+    def reads(self) -> bool:
+        """Whether there is a language model that reads articles, and the text is not too long for it."""
+        return self._writer is not None and self._writer.article is not None
+
     def study(
         self, progress: Callable[[int, int], None] = lambda *_: None, stopped: Callable[[], bool] = lambda: False
     ) -> bool:

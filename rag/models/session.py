@@ -26,6 +26,8 @@ class Session:
 
     def __init__(self, llama: Llama, threads: int) -> None:
         self._llama = llama
+        self.evaluated = 0
+        """Tokens that were read so far, for whoever wants to know what was saved."""
         self._ahead: FloatArray | None = None  # the log-probabilities of what comes next, once they were asked for
         self._reading = Threads(threads)
         self._writing = Threads(threads)
@@ -115,6 +117,7 @@ class Session:
         self._llama._ctx.set_n_threads(writing, reading)
         start = time.perf_counter()
         self._llama.eval(tokens)
+        self.evaluated += len(tokens)
         spent = (time.perf_counter() - start) / len(tokens)
         (self._writing if alone else self._reading).took(writing if alone else reading, spent)
 

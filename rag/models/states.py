@@ -38,12 +38,16 @@ def save(folder: Path, key: str, state: bytes) -> None:
     temporary = path.with_suffix(f".{os.getpid()}.new")
     try:
         folder.mkdir(mode=0o700, exist_ok=True)  # where the index was removed meanwhile, its folder is not made again
-        with temporary.open("wb") as file:
+        with open(temporary, "wb", opener=_private) as file:  # Path.open takes no opener
             file.write(hashlib.sha256(state).digest())
             file.write(state)
         temporary.replace(path)
     except OSError:
         temporary.unlink(missing_ok=True)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def remove(folder: Path, key: str) -> None:

@@ -16,6 +16,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from rag import Document, Library, Pipeline, Quote, Reading, RetrievedPassage, Settings, Shelf, Span
 from rag.answer.examples import Examples
+from rag.answer.studies import Studies
 from rag.library.index import Chunking, PassageIndex
 from rag.models.embeddings import Embedder
 from rag.models.llm import LanguageModel, Prompt, Token
@@ -88,8 +89,9 @@ def served(
     with listen("127.0.0.1", port) as listener, tempfile.TemporaryDirectory() as home:
         chat = Chat(loading)
         examples = examples or Examples(chat.is_busy)
+        studies = Studies()
         shelf = shelf or shelf_in(Settings(home=Path(home), llm="none", threads=1))
-        server = server_of(web_app(pipeline, shelf, chat, examples, accounts=accounts))
+        server = server_of(web_app(pipeline, shelf, chat, examples, studies, accounts=accounts))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         while not server.started and thread.is_alive():
@@ -101,6 +103,7 @@ def served(
             thread.join()
             shelf.close()
             examples.stop()
+            studies.stop()
 
 
 def open_page(page: Page, url: str) -> None:

@@ -19,6 +19,7 @@ from starlette.testclient import TestClient
 
 from rag import Library, Shelf
 from rag.answer.examples import Examples
+from rag.answer.studies import Studies
 from ui import articles
 from ui.app import web_app
 from ui.articles import MOST_AT_ONCE, add_article_routes
@@ -316,7 +317,7 @@ def test_an_unexpected_error_is_told_and_logged(shelf, visitor, monkeypatch, cap
 
 
 def test_the_site_has_the_routes_and_keeps_them_out_of_caches(settings, article, shelf):
-    client = TestClient(web_app(pipeline_over(settings, article), shelf, Chat(), Examples()), base_url=HOME)
+    client = TestClient(web_app(pipeline_over(settings, article), shelf, Chat(), Examples(), Studies()), base_url=HOME)
     response = client.get("/own/articles")
     assert response.headers["cache-control"] == "no-store"
     assert "sandbox" in response.headers["content-security-policy"]

@@ -14,6 +14,7 @@ QUESTION = "Who founded the maritime museum?"
 
 class Broken:
     name = "broken"
+    reads = False
 
     def generate(self, *_, **__):
         raise RuntimeError(threading.current_thread().name)

@@ -199,10 +199,11 @@ def test_two_tabs_that_continue_the_same_conversation_lose_nothing(visit, articl
     expect(group_of(other, "Which bank lends it?")).to_have_count(0)
 
 
-TAMPER = """([quote, question]) => {
+TAMPER = """question => {
     const key = Object.keys(localStorage).find(key => key.startsWith("article-chat:conversation:"));
     const kept = JSON.parse(localStorage.getItem(key));
-    kept.exchanges[0].answer.citations[0].quote = quote;
+    const [citation] = kept.exchanges[0].answer.citations;
+    citation.quote = citation.quote.replace('founded', 'sank it');
     kept.exchanges[1].answer.question = question;
     localStorage.setItem(key, JSON.stringify(kept));
 }"""
@@ -213,7 +214,7 @@ def test_what_the_browser_hands_back_is_checked_against_the_article(visit, artic
     ask(page, QUESTION)
     ask(page, "What will the repairs cost?")
     hostile = "<img src=x onerror=window.hacked=1> **cost**?"
-    page.evaluate(TAMPER, ["Clara Lindt sank the maritime museum.", hostile])
+    page.evaluate(TAMPER, hostile)
     page.reload()
     first, second = page.locator(".exchange").first, group_of(page, hostile)
     expect(first).to_contain_text("no longer stands in it", timeout=PATIENCE)

@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from rag import UsageError
 from rag.answer.examples import Examples
+from rag.answer.studies import Studies
 from ui import owners
 from ui.app import web_app
 from ui.chat import Chat
@@ -136,7 +137,9 @@ def test_asking_for_the_page_without_a_password_is_no_failure():
 
 
 def test_every_route_of_the_page_asks_for_the_password(settings, article):
-    app = web_app(pipeline_over(settings, article), shelf_in(settings), Chat(), Examples(), accounts=Accounts(ACCOUNTS))
+    app = web_app(
+        pipeline_over(settings, article), shelf_in(settings), Chat(), Examples(), Studies(), accounts=Accounts(ACCOUNTS)
+    )
     paths = (
         "/",
         "/page/page.js",

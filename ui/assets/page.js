@@ -8,6 +8,7 @@ import * as examples from "./conversation/examples.js";
 import * as history from "./conversation/history.js";
 import * as preview from "./conversation/preview.js";
 import * as saved from "./conversation/saved.js";
+import * as study from "./conversation/study.js";
 import * as toolbar from "./conversation/toolbar.js";
 import { closest, find, get, scrollBehavior } from "./dom.js";
 import * as library from "./library/library.js";
@@ -28,6 +29,7 @@ async function begin() {
   ready = true;
   history.reopen();
   examples.build();
+  study.build();
   citations.build();
   history.build();
   toolbar.build();
