@@ -6,7 +6,7 @@ import pytest
 from fakes import ScriptedModel
 
 from rag.answer.pipeline import Pipeline
-from rag.evaluation.metrics import hit, is_verbatim, squad_words, token_f1, unsupported_in
+from rag.evaluation.metrics import contains, hit, invented_in, is_verbatim, mentions, squad_words, token_f1
 from rag.evaluation.questions import Item, Question
 from rag.evaluation.reports import Outcome, evaluate, report, stage_times
 from rag.library.collections import Library
@@ -77,12 +77,12 @@ def test_verbatim_answers_are_told_from_drafts() -> None:
     assert is_verbatim(shown(says("Ann [2] met"), cited=[cite(0, 12, text="Ann [2]\n met")]))
 
 
-def test_unsupported_words_are_sought_in_the_quote_that_a_sentence_cites() -> None:
+def test_invented_names_and_numbers_are_those_that_the_cited_quotes_lack() -> None:
     both = [FIRST, SECOND]
-    assert unsupported_in(shown(says("Ann met Bob."), says("The dam cost 40 crowns.", 2), cited=both)) == ()
-    assert unsupported_in(shown(says("Ann met Bob.", 2), cited=both)) == ("ann", "met", "bob")
-    assert unsupported_in(shown(says("Ann met Bob for 40 crowns.", 1, 2), cited=both)) == ()
-    assert unsupported_in(shown(says("Ann met Carl."), cited=[FIRST])) == ("carl",)
+    assert invented_in(shown(says("Ann met Bob."), says("The dam cost 40 crowns.", 2), cited=both)) == set()
+    assert invented_in(shown(says("Yes, Ann met Bob for 41.", 2), cited=both)) == {"ann", "bob", "41"}
+    assert invented_in(shown(says("Ann met Bob for 40 crowns.", 1, 2), cited=both)) == set()
+    assert invented_in(shown(says("Ann met Carl."), cited=[FIRST])) == {"carl"}
 
 
 def test_stage_times_are_percentiles_of_the_questions_that_had_the_stage() -> None:
@@ -117,10 +117,58 @@ def test_the_report_against_values_computed_by_hand() -> None:
     assert figures.refused_rightly == pytest.approx(1 / 2)
     assert figures.refused_wrongly == pytest.approx(1 / 3)
     assert figures.balanced_accuracy == pytest.approx((1 / 2 + 2 / 3) / 2)
-    assert figures.drafted == pytest.approx(2 / 3)
-    assert figures.drafts_unsupported == 1
-    assert figures.unsupported_words == 3  # cost, 40 and francs, of which the cited first quote has none
+    assert figures.contains == pytest.approx(2 / 3)
+    assert figures.mentions is None
+    assert figures.words_said == pytest.approx((5 + 4) / 2)
+    assert figures.written == pytest.approx(2 / 3)
+    assert figures.invented == 1  # 40 is not in the cited first quote
+    assert figures.kinds == {}
     assert json.loads(json.dumps(figures.to_json()))["hit"] == 0.6667
+
+
+@pytest.mark.parametrize(
+    ("said", "expected", "found"),
+    [
+        ("It cost the 40 million.", "40 million", True),
+        ("It cost 40 or 50 million.", "40 million", False),
+        ("It cost 140 million.", "40 million", False),
+        ("Anything", "the", False),
+    ],
+)
+def test_an_answer_contains_the_expected_words_in_a_row(said: str, expected: str, found: bool) -> None:
+    assert contains(said, expected) is found
+
+
+def test_an_answer_mentions_one_of_each_of_the_alternatives_as_whole_words() -> None:
+    must = (("sanctions", "embargo"), ("$15",))
+    assert mentions("The Embargo cost them $15.", must)
+    assert not mentions("The embargo cost them $150.", must)
+    assert not mentions("They paid $15.", must)
+
+
+def test_kinds_of_questions_are_told_apart() -> None:
+    def of(kind: str, golds: list[tuple[int, int]], answer: Answer, *must: tuple[str, ...]) -> Outcome:
+        return Outcome(DOCUMENT, Question("1", "q?", tuple(Span(*g) for g in golds), (), kind, must), answer)
+
+    met = shown(says("Ann met Bob."), cited=[FIRST])
+    figures = report(
+        [
+            of("who", [(0, 3)], met),
+            of("who", [(0, 3)], met, ("Carl",)),
+            of("why", [(0, 3)], ABSTAINED),
+            of("no", [], ABSTAINED),
+            of("no", [], met),
+        ]
+    )
+    assert {name: (k.questions, k.right, k.refused) for name, k in figures.kinds.items()} == {
+        "who": (2, 0.5, 0),
+        "why": (1, 0, 1),
+        "no": (2, None, 0.5),
+    }
+    assert figures.mentions == 0
+    assert [line.split() for line in figures.table().splitlines() if line.startswith("no ")] == [
+        ["no", "2", "-", "0.500"]
+    ]
 
 
 def test_what_was_not_measured_is_none_and_a_dash() -> None:

@@ -113,9 +113,9 @@ class Judge:
 
 @cache
 def _fitted(writer: str) -> tuple[tuple[float, ...], float]:
-    """The weights and the offset fitted for the writer, or else for the standard one."""
+    """The weights and the offset that were fitted for the writer, else for the standard one."""
     known = json.loads(WEIGHTS.read_text(encoding="utf-8"))
-    fitted = known.get(writer) or known["default"]
+    fitted = known.get(writer) or known["standard"]
     return tuple(fitted["weights"][name] for name in Features.__slots__), fitted["offset"]
 
 

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
-from rag.answer.grounding import unsupported_words
+from rag.answer.particulars import known, particulars
 from rag.evaluation.questions import Question
 from rag.types import Answer, Citation, Span
 
@@ -36,15 +36,26 @@ def is_verbatim(answer: Answer) -> bool:
     return any(" ".join(answer.spoken.split()) == " ".join(citation.quote.split()) for citation in answer.citations)
 
 
-def unsupported_in(answer: Answer) -> tuple[str, ...]:
-    """The words of a drafted answer that neither the question nor the quotes that their statement cites have."""
+def invented_in(answer: Answer) -> set[str]:
+    """The names and numbers of an answer that neither the question nor the quotes that their statement cites have."""
     quotes = {citation.number: citation.quote for citation in answer.citations}
-    return tuple(
-        word
+    return {
+        found
         for statement in answer.statements
-        for word in unsupported_words(
-            statement.text,
-            "\n".join(quotes[number] for number in statement.citations),
-            answer.standalone_question,
-        )
+        for found in particulars(statement.text)
+        - known([*(quotes[number] for number in statement.citations), answer.standalone_question])
+    }
+
+
+def contains(said: str, expected: str) -> bool:
+    """Whether the expected words stand in a row in what was said, as SQuAD compares words."""
+    ours, theirs = squad_words(said), squad_words(expected)
+    return bool(theirs) and any(ours[at : at + len(theirs)] == theirs for at in range(len(ours) - len(theirs) + 1))
+
+
+def mentions(said: str, must_mention: Iterable[Iterable[str]]) -> bool:
+    """Whether one of each of the alternatives stands in what was said, as whole words in any case."""
+    return all(
+        any(re.search(rf"(?<!\w){re.escape(word)}(?!\w)", said, re.IGNORECASE) for word in words)
+        for words in must_mention
     )

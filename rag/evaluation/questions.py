@@ -15,12 +15,17 @@ from rag.types import Document, Span, Turn
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question to ask; `golds` are the places of its answer in the document's stored text, none if unanswerable."""
+    """A question to ask; `golds` are the places of its answer in the document's stored text, none if unanswerable.
+
+    A right answer mentions one of each of `must_mention`, if there are any. `kind` is what the file says of it, or "".
+    """
 
     id: str
     text: str
     golds: tuple[Span, ...]
     history: tuple[Turn, ...] = ()
+    kind: str = ""
+    must_mention: tuple[tuple[str, ...], ...] = ()
 
     @property
     def answerable(self) -> bool:
@@ -104,7 +109,18 @@ def _question(entry: Any, original: str) -> Question:
     answerable = entry.get("answerable", bool(golds))
     if not isinstance(answerable, bool) or (answerable and not golds):
         raise ValueError("answerable must be true, with at least one answer, or false")
-    return Question(name, text, golds if answerable else (), tuple(_turns(_list(entry, "history"))))
+    mention = tuple(
+        tuple(of_kind(word, str, "must_mention") for word in of_kind(words, list, "must_mention"))
+        for words in _list(entry, "must_mention")
+    )
+    return Question(
+        name,
+        text,
+        golds if answerable else (),
+        tuple(_turns(_list(entry, "history"))),
+        of_kind(entry.get("kind") or "", str, "kind"),
+        mention,
+    )
 
 
 def _gold(gold: Any, original: str) -> Span:
