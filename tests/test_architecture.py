@@ -12,8 +12,8 @@ import rag
 ROOT = Path(rag.__file__).resolve().parent
 GROUND = {"types", "errors", "settings", "sentences", "english", "json_fields"}
 CHAIN = ("ground", "models", "ingest", "library", "answer", "evaluation", "training", "cli")
-"""Each room imports only from those before it; `models` and `ingest` stand side by side, and so do the last three."""
-APART = [{"models", "ingest"}, {"evaluation", "training"}]
+"""Each room imports only from those before it; `models` and `ingest` stand side by side."""
+APART = [{"models", "ingest"}]
 MODULES = sorted((*ROOT.rglob("*.py"), *(ROOT.parent / "ui").glob("*.py")))
 
 
