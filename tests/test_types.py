@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from rag.types import NO_ANSWER, Answer, Citation, Document, Passage, Quote, RetrievedPassage, Span, Statement
+from rag.types import NO_ANSWER, STAGES, Answer, Citation, Document, Passage, Quote, RetrievedPassage, Span, Statement
 
 MUSEUM = Document("d", "Museum", "The museum [2] was founded in 1911. A bank paid for it.", "d.txt")
 FOUNDED = Citation(1, "d", "Museum", 0, 35, MUSEUM.text[:35], 0.9, highlight=Span(30, 34))
@@ -43,7 +43,7 @@ def test_an_answer_comes_back_from_its_json(refusal: str | None) -> None:
         None if refusal else "1911",
         () if refusal else (FOUNDED, PAID),
         (RetrievedPassage(Passage("d", Span(0, 35), MUSEUM.text[:35]), 0.25),),
-        {"retrieve": 1.0, "read": 2.0, "write": 3.0, "total": 6.0},
+        dict.fromkeys(STAGES, 1.0),
         {"llm": "l"},
     )
     kept = json.loads(json.dumps(whole.to_json()))
@@ -102,7 +102,7 @@ def test_texts_are_as_long_as_their_spans_and_highlights_inside() -> None:
 
 
 def test_every_stage_has_a_time_in_json_also_when_it_did_not_run() -> None:
-    assert answer().to_json()["timings_ms"] == {"retrieve": 0, "read": 0, "write": 0, "total": 0}
+    assert answer().to_json()["timings_ms"] == dict.fromkeys(STAGES, 0)
 
 
 @pytest.mark.parametrize("pages", [(1,), (0, 3, 2), (0, 5)])
