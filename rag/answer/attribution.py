@@ -19,7 +19,7 @@ from rag.types import FloatArray, RetrievedPassage, Span
 
 MOST_REMEMBERED = 5000
 """Sentences whose vectors are kept."""
-_SHORT = 5  # words
+_SHORT = 7  # words
 PASSAGES = 6
 """Passages that are like the written sentence, in which it is sought besides those that the question found."""
 LEXICAL_WEIGHT = 0.5
@@ -40,7 +40,8 @@ class Attributor:
 
         They are sought in the passages found for the question and in those that are like the statement. A second one
         is cited where it has names or numbers of the statement that the first lacks, the nearest that has them, or much
-        of its other words. `question` adds its words to a statement too short to be found by its own ("In 1911.").
+        of its other words. `question`, in its context, adds its words to a statement too short to be found by its own
+        ("He said so.").
         """
         query = f"{question} {statement}" if len(statement.split()) < _SHORT else statement
         like = [retrieved.passage for retrieved in retrieve(self._index, query, k=PASSAGES)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from functools import cache
 from pathlib import Path
@@ -35,7 +36,8 @@ class Features:
     answer the question; `refusal` is how unlikely the writer found it to refuse, `confidence` how likely its own words,
     in nats; `agreement` is the share of the reader's answer that the draft has; `covered` the share of its words that
     stand in the cited sentences, and `particulars` minus the number of its names and numbers that do not; `closeness`
-    and `relevance` are the cosines of the cited sentences with the draft and with the question.
+    and `relevance` are the cosines of the cited sentences with the draft and with the question; `together` is minus the
+    logarithm of the characters between the two, where two are cited.
     """
 
     article: float
@@ -48,6 +50,7 @@ class Features:
     particulars: float
     closeness: float
     relevance: float
+    together: float
 
     @property
     def values(self) -> tuple[float, ...]:
@@ -61,7 +64,7 @@ class Judge:
     def __init__(self, index: PassageIndex, reader: Reader, writer: str) -> None:
         self._index = index
         self._reader = reader
-        self._weights, self._offset = _fitted(writer)
+        self._writer = writer
 
     def is_right(self, question: Question, draft: Draft, written: Written, reading: Reading) -> bool:
         """Whether a sentence of the draft may be shown: nothing in it is invented, and it is likely right."""
@@ -97,6 +100,7 @@ class Judge:
             particulars=-float(len(self.invented(question, written))),
             closeness=float(vectors[0] @ vectors[2]),
             relevance=float(vectors[1] @ vectors[2]),
+            together=-_gap(written.sources),
         )
 
     def _texts(self, written: Written) -> list[str]:
@@ -107,8 +111,9 @@ class Judge:
 
     def probability(self, features: Features) -> float:
         """How likely the sentence is right, in [0, 1]."""
-        total = sum(weight * value for weight, value in zip(self._weights, features.values, strict=True))
-        return 1 / (1 + math.exp(-max(-30.0, min(30.0, total + self._offset))))
+        weights, offset = _fitted(self._writer)
+        total = sum(weight * value for weight, value in zip(weights, features.values, strict=True)) + offset
+        return 1 / (1 + math.exp(-max(-30.0, min(30.0, total))))
 
 
 @cache
@@ -121,6 +126,12 @@ def _fitted(writer: str) -> tuple[tuple[float, ...], float]:
 
 def _as_passage(source: Source, text: str) -> RetrievedPassage:
     return RetrievedPassage(Passage(source.document_id, source.span, text, (source.span,)), source.score)
+
+
+def _gap(sources: Sequence[Source]) -> float:
+    """The logarithm of the characters between two sentences; 0 for one, or where they touch."""
+    (_, first_end), *others = [(source.span.start, source.span.end) for source in sources]
+    return math.log1p(max(0, others[0][0] - first_end)) if others else 0.0
 
 
 def _log_odds(probability: float) -> float:

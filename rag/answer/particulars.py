@@ -23,13 +23,15 @@ def particulars(text: str) -> set[str]:
     """
     words = list(_WORD.finditer(text))
     found = set()
+    before = ""
     for word, following in zip_longest(words, words[1:]):
-        said = word[0].lower()
+        said, addressed = word[0].lower(), before in FORMS_OF_ADDRESS
+        before = said
         if word[0][0].isdigit() or said in NUMBER_WORDS:
             found.add(_normal(word[0]))
         elif word[0][0].isupper() and len(said) >= _SHORTEST and said not in FORMS_OF_ADDRESS:
             named = following is not None and following[0][0].isupper() and text[word.end() : following.start()] == " "
-            if not _OPENS.search(text[: word.start()]) or (named and said not in COMMON_WORDS):
+            if addressed or not _OPENS.search(text[: word.start()]) or (named and said not in COMMON_WORDS):
                 found.add(_normal(word[0]))
     return found
 

@@ -77,7 +77,7 @@ def article(texts: Iterable[str]) -> tuple[Message, ...]:
     return (*_INTRODUCTION, *_reading("\n[…]\n".join(" ".join(text.split()) for text in texts)))
 
 
-def question(asked: str, quotes: Sequence[str], *, at_length: bool = False) -> Message:
+def question(asked: str, quotes: Iterable[str], *, at_length: bool = False) -> Message:
     """A question, behind the sentences that may answer it."""
     hints = "\n".join(f"- {' '.join(quote.split())}" for quote in quotes)
     more = f" {AT_LENGTH}" if at_length else ""

@@ -16,14 +16,16 @@ from rag.library.index import PassageIndex
 from rag.models import states
 from rag.models.llm import LanguageModel, Prompt
 from rag.models.reader.quotes import Reader
-from rag.sentences import split_sentences
+from rag.sentences import split_sentences, with_words_around
 from rag.settings import Settings
 from rag.types import NO_ANSWER, Quote, Reading, RetrievedPassage, Span, Turn
 
 WORDS_READ = 3500
 """An article of more words is not read as a whole: with the conversation it would not fit the context."""
-HINTS = 4
-"""So many of the reader's quotes stand before the question."""
+HINTS = 2
+"""So many of the reader's quotes stand before the question: the writer knows them, and each token costs time."""
+HINT_WORDS = 12
+"""Words of a quote on both sides of those that answer."""
 TURNS = 3
 """So many earlier questions and answers stand in the prompt."""
 _ENDS = (".", "!", "?", '"', "”", "’", "'")
@@ -92,15 +94,15 @@ class ArticleWriter:
     def write(
         self, question: Question, history: Sequence[Turn], reading: Reading, stopped: Callable[[], bool]
     ) -> Draft | None:
-        quotes = sorted(reading.quotes, key=lambda quote: (quote.document_id, quote.span.start))
+        quotes = sorted(reading.quotes[:HINTS], key=lambda quote: (quote.document_id, quote.span.start))
         said = prompts.turns(history[-TURNS:])
         article = self.article
         if article is not None and self._model.knows(article):
-            asked = prompts.question(question.asked, [quote.text for quote in quotes], at_length=question.at_length)
+            asked = prompts.question(question.asked, map(self._hint, quotes), at_length=question.at_length)
             prompt = replace(article, messages=(*article.messages, *said, asked))
         else:
             asked = prompts.question(question.asked, (), at_length=question.at_length)
-            prompt = Prompt((*prompts.article(map(self._with_neighbours, quotes)), *said, asked))
+            prompt = Prompt((*prompts.article(map(self._with_neighbours, reading.quotes)), *said, asked))
         refusal = self._model.likelihood(prompt, NO_ANSWER, stopped=stopped)
         if refusal is None:
             return None
@@ -114,10 +116,18 @@ class ArticleWriter:
         found: Sequence[RetrievedPassage],
         reading: Reading,  # noqa: ARG002
     ) -> list[Written]:
-        return [self._attributor.attribute(said, found, question.standalone) for said in draft.sentences]
+        return [self._attributor.attribute(said, found, question.in_context) for said in draft.sentences]
 
     def check(self, question: Question, draft: Draft, written: Sequence[Written], reading: Reading) -> list[Written]:
         return [sentence for sentence in written if self._judge.is_right(question, draft, sentence, reading)]
+
+    def _hint(self, quote: Quote) -> str:
+        """The words of the quote that answer, with those around them."""
+        if quote.highlight is None:
+            return quote.text
+        text = self._index.documents[quote.document_id].text
+        span = with_words_around(text, quote.highlight, HINT_WORDS, within=quote.span)
+        return text[span.start : span.end]
 
     def _with_neighbours(self, quote: Quote) -> str:
         """The quote with the sentence before and the one after it."""
@@ -142,6 +152,7 @@ def drafted(
     if stopped():
         return None
     first = text.strip().split("\n")[0]
-    spans = split_sentences(first)
-    finished = [span for span in spans if first[: span.end].endswith(_ENDS)]
+    if len(logprobs) < most and first and not first.endswith(_ENDS):
+        first += "."  # a few words, and the model had no more to say
+    finished = [span for span in split_sentences(first) if first[: span.end].endswith(_ENDS)]
     return Draft(first[: finished[-1].end], fmean(logprobs), refusal) if finished else None

@@ -23,7 +23,7 @@ from rag.answer.drafts import Draft
 from rag.answer.evidence import evidence_for
 from rag.answer.question import Question, understand
 from rag.answer.writing import ArticleWriter
-from rag.errors import ModelError
+from rag.errors import ModelError, UsageError
 from rag.evaluation.metrics import squad_words
 from rag.evaluation.questions import Item, read_questions
 from rag.library.collections import Library
@@ -90,7 +90,7 @@ def examples(items: Sequence[Item], library: Library, settings: Settings, writte
         for question in stated:
             draft, asked = known[question.id], understand(question.text, question.history)
             found, reading = _read(asked, index, reader, settings)
-            sentence = attributor.attribute(draft.sentences[0], found, asked.standalone)
+            sentence = attributor.attribute(draft.sentences[0], found, asked.in_context)
             golds = [item.document.text[gold.start : gold.end] for gold in question.golds]
             right = any(_recall(draft.text, gold) >= LEAST_RECALL for gold in golds)
             yield Example(judge.examine(asked, draft, sentence, reading), right)
@@ -145,6 +145,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     found = list(examples(items, library, settings, arguments.drafts))
     values = np.array([example.features.values for example in found])  # (n, f)
     right = np.array([example.right for example in found])
+    if len(set(right[: len(right) // 2])) < 2:
+        raise UsageError(f"{len(found)} drafts are too few, or all alike, to fit a judge on; ask more questions")
     weights, chances = fit(values, right), out_of_fold(values, right)
     names = [field.name for field in fields(Features)]
     for name, weight, column in zip(names, weights, values.T, strict=False):

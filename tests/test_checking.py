@@ -1,0 +1,74 @@
+from dataclasses import replace
+
+import pytest
+from fakes import OverlapReader
+
+from rag.answer.attribution import Attributor
+from rag.answer.checking import Features, Judge
+from rag.answer.drafts import Draft, Written
+from rag.answer.question import understand
+from rag.answer.retrieval import retrieve
+from rag.library.index import PassageIndex
+from rag.types import Reading
+
+QUESTION = understand("Who founded the maritime museum?")
+
+
+def written(index: PassageIndex, text: str) -> Written:
+    return Attributor(index).attribute(text, retrieve(index, QUESTION.asked, k=3), QUESTION.in_context)
+
+
+def reading(index: PassageIndex) -> Reading:
+    return OverlapReader().read(QUESTION.asked, index.documents, retrieve(index, QUESTION.asked, k=3), max_quotes=3)
+
+
+def features(index: PassageIndex, text: str, **draft: float) -> Features:
+    told = Draft(text, draft.get("confidence", -0.1), draft.get("refusal", -8.0))
+    return Judge(index, OverlapReader(), "standard").examine(QUESTION, told, written(index, text), reading(index))
+
+
+def test_what_is_said_in_the_article_is_covered_and_what_is_invented_is_not(index: PassageIndex) -> None:
+    right = features(index, "Clara Lindt founded the maritime museum in 1911.")
+    wrong = features(index, "Otto Brandt built the maritime museum in 1912 with his own money.")
+    assert right.covered == 1
+    assert right.particulars == 0
+    assert wrong.covered < 0.6
+    assert wrong.particulars == -3  # Otto, Brandt, 1912
+    assert right.closeness > wrong.closeness
+    assert right.agreement >= wrong.agreement
+
+
+def test_the_writers_own_doubts_are_seen(index: PassageIndex) -> None:
+    said = "Clara Lindt founded the maritime museum in 1911."
+    sure, unsure = features(index, said), features(index, said, refusal=-0.5, confidence=-1.5)
+    assert (sure.refusal, unsure.refusal) == (8.0, 0.5)
+    assert sure.confidence > unsure.confidence
+    assert replace(unsure, refusal=sure.refusal, confidence=sure.confidence) == sure
+
+
+def test_sentences_far_from_each_other_are_less_together(index: PassageIndex) -> None:
+    one = features(index, "Clara Lindt founded the maritime museum in 1911.")
+    two = features(index, "The ferry was late on Monday, and repairs to the dam will cost 40 million crowns.")
+    assert one.together == 0
+    assert two.together < -3
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Clara Lindt founded the maritime museum in 1911.", True),
+        ("Clara Lindt founded the maritime museum in 1912.", False),
+        ("Otto Brandt founded the maritime museum in 1911.", False),
+    ],
+)
+def test_what_has_an_invented_name_or_number_is_never_shown(index: PassageIndex, text: str, shown: bool) -> None:
+    judge = Judge(index, OverlapReader(), "standard")
+    draft = Draft(text, -0.05, -9.0)
+    assert judge.is_right(QUESTION, draft, written(index, text), reading(index)) is shown
+
+
+def test_a_judge_for_an_unknown_writer_is_that_of_the_standard_one(index: PassageIndex) -> None:
+    seen = features(index, "Clara Lindt founded the maritime museum in 1911.")
+    chances = {Judge(index, OverlapReader(), name).probability(seen) for name in ("standard", "another-7b")}
+    assert len(chances) == 1
+    assert 0.5 < chances.pop() < 1

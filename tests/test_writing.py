@@ -1,0 +1,162 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fakes import OverlapReader, ScriptedModel
+
+from rag.answer.drafts import Draft
+from rag.answer.evidence import evidence_for
+from rag.answer.pipeline import Pipeline
+from rag.answer.question import understand
+from rag.answer.studies import Studies
+from rag.answer.writing import ArticleWriter
+from rag.library.collections import Library
+from rag.library.index import PassageIndex
+from rag.settings import Settings
+from rag.types import NO_ANSWER, Document, Turn
+
+QUESTION = "Who founded the maritime museum?"
+FOUNDED = "Clara Lindt founded the maritime museum in 1911."
+
+
+@pytest.fixture
+def model() -> ScriptedModel:
+    return ScriptedModel(reads=True)
+
+
+def write(
+    index: PassageIndex, settings: Settings, model: ScriptedModel, question: str = QUESTION, *history: Turn
+) -> Draft | None:
+    asked = understand(question, history)
+    evidence = evidence_for(asked, index, OverlapReader(), settings)
+    reading = evidence.read(asked, evidence.retrieve(asked), ())
+    return ArticleWriter(model, index, OverlapReader(), settings).write(asked, history, reading, lambda: False)
+
+
+def test_before_it_has_read_the_article_it_sees_the_quotes_with_what_stands_around_them(
+    index: PassageIndex, settings: Settings, model: ScriptedModel
+) -> None:
+    model.replies = [FOUNDED]
+    draft = write(index, settings, model)
+    assert draft is not None
+    assert (draft.sentences, draft.refusal) == ([FOUNDED], model.refusal)
+    article = [m.content for m in model.prompts[0].messages if m.content.startswith("Article:")][-1]
+    assert "Clara Lindt founded" in article
+    assert "The museum moved to Basel" in article
+    assert "Repairs to the northern dam" not in article or "two hours late" not in article
+    assert model.prompts[0].messages[-1].content == f"Question: {QUESTION}"
+
+
+def test_once_it_has_read_the_article_the_question_and_two_hints_are_new(
+    index: PassageIndex, settings: Settings, model: ScriptedModel
+) -> None:
+    writer = ArticleWriter(model, index, OverlapReader(), settings)
+    assert writer.article is not None
+    model.study(writer.article, lambda *_: None, lambda: False)
+    write(index, settings, model)
+    write(index, settings, model, "What will the repairs cost?")
+    first, second = model.prompts
+    assert first.lasting == len(writer.article.messages)
+    assert first.messages[: first.lasting] == second.messages[: first.lasting] == writer.article.messages
+    assert "two hours late" in writer.article.messages[-2].content
+    assert len(first.messages) == first.lasting + 1
+    assert first.messages[-1].content.startswith("Sentences that may help:\n- Clara Lindt founded")
+    assert first.messages[-1].content.count("\n- ") <= 2
+
+
+def test_what_was_said_before_stands_as_the_conversation_that_it_was(
+    index: PassageIndex, settings: Settings, model: ScriptedModel
+) -> None:
+    write(index, settings, model, "When did it move?", Turn(QUESTION, FOUNDED), Turn("What did it cost?", NO_ANSWER))
+    said = [(m.role, m.content) for m in model.prompts[0].messages[-5:]]
+    assert said == [
+        ("user", f"Question: {QUESTION}"),
+        ("assistant", FOUNDED),
+        ("user", "Question: What did it cost?"),
+        ("assistant", NO_ANSWER),
+        ("user", "Question: When did it move?"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("reply", "sentences"),
+    [
+        (FOUNDED, [FOUNDED]),
+        (f"{FOUNDED} It moved to Basel.\nQuestion: more", [FOUNDED, "It moved to Basel."]),
+        (NO_ANSWER, []),
+        ("In 1911", ["In 1911."]),
+        (f"{FOUNDED} {'and ' * 200}", [FOUNDED]),
+        ("and " * 200, None),
+        ("", None),
+    ],
+)
+def test_a_draft_is_whole_sentences_of_the_first_paragraph(
+    index: PassageIndex, settings: Settings, model: ScriptedModel, reply: str, sentences: list[str] | None
+) -> None:
+    model.replies = [reply]
+    draft = write(index, settings, model)
+    assert (draft.sentences if draft is not None else None) == sentences
+
+
+def test_an_account_may_be_longer_and_is_asked_for(
+    index: PassageIndex, settings: Settings, model: ScriptedModel
+) -> None:
+    model.replies = [f"{FOUNDED} {'It moved to Basel. ' * 40}"]
+    draft = write(index, settings, model, "Tell me more about the museum")
+    assert model.prompts[0].messages[-1].content.endswith("Answer in three to six sentences.")
+    assert draft is not None
+    assert len(draft.text.split()) > settings.draft_tokens
+
+
+def test_a_written_answer_cites_the_sentence_that_says_so(
+    index: PassageIndex, settings: Settings, model: ScriptedModel
+) -> None:
+    model.replies = ["The maritime museum was founded by Clara Lindt in 1911."]
+    answer = Pipeline(index, reader=OverlapReader(), model=model, settings=settings).answer(QUESTION)
+    assert answer.text == "The maritime museum was founded by Clara Lindt in 1911. [1]"
+    assert answer.citations[0].quote == FOUNDED
+    assert answer.short_answer == "Clara"
+
+
+def test_what_the_writer_does_not_find_is_refused(
+    index: PassageIndex, settings: Settings, model: ScriptedModel
+) -> None:
+    model.replies = [NO_ANSWER]
+    answer = Pipeline(index, reader=OverlapReader(), model=model, settings=settings).answer("Who sold the old ships?")
+    assert answer.text == NO_ANSWER
+    assert answer.passages
+
+
+def test_a_long_article_is_not_studied(
+    settings: Settings, library: Library, model: ScriptedModel, article: Document
+) -> None:
+    long = library.index_of([replace(article, text="The ferry was late. " * 2000)])
+    pipeline = Pipeline(long, reader=OverlapReader(), model=model, settings=settings)
+    assert not pipeline.reads
+    assert not pipeline.study()
+    assert model.studied == []
+
+
+def test_studies_read_each_article_once_and_tell_how_far_they_are(
+    index: PassageIndex, settings: Settings, model: ScriptedModel
+) -> None:
+    pipeline = Pipeline(index, reader=OverlapReader(), model=model, settings=settings)
+    studies = Studies()
+    try:
+        seen = [studies.of(pipeline)]
+        while seen[-1] is not None:
+            seen.append(studies.of(pipeline))
+        assert studies.of(pipeline) is None
+        assert len(model.studied) == 1
+        assert all(0 <= share < 1 for share in seen if share is not None)
+    finally:
+        studies.stop()
+    assert Studies().of(Pipeline(index, reader=OverlapReader(), settings=settings)) is None
+
+
+def test_a_stored_index_keeps_what_was_read_beside_it(
+    library: Library, settings: Settings, model: ScriptedModel
+) -> None:
+    pipeline = Pipeline(library.open(), reader=OverlapReader(), model=model, settings=settings)
+    assert pipeline.study()
+    assert model.studied[0].memory == Path(settings.indexes) / "seeds" / "read"

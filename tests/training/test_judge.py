@@ -1,0 +1,75 @@
+"""The judge's fit on made examples, and the whole command with the packaged model as the writer."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rag.training.judge import auc, fit, main, out_of_fold
+
+
+def made(count: int = 400) -> tuple[np.ndarray, np.ndarray]:
+    """Three witnesses, in units of their own: one that tells, one that tells a little, one that tells nothing."""
+    random = np.random.default_rng(0)
+    right = random.random(count) < 0.6
+    values = np.stack(
+        [100 * (right + random.normal(0, 0.5, count)), right + random.normal(0, 2, count), random.normal(0, 1, count)],
+        1,
+    )
+    return values, right
+
+
+def test_the_fit_finds_who_tells_the_truth_whatever_the_units() -> None:
+    values, right = made()
+    weights = fit(values, right)
+    chances = 1 / (1 + np.exp(-(values @ weights[:-1] + weights[-1])))
+    assert np.abs(chances.mean() - right.mean()) < 0.01  # the offset makes a logistic model right on the whole
+    spread = weights[:-1] * values.std(axis=0)
+    assert spread[0] > spread[1] > abs(spread[2])
+    rescaled = fit(values / [100, 1, 1], right)
+    assert rescaled[:-1] == pytest.approx(weights[:-1] * [100, 1, 1], rel=1e-3)
+
+
+def test_out_of_fold_no_example_judges_itself() -> None:
+    values, right = made()
+    assert auc(values[:, 0], right) < auc(out_of_fold(values, right), right) + 0.02
+    noise = np.random.default_rng(1).normal(size=values.shape)
+    assert abs(auc(out_of_fold(noise, right), right) - 0.5) < 0.1
+
+
+def test_auc_is_the_chance_that_a_right_one_is_above_a_wrong_one() -> None:
+    scores, right = np.array([0.1, 0.4, 0.4, 0.8]), np.array([False, True, False, True])
+    assert auc(scores, right) == pytest.approx((0.5 + 1 + 1 + 1) / 4)
+
+
+@pytest.mark.e2e
+def test_the_command_writes_drafts_once_and_weights_for_the_writer(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARTICLE_CHAT_HOME", str(tmp_path))
+    text = "The ferry sank near Turku in 1890. Clara Lindt founded the museum in Basel. The dam cost 40 crowns."
+    asked = [
+        ("Where did it sink?", "Turku"),
+        ("Who founded it?", "Clara Lindt"),
+        ("What did it cost?", "40 crowns"),
+    ] * 2
+    questions = [
+        {"id": str(n), "question": q, "answers": [{"text": gold, "start": text.index(gold)}]}
+        for n, (q, gold) in enumerate(asked)
+    ]
+    file = tmp_path / "questions.jsonl"
+    file.write_text(json.dumps({"id": "d", "title": "D", "text": text, "questions": questions}) + "\n")
+    drafts, out = tmp_path / "drafts.jsonl", tmp_path / "judge.json"
+    said = ["It sank near Turku.", "Otto did.", "It cost 40 crowns.", "It sank near Oslo.", "Clara Lindt founded it."]
+    lines = [{"id": str(n), "text": text, "confidence": -0.5, "refusal": -1.0 - n} for n, text in enumerate(said)]
+    drafts.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    command = [str(file), "--drafts", str(drafts), "--llm", "packaged", "--out", str(out)]
+    assert main(command) == 0
+    assert {json.loads(line)["id"] for line in drafts.read_text().splitlines()} == set("012345")
+    assert "out of fold" in capsys.readouterr().out
+    weights = json.loads(out.read_text())["packaged"]["weights"]
+    assert "refusal" in weights
+    before = drafts.read_text()
+    assert main(command) == 0
+    assert drafts.read_text() == before
