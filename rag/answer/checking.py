@@ -18,6 +18,7 @@ from rag.answer.drafts import Draft, Source, Written
 from rag.answer.particulars import known, particulars
 from rag.answer.question import Question
 from rag.library.index import PassageIndex, lexical_tokens
+from rag.models.catalogue import STANDARD
 from rag.models.reader.quotes import Reader
 from rag.types import Document, Passage, Reading, RetrievedPassage, Span
 
@@ -120,7 +121,7 @@ class Judge:
 def _fitted(writer: str) -> tuple[tuple[float, ...], float]:
     """The weights and the offset that were fitted for the writer, else for the standard one."""
     known = json.loads(WEIGHTS.read_text(encoding="utf-8"))
-    fitted = known.get(writer) or known["standard"]
+    fitted = known.get(writer) or known[STANDARD.name]
     return tuple(fitted["weights"][name] for name in Features.__slots__), fitted["offset"]
 
 

@@ -28,7 +28,7 @@ from rag.evaluation.metrics import squad_words
 from rag.evaluation.questions import Item, read_questions
 from rag.library.collections import Library
 from rag.library.index import PassageIndex
-from rag.models.catalogue import find_writer
+from rag.models.catalogue import STANDARD, find_writer
 from rag.models.llm import LlamaCppModel
 from rag.models.reader.quotes import SpanReader
 from rag.settings import Settings, load_settings
@@ -135,7 +135,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m rag.training.judge", description=__doc__)
     parser.add_argument("questions", type=Path, help="question file, as `article-chat evaluate` takes it")
     parser.add_argument("--drafts", type=Path, required=True, help="file of drafts; what is in it is not written again")
-    parser.add_argument("--llm", default="standard", help="the writer")
+    parser.add_argument("--llm", default=STANDARD.name, help="the writer; weights are kept under this name")
     parser.add_argument("--limit", type=int, help="ask so many questions at most")
     parser.add_argument("--out", type=Path, help=f"where to write the weights, such as {WEIGHTS.name}")
     arguments = parser.parse_args(argv)
