@@ -22,8 +22,6 @@ from rag.models.catalogue import STANDARD
 from rag.models.reader.quotes import Reader
 from rag.types import Document, Passage, Reading, RetrievedPassage, Span
 
-LEAST_CHANCE = 0.5
-"""A sentence that is less likely right than this is not shown."""
 WEIGHTS = Path(__file__).parents[1] / "weights" / "judge.json"
 _MOST = 6.0
 """Log-odds beyond which a witness is not believed more."""
@@ -60,18 +58,21 @@ class Features:
 
 
 class Judge:
-    """Decides which drafted sentences are shown: a logistic model over `Features.values`, fitted for each writer."""
+    """Decides which drafted sentences are shown: those that, by a logistic model over `Features.values` that was fitted
+    for the writer, are at least so likely right.
+    """
 
-    def __init__(self, index: PassageIndex, reader: Reader, writer: str) -> None:
+    def __init__(self, index: PassageIndex, reader: Reader, writer: str, *, least: float = 0.5) -> None:
         self._index = index
         self._reader = reader
         self._writer = writer
+        self._least = least
 
     def is_right(self, question: Question, draft: Draft, written: Written, reading: Reading) -> bool:
         """Whether a sentence of the draft may be shown: nothing in it is invented, and it is likely right."""
         if not written.sources or self.invented(question, written):
             return False
-        return self.probability(self.examine(question, draft, written, reading)) >= LEAST_CHANCE
+        return self.probability(self.examine(question, draft, written, reading)) >= self._least
 
     def invented(self, question: Question, written: Written) -> set[str]:
         """The names and numbers of the sentence that neither its sources nor the question have, whatever else speaks

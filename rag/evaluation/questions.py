@@ -109,10 +109,7 @@ def _question(entry: Any, original: str) -> Question:
     answerable = entry.get("answerable", bool(golds))
     if not isinstance(answerable, bool) or (answerable and not golds):
         raise ValueError("answerable must be true, with at least one answer, or false")
-    mention = tuple(
-        tuple(of_kind(word, str, "must_mention") for word in of_kind(words, list, "must_mention"))
-        for words in _list(entry, "must_mention")
-    )
+    mention = tuple(_alternatives(words) for words in _list(entry, "must_mention"))
     return Question(
         name,
         text,
@@ -121,6 +118,12 @@ def _question(entry: Any, original: str) -> Question:
         of_kind(entry.get("kind") or "", str, "kind"),
         mention,
     )
+
+
+def _alternatives(words: Any) -> tuple[str, ...]:
+    """Words of which a right answer mentions one; a text alone must be mentioned itself."""
+    found = [words] if isinstance(words, str) else of_kind(words, list, "must_mention")
+    return tuple(of_kind(word, str, "must_mention") for word in found)
 
 
 def _gold(gold: Any, original: str) -> Span:
