@@ -31,8 +31,9 @@ chat: .venv/chat ## install and fetch what is needed, then chat in your browser 
 	$(if $(filter standard,$(WRITER)),@$(BIN)/article-chat download standard >/dev/null || :)
 	@exec $(BIN)/article-chat serve --port $(PORT) $(if $(filter-out standard,$(WRITER)),--llm '$(WRITER)')
 
-test: lint ## run every check: format, lint, types, tests
+test: lint ## run every check: format, lint, types, tests (WRITER=packaged: fetch no model, and leave its tests out)
 	@sh install/browser.sh $(BIN)/python
+	$(if $(filter standard,$(WRITER)),@$(BIN)/article-chat download standard >/dev/null || :)
 	$(BIN)/python -m coverage run -m pytest --timeout=300
 	$(BIN)/python -m coverage report
 
