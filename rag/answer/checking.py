@@ -22,6 +22,8 @@ from rag.models.catalogue import STANDARD
 from rag.models.reader.quotes import Reader
 from rag.types import Document, Passage, Reading, RetrievedPassage, Span
 
+LEAST_COVERED, LEAST_CLOSENESS = 0.6, 0.6
+"""What an account says is shown where its sources have this share of its words and are so close in meaning (cosine)."""
 WEIGHTS = Path(__file__).parents[1] / "weights" / "judge.json"
 _MOST = 6.0
 """Log-odds beyond which a witness is not believed more."""
@@ -73,6 +75,13 @@ class Judge:
         if not written.sources or self.invented(question, written):
             return False
         return self.probability(self.examine(question, draft, written, reading)) >= self._least
+
+    def is_said(self, question: Question, draft: Draft, written: Written, reading: Reading) -> bool:
+        """Whether the cited sentences say what the sentence says, as far as words tell, whatever was asked."""
+        if not written.sources or self.invented(question, written):
+            return False
+        features = self.examine(question, draft, written, reading)
+        return features.covered >= LEAST_COVERED and features.closeness >= LEAST_CLOSENESS
 
     def invented(self, question: Question, written: Written) -> set[str]:
         """The names and numbers of the sentence that neither its sources nor the question have, whatever else speaks

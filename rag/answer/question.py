@@ -73,6 +73,11 @@ class Question:
     about_whole: bool
     at_length: bool
 
+    @property
+    def leans(self) -> bool:
+        """Whether it is understood only from what was said before."""
+        return self.asked != self.standalone
+
 
 def understand(text: str, history: Sequence[Turn] = ()) -> Question:
     """The question that the text asks after what was said; raises UsageError where it is empty or too long."""

@@ -23,10 +23,11 @@ from rag.types import NO_ANSWER, Quote, Reading, RetrievedPassage, Span, Turn
 WORDS_READ = 3500
 """An article of more words is not read as a whole: with the conversation it would not fit the context."""
 HINTS = 2
-"""So many of the reader's quotes stand before the question: the writer knows them, and each token costs time."""
+"""So many of the reader's quotes, where they are likely, stand before the question: the writer knows the article, and
+each token costs time. None, where the question leans on the conversation: the writer understands that better."""
 HINT_WORDS = 12
 """Words of a quote on both sides of those that answer."""
-TURNS = 3
+TURNS = 2
 """So many earlier questions and answers stand in the prompt."""
 _ENDS = (".", "!", "?", '"', "”", "’", "'")
 LONG_TOKENS = 220
@@ -94,7 +95,7 @@ class ArticleWriter:
     def write(
         self, question: Question, history: Sequence[Turn], reading: Reading, stopped: Callable[[], bool]
     ) -> Draft | None:
-        quotes = sorted(reading.quotes[:HINTS], key=lambda quote: (quote.document_id, quote.span.start))
+        quotes = [] if question.leans else self._likely(reading.quotes)
         said = prompts.turns(history[-TURNS:])
         article = self.article
         if article is not None and self._model.knows(article):
@@ -119,7 +120,17 @@ class ArticleWriter:
         return [self._attributor.attribute(said, found, question.in_context) for said in draft.sentences]
 
     def check(self, question: Question, draft: Draft, written: Sequence[Written], reading: Reading) -> list[Written]:
+        """Of an account, which answers nothing in particular, the sentences that the article says; else those that are
+        likely right.
+        """
+        if question.at_length:
+            return [sentence for sentence in written if self._judge.is_said(question, draft, sentence, reading)]
         return [sentence for sentence in written if self._judge.is_right(question, draft, sentence, reading)]
+
+    def _likely(self, quotes: Sequence[Quote]) -> list[Quote]:
+        """Those of the best quotes that are worth a hint, in the order of the text."""
+        likely = [quote for quote in quotes[:HINTS] if quote.score >= self._settings.abstain_below]
+        return sorted(likely, key=lambda quote: (quote.document_id, quote.span.start))
 
     def _hint(self, quote: Quote) -> str:
         """The words of the quote that answer, with those around them."""
