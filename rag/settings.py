@@ -128,6 +128,7 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("abstain_below", 0.0, 1.0),
     ("draft_tokens", 8, 512),
     ("draft_seconds", 0.1, 600),
+    ("max_states_mb", 0, 1_000_000),
 )
 
 

@@ -78,7 +78,7 @@ class ArticleWriter:
     def __init__(self, model: LanguageModel, index: PassageIndex, reader: Reader, settings: Settings) -> None:
         self._model = model
         self._attributor = Attributor(index)
-        self._judge = Judge(index, reader, model.name, least=settings.abstain_below)
+        self._judge = Judge(index, reader, model.name)
         self._index = index
         self._settings = settings
         words = sum(len(document.text.split()) for document in index.documents.values())

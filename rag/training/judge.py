@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.answer.attribution import Attributor
-from rag.answer.checking import WEIGHTS, Features, Judge
+from rag.answer.checking import LEAST_CHANCE, WEIGHTS, Features, Judge
 from rag.answer.drafts import Draft
 from rag.answer.evidence import evidence_for
 from rag.answer.question import Question, understand
@@ -152,7 +152,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name, weight, column in zip(names, weights, values.T, strict=False):
         print(f"{name:<12} weight {weight:7.3f}   AUC alone {auc(column, right):.3f}")
     error, _ = reliability(chances, right)
-    shown = chances >= settings.abstain_below
+    shown = chances >= LEAST_CHANCE
     print(
         f"{len(found)} drafts, {right.sum()} right; out of fold: AUC {auc(chances, right):.3f}, "
         f"calibration error {error:.3f}, shown {shown.mean():.3f}, of these right {right[shown].mean():.3f}, "
