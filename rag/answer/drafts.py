@@ -27,8 +27,8 @@ class Draft:
     def sentences(self) -> list[str]:
         """What it states: its sentences, but for those that only say that the article does not say."""
         spans = split_sentences(self.text)
-        said = [self.text[span.start : span.end] for span in spans]
-        return [sentence[0].upper() + sentence[1:] for sentence in said if sentence != NO_ANSWER]
+        sentences = [self.text[span.start : span.end] for span in spans]
+        return [sentence[0].upper() + sentence[1:] for sentence in sentences if sentence != NO_ANSWER]
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,13 +25,13 @@ def particulars(text: str) -> set[str]:
     found = set()
     before = ""
     for word, following in zip_longest(words, words[1:]):
-        said, addressed = word[0].lower(), before in FORMS_OF_ADDRESS
-        before = said
-        if word[0][0].isdigit() or said in NUMBER_WORDS:
+        lowered, addressed = word[0].lower(), before in FORMS_OF_ADDRESS
+        before = lowered
+        if word[0][0].isdigit() or lowered in NUMBER_WORDS:
             found.add(_normal(word[0]))
-        elif word[0][0].isupper() and len(said) >= _SHORTEST and said not in FORMS_OF_ADDRESS:
+        elif word[0][0].isupper() and len(lowered) >= _SHORTEST and lowered not in FORMS_OF_ADDRESS:
             named = following is not None and following[0][0].isupper() and text[word.end() : following.start()] == " "
-            if addressed or not _OPENS.search(text[: word.start()]) or (named and said not in COMMON_WORDS):
+            if addressed or not _OPENS.search(text[: word.start()]) or (named and lowered not in COMMON_WORDS):
                 found.add(_normal(word[0]))
     return found
 

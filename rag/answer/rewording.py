@@ -110,7 +110,7 @@ class QuoteWriter:
     ) -> list[Written]:
         """Every sentence rests on the quote that was reworded."""
         best = reading.quotes[0]
-        return [Written(said, (Source(best.document_id, best.span, best.score),)) for said in draft.sentences]
+        return [Written(sentence, (Source(best.document_id, best.span, best.score),)) for sentence in draft.sentences]
 
     def check(
         self,

@@ -96,14 +96,14 @@ class ArticleWriter:
         self, question: Question, history: Sequence[Turn], reading: Reading, stopped: Callable[[], bool]
     ) -> Draft | None:
         quotes = [] if question.leans else self._likely(reading.quotes)
-        said = prompts.turns(history[-TURNS:])
+        earlier = prompts.turns(history[-TURNS:])
         article = self.article
         if article is not None and self._model.knows(article):
             asked = prompts.question(question.asked, map(self._hint, quotes), at_length=question.at_length)
-            prompt = replace(article, messages=(*article.messages, *said, asked))
+            prompt = replace(article, messages=(*article.messages, *earlier, asked))
         else:
             asked = prompts.question(question.asked, (), at_length=question.at_length)
-            prompt = Prompt((*prompts.article(map(self._with_neighbours, reading.quotes)), *said, asked))
+            prompt = Prompt((*prompts.article(map(self._with_neighbours, reading.quotes)), *earlier, asked))
         refusal = self._model.likelihood(prompt, NO_ANSWER, stopped=stopped)
         if refusal is None:
             return None
@@ -117,7 +117,7 @@ class ArticleWriter:
         found: Sequence[RetrievedPassage],
         reading: Reading,  # noqa: ARG002
     ) -> list[Written]:
-        return [self._attributor.attribute(said, found, question.in_context) for said in draft.sentences]
+        return [self._attributor.attribute(sentence, found, question.in_context) for sentence in draft.sentences]
 
     def check(self, question: Question, draft: Draft, written: Sequence[Written], reading: Reading) -> list[Written]:
         """Of an account, which answers nothing in particular, the sentences that the article says; else those that are

@@ -47,15 +47,15 @@ def invented_in(answer: Answer) -> set[str]:
     }
 
 
-def contains(said: str, expected: str) -> bool:
-    """Whether the expected words stand in a row in what was said, as SQuAD compares words."""
-    ours, theirs = squad_words(said), squad_words(expected)
+def contains(answer: str, expected: str) -> bool:
+    """Whether the expected words stand in a row in the answer, as SQuAD compares words."""
+    ours, theirs = squad_words(answer), squad_words(expected)
     return bool(theirs) and any(ours[at : at + len(theirs)] == theirs for at in range(len(ours) - len(theirs) + 1))
 
 
-def mentions(said: str, must_mention: Iterable[Iterable[str]]) -> bool:
-    """Whether one of each of the alternatives stands in what was said, as whole words in any case."""
+def mentions(answer: str, must_mention: Iterable[Iterable[str]]) -> bool:
+    """Whether one of each of the alternatives stands in the answer, as whole words in any case."""
     return all(
-        any(re.search(rf"(?<!\w){re.escape(word)}(?!\w)", said, re.IGNORECASE) for word in words)
+        any(re.search(rf"(?<!\w){re.escape(word)}(?!\w)", answer, re.IGNORECASE) for word in words)
         for words in must_mention
     )

