@@ -43,6 +43,7 @@ def test_what_is_read_is_what_was_written(tmp_path: Path) -> None:
     assert read_manifest(tmp_path) == OURS
 
 
+@pytest.mark.usefixtures("nothing_to_collect")
 @pytest.mark.parametrize(
     ("data", "says"),
     [

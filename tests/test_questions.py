@@ -52,6 +52,7 @@ def test_the_limit_counts_questions(tmp_path: Path) -> None:
     assert [len(item.questions) for item in read_questions(file, limit=3)] == [2, 1]
 
 
+@pytest.mark.usefixtures("nothing_to_collect")
 @pytest.mark.parametrize(
     ("bad", "says"),
     [

@@ -110,6 +110,7 @@ def test_a_missing_file_is_noticed(tmp_path: Path) -> None:
 PASSAGE = {"document_id": "d0", "start": 0, "end": 4, "sentences": [[0, 4]]}
 
 
+@pytest.mark.usefixtures("nothing_to_collect")
 @pytest.mark.parametrize(
     ("name", "forged"),
     [

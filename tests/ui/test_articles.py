@@ -99,6 +99,7 @@ def test_an_article_of_each_format_is_added_listed_read_and_removed(visitor, hom
     assert [path for path in (home / "indexes" / "_owners").rglob("*") if path.is_file()] == []
 
 
+@pytest.mark.usefixtures("nothing_to_collect")
 def test_pasted_text_is_an_article(visitor):
     client = visitor()
     last = events(client.post("/own/articles/paste", json={"title": "Ow\u202els", "text": TEXT}))[-1]

@@ -166,6 +166,7 @@ def test_what_is_no_exchange_is_left_out(field, value):
     assert [e.answer.question for e in restored(json.dumps(changed), documents_of).exchanges] == ["cost?"]
 
 
+@pytest.mark.usefixtures("nothing_to_collect")
 @pytest.mark.parametrize(
     "text",
     [
