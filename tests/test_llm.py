@@ -243,6 +243,7 @@ def test_a_prompt_too_long_for_the_model_gets_no_reply() -> None:
     long = Prompt((Message("user", "word " * 600),))
     assert generate(model, long) == ""
     assert model.likelihood(long, "Yes.", stopped=lambda: False) is None
+    assert not model.study(Prompt(long.messages, 1), lambda *_: None, lambda: False)
     assert generate(model, Prompt((Message("user", "Say hello."),))) != ""
 
 

@@ -49,7 +49,7 @@ class Attributor:
         places = list(dict.fromkeys((passage.document_id, span) for passage in passages for span in passage.sentences))
         if not places:
             return Written(statement, ())
-        texts = [self._text(place) for place in places]
+        texts = [self._index.text_at(*place) for place in places]
         has, weights = _words(query, texts)  # (m, w), (w,)
         closeness = self._embedded(places) @ self._index.embedder.embed([query])[0]  # (m,)
         scores = LEXICAL_WEIGHT * (has @ weights) + (1 - LEXICAL_WEIGHT) * closeness  # (m,)
@@ -72,21 +72,19 @@ class Attributor:
             return None
         best, most = None, (0, 0)
         for span in self._index.sentences[first.document_id]:
-            there = len(missing & known([self._text((first.document_id, span))]))
+            there = len(missing & known([self._index.text_at(first.document_id, span)]))
             after = span.start - first.span.start
             near = (there, -(2 * after if after > 0 else -after))
             if there and near > most:
                 best, most = Source(first.document_id, span, first.score), near
         return best
 
-    def _text(self, place: tuple[str, Span]) -> str:
-        document_id, span = place
-        return self._index.documents[document_id].text[span.start : span.end]
-
     def _embedded(self, places: Sequence[tuple[str, Span]]) -> FloatArray:
         """The unit vectors of the sentences, (m, d)."""
         new = [place for place in places if place not in self._vectors]
-        self._vectors.update(zip(new, self._index.embedder.embed([self._text(place) for place in new]), strict=True))
+        self._vectors.update(
+            zip(new, self._index.embedder.embed([self._index.text_at(*place) for place in new]), strict=True)
+        )
         vectors = np.stack([self._vectors[place] for place in places])
         while len(self._vectors) > MOST_REMEMBERED:
             self._vectors.popitem(last=False)

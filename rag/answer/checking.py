@@ -102,7 +102,6 @@ class Judge:
         asked = question.in_context
         best = reading.quotes[0].highlighted if reading.quotes else None
         vectors = self._index.embedder.embed([written.text, question.standalone, cited])  # (3, d)
-        known = f"{cited} {question.standalone}"
         return Features(
             article=_log_odds(reading.answerable),
             quotes=_log_odds(self._reader.read(asked, documents, found, max_quotes=1).answerable),
@@ -110,7 +109,7 @@ class Judge:
             refusal=-max(draft.refusal, -12.0),
             confidence=max(draft.confidence, -3.0),
             agreement=_share(best or "", written.text),
-            covered=_share(written.text, known),
+            covered=_share(written.text, f"{cited} {question.standalone}"),
             particulars=-float(len(self.invented(question, written))),
             closeness=float(vectors[0] @ vectors[2]),
             relevance=float(vectors[1] @ vectors[2]),
@@ -118,10 +117,7 @@ class Judge:
         )
 
     def _texts(self, written: Written) -> list[str]:
-        return [
-            self._index.documents[source.document_id].text[source.span.start : source.span.end]
-            for source in written.sources
-        ]
+        return [self._index.text_at(source.document_id, source.span) for source in written.sources]
 
     def probability(self, features: Features) -> float:
         """How likely the sentence is right, in [0, 1]."""

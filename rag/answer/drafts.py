@@ -19,13 +19,8 @@ class Draft:
     refusal: float
 
     @property
-    def refuses(self) -> bool:
-        """Whether it says that the article does not say."""
-        return not self.sentences
-
-    @property
     def sentences(self) -> list[str]:
-        """What it states: its sentences, but for those that only say that the article does not say."""
+        """What it states: its sentences, but for a refusal; none, if it only refuses."""
         spans = split_sentences(self.text)
         sentences = [self.text[span.start : span.end] for span in spans]
         return [sentence[0].upper() + sentence[1:] for sentence in sentences if sentence != NO_ANSWER]

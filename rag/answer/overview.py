@@ -41,7 +41,7 @@ def central_quotes(index: PassageIndex, found: Sequence[RetrievedPassage], count
             (retrieved.passage.document_id, sentence) for retrieved in found for sentence in retrieved.passage.sentences
         )
     )
-    texts = [index.documents[document_id].text[span.start : span.end] for document_id, span in places]
+    texts = [index.text_at(*place) for place in places]
     fits = [LEAST_WORDS <= len(WORD.findall(text)) <= MAX_QUOTE_WORDS for text in texts]
     if any(fits):  # else there are only headings, or text without words
         places = [place for place, fit in zip(places, fits, strict=True) if fit]

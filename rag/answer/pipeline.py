@@ -165,7 +165,7 @@ class Pipeline:
 
     def _as_quote(self, source: Source, quotes: Sequence[Quote]) -> Quote:
         """The source as a quote, with the words highlighted that the reader found in it."""
-        text = self.index.documents[source.document_id].text[source.span.start : source.span.end]
+        text = self.index.text_at(source.document_id, source.span)
         inside = [
             quote
             for quote in quotes

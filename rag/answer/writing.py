@@ -20,8 +20,8 @@ from rag.sentences import split_sentences, with_words_around
 from rag.settings import Settings
 from rag.types import NO_ANSWER, Quote, Reading, RetrievedPassage, Span, Turn
 
-WORDS_READ = 3500
-"""An article of more words is not read as a whole: with the conversation it would not fit the context."""
+CHARACTERS_READ = 21_000
+"""An article of more characters is not read as a whole: with the conversation it would not fit the context."""
 HINTS = 2
 """So many of the reader's quotes, where they are likely, stand before the question: the writer knows the article, and
 each token costs time. None, where the question leans on the conversation: the writer understands that better."""
@@ -81,8 +81,7 @@ class ArticleWriter:
         self._judge = Judge(index, reader, model.name)
         self._index = index
         self._settings = settings
-        words = sum(len(document.text.split()) for document in index.documents.values())
-        self._whole = words <= WORDS_READ
+        self._whole = sum(len(document.text) for document in index.documents.values()) <= CHARACTERS_READ
 
     @property
     def article(self) -> Prompt | None:

@@ -144,6 +144,10 @@ class PassageIndex:
             found.setdefault(passage.document_id, {}).update(dict.fromkeys(passage.sentences))
         return {key: tuple(sentences) for key, sentences in found.items()}
 
+    def text_at(self, document_id: str, span: Span) -> str:
+        """The characters of the document that the span spans."""
+        return self.documents[document_id].text[span.start : span.end]
+
     def search_dense(self, question: str, k: int) -> list[tuple[int, float]]:
         """At most k (passage position, cosine), most similar first."""
         query = self.embedder.embed([question], query=True)  # (1, d)

@@ -89,7 +89,8 @@ class LanguageModel(Protocol):
         ...
 
     def study(self, prompt: Prompt, progress: Callable[[int, int], None], stopped: Callable[[], bool]) -> bool:
-        """Read what lasts of the prompt and keep it, letting questions in between; False where it was stopped.
+        """Read what lasts of the prompt and keep it, letting questions in between; False where it was stopped, or is
+        longer than the context.
 
         `progress` is told how many tokens are read, of how many.
         """
@@ -157,6 +158,8 @@ class LlamaCppModel:
                 time.sleep(0.02)
             with self._turn(study=True) as (llama, session):
                 tokens = self._lasting(llama, prompt)
+                if len(tokens) >= self._context_tokens:
+                    return False
                 self._recall(session, tokens, prompt.memory)
                 if session.shared(tokens) < done:  # a question has taken its place
                     session.restore(tokens[:done], state)
