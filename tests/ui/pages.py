@@ -12,6 +12,7 @@ from pathlib import Path
 
 from axe_playwright_python.sync_playwright import Axe
 from fakes import FakeEmbedder, OverlapReader, ScriptedModel
+from fastapi import FastAPI
 from playwright.sync_api import Locator, Page, expect
 
 from rag import Document, Library, Pipeline, Quote, Reading, RetrievedPassage, Settings, Shelf, Span
@@ -86,12 +87,25 @@ def served(
     accounts: Accounts | None = None,
 ) -> Iterator[str]:
     """The page's URL while it is served; without a shelf, with one that is gone afterwards."""
-    with listen("127.0.0.1", port) as listener, tempfile.TemporaryDirectory() as home:
+    with tempfile.TemporaryDirectory() as home:
         chat = Chat(loading)
         examples = examples or Examples(chat.is_busy)
         studies = Studies()
         shelf = shelf or shelf_in(Settings(home=Path(home), llm="none", threads=1))
-        server = server_of(web_app(pipeline, shelf, chat, examples, studies, accounts=accounts))
+        try:
+            with running(web_app(pipeline, shelf, chat, examples, studies, accounts=accounts), port=port) as url:
+                yield url
+        finally:
+            shelf.close()
+            examples.stop()
+            studies.stop()
+
+
+@contextlib.contextmanager
+def running(site: FastAPI, *, port: int = 0) -> Iterator[str]:
+    """The site's URL while a server in a thread serves it."""
+    with listen("127.0.0.1", port) as listener:
+        server = server_of(site)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         while not server.started and thread.is_alive():
@@ -101,9 +115,6 @@ def served(
         finally:
             server.should_exit = True
             thread.join()
-            shelf.close()
-            examples.stop()
-            studies.stop()
 
 
 def open_page(page: Page, url: str) -> None:

@@ -6,7 +6,7 @@ import gradio as gr
 import httpx
 import pytest
 from fastapi import FastAPI, Request
-from pages import pipeline_over, shelf_in
+from pages import pipeline_over, running, shelf_in
 from starlette.testclient import TestClient
 
 from rag import UsageError
@@ -168,7 +168,7 @@ def test_an_event_of_the_page_knows_its_owner():
 
         gr.Button().click(who, outputs=text, api_name="who")
     app = gr.mount_gradio_app(site(), blocks, path="/page")
-    with client(app) as visitor:
+    with running(app) as url, httpx.Client(base_url=url, timeout=60, trust_env=False) as visitor:
         expected = visitor.get("/who").json()["owner"]
         joined = visitor.post("/page/gradio_api/call/who", json={"data": []}).json()["event_id"]
         assert expected in visitor.get(f"/page/gradio_api/call/who/{joined}").text
