@@ -17,7 +17,8 @@ import torch
 from tokenizers import Tokenizer
 
 from rag.models.embeddings import packaged_model_path
-from rag.models.reader.network import ReaderNetwork, load, load_base, plain_tokenizer, save, trained_state
+from rag.models.encoder import load_base, plain_tokenizer, trained_state
+from rag.models.reader.network import ReaderNetwork, load, save
 from rag.training.calibrate import calibrate
 from rag.training.data import Corpus, load_corpus
 from rag.training.diagram import reliability_svg

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rag.answer.question import in_context
-from rag.models.reader.network import ReaderNetwork, ScoredSpan, fast_inference
+from rag.models.encoder import fast_inference
+from rag.models.reader.network import ReaderNetwork, ScoredSpan
 from rag.models.reader.spans import Window, answer_spans
 from rag.training.augment import Marked, strip
 from rag.training.batches import boundary_batch

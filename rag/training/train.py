@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from rag.models.reader.network import Calibration, Dropout, ReaderNetwork, save, trained_state, use_bfloat16
+from rag.models.encoder import Dropout, trained_state, use_bfloat16
+from rag.models.reader.network import Calibration, ReaderNetwork, save
 from rag.training.batches import SpanBatch
 
 if TYPE_CHECKING:

@@ -8,19 +8,17 @@ import torch
 from safetensors.torch import save_file
 from tokenizers import Tokenizer
 
+from rag.models.encoder import Dropout, load_base, trained_state
 from rag.models.reader.network import (
     MAX_QUESTION_PIECES,
     MAX_SPAN_PIECES,
     Calibration,
-    Dropout,
     Encoded,
     ReaderNetwork,
     best_spans,
     encode,
     load,
-    load_base,
     save,
-    trained_state,
 )
 
 

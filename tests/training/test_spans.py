@@ -7,7 +7,8 @@ import tiny
 import torch
 from tokenizers import Tokenizer
 
-from rag.models.reader.network import ReaderNetwork, best_spans, encode, fast_inference
+from rag.models.encoder import fast_inference
+from rag.models.reader.network import ReaderNetwork, best_spans, encode
 from rag.models.reader.spans import CANDIDATES, SIDE_WORDS, Window, answer_spans
 from rag.training.data import Corpus
 from rag.types import Span

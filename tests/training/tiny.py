@@ -11,7 +11,8 @@ from tokenizers.models import WordLevel
 from tokenizers.normalizers import Lowercase
 from tokenizers.pre_tokenizers import Whitespace
 
-from rag.models.reader.network import NetworkShape, ReaderNetwork
+from rag.models.encoder import NetworkShape
+from rag.models.reader.network import ReaderNetwork
 
 SHAPE = NetworkShape(layers=2, channels=32, heads=4, inner=64, vocabulary=600, positions=320)
 PLACES = ("Arden", "Borel", "Cardif", "Delmar", "Elburg", "Fenwick", "Garmont", "Halden", "Ivrea", "Jarosz")

@@ -44,7 +44,8 @@ def _boundary_chances(text: str, words: Sequence[tuple[int, int]]) -> list[float
     """For each word the probability that a sentence ends after it."""
     import torch
 
-    from rag.models.reader.network import encode, fast_inference
+    from rag.models.encoder import fast_inference
+    from rag.models.reader.network import encode
 
     shift = words[0][0]
     with READER.held() as weights, fast_inference(torch.device("cpu")):

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from rag.models.reader.network import ScoredSpan, best_spans, encode, fast_inference
+from rag.models.encoder import fast_inference
+from rag.models.reader.network import ScoredSpan, best_spans, encode
 from rag.sentences import with_words_around
 from rag.types import Span
 

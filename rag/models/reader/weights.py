@@ -35,7 +35,8 @@ def weights_fingerprint() -> str:
 
 
 def _load() -> LoadedReader:
-    from rag.models.reader.network import load, plain_tokenizer
+    from rag.models.encoder import plain_tokenizer
+    from rag.models.reader.network import load
 
     model = packaged_model_path()
     network, calibration = load(WEIGHTS, model / "model.safetensors")
