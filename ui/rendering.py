@@ -9,6 +9,7 @@ Each complete exchange carries its record, which the script keeps, copies and ex
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 
 from rag import NOTHING_ELSE, Answer, Citation, Document, RetrievedPassage, Span
@@ -31,6 +32,7 @@ UNREADABLE = {
 }
 """The heading and the line below it, where `Conversation.unreadable` says that there is no article to show."""
 
+_TRANSCRIPT = re.compile(r"[^\W\d_][\w\s]*")
 _REFERENCES = str.maketrans({c: f"&#{ord(c)};" for c in "&<>\"'`*_[]()!\\${}~|#:\t\n"})
 
 
@@ -127,7 +129,8 @@ def _earlier(exchange: Exchange, documents: Documents) -> str:
 
 def _shown(answer: Answer, documents: Documents) -> str:
     """The answer's text and its quotes, folded where the text says it; where it abstained, the nearest passages."""
-    text = f'<p class="text">{_cited(answer, documents)}</p>' if answer.text else ""
+    bare = _bare(answer.statements[0].text) if answer.statements and answer.statements[0].verbatim else ""
+    text = f'<p class="text{bare}">{_cited(answer, documents)}</p>' if answer.text else ""
     if answer.abstained:
         return text + ("" if answer.refusal == NOTHING_ELSE else _nearest(answer.passages, documents))
     cards = "".join(_card(citation, answer, documents) for citation in answer.citations)
@@ -205,9 +208,18 @@ def _card(citation: Citation, answer: Answer, documents: Documents) -> str:
     quote = _bold(*citation.around_highlight())
     where = place(Span(citation.start, citation.end), citation.page, documents.get(citation.document_id))
     return (
-        f'<div class="card">{_button(name, citation, documents)}<blockquote>{quote}</blockquote>'
+        f'<div class="card">{_button(name, citation, documents)}{_blockquote(citation.quote, quote)}'
         f'<p class="place">{_title(citation.title)} · {escape(where)} · score {citation.score:.2f}</p></div>'
     )
+
+
+def _blockquote(text: str, html: str) -> str:
+    return f'<blockquote class="quote{_bare(text)}">{html}</blockquote>'
+
+
+def _bare(text: str) -> str:
+    """A class for text like a transcript, in small letters without a mark: the style gives it a capital and a stop."""
+    return " bare" if _TRANSCRIPT.fullmatch(text) and text == text.lower() else ""
 
 
 def _title(title: str) -> str:
@@ -226,7 +238,7 @@ def _nearest(passages: Sequence[RetrievedPassage], documents: Documents) -> str:
         where = place(passage.span, document.page_at(passage.span.start), document)
         cards += (
             f'<div class="card"><button type="button" class="source" value="{value}"><span class="unseen">Passage '
-            f"</span>{number}</button><blockquote>{escape(passage.text)}</blockquote>"
+            f"</span>{number}</button>{_blockquote(passage.text, escape(passage.text))}"
             f'<p class="place">{_title(document.title)} · {escape(where)}</p></div>'
         )
     return f"<details><summary>What the article does say nearby</summary>{cards}</details>" if cards else ""

@@ -251,3 +251,11 @@ def test_a_citation_of_an_article_that_is_gone_is_no_button():
     assert "source" not in [a.get("class") for tag, a in rendered.tags if tag == "button"]
     assert "characters 0–19 · score 0.50" in rendered.text
     assert UNREADABLE["removed"][0] in introduction_html([], "removed")
+
+
+@pytest.mark.parametrize(("quote", "bare"), [("mr kim left early", 1), ("Mr. Trump stayed", 0), ("he did, too", 0)])
+def test_the_look_of_a_transcript_is_told_from_that_of_other_text(quote: str, bare: int) -> None:
+    doc = document("mr kim left early and Mr. Trump stayed as he did, too")
+    said = Answer("q?", "q?", statements=(Statement(quote, (1,), verbatim=True),), citations=(citation(doc, quote),))
+    shown = exchange_html(Exchange(said), {doc.id: doc})
+    assert (shown.count('class="quote bare"'), shown.count('class="text bare"')) == (bare, bare)
