@@ -99,7 +99,7 @@ class ScriptedModel:
         self.studied: list[Prompt] = []
 
     def generate(
-        self, prompt: Prompt, *, max_tokens: int, seconds: float, stopped: Callable[[], bool]
+        self, prompt: Prompt, *, max_tokens: int, seconds: float, stopped: Callable[[], bool], avoid: str = ""
     ) -> Iterator[Token]:
         self.prompts.append(prompt)
         reply = self.replies.pop(0) if self.replies else ""

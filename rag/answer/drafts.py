@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from rag.sentences import split_sentences
-from rag.types import NO_ANSWER, Span
+from rag.types import Span
+
+_REFUSES = re.compile(
+    r"(?:\w+, )?(?:the|this) (?:article|text|passage) (?:does not|doesn['’]t|did not) "
+    r"(?:say|mention|state|specify|tell)\b.*"
+    r"|.*\b(?:is|are|was|were) not (?:said|mentioned|stated|specified)(?: in the (?:article|text))?\.",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +28,10 @@ class Draft:
 
     @property
     def sentences(self) -> list[str]:
-        """What it states: its sentences, but for a refusal; none, if it only refuses."""
+        """What it states: its sentences, but for a refusal, in whatever words; none, if it only refuses."""
         spans = split_sentences(self.text)
         sentences = [self.text[span.start : span.end] for span in spans]
-        return [sentence[0].upper() + sentence[1:] for sentence in sentences if sentence != NO_ANSWER]
+        return [sentence[0].upper() + sentence[1:] for sentence in sentences if not _REFUSES.fullmatch(sentence)]
 
 
 @dataclass(frozen=True, slots=True)

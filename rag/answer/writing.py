@@ -152,9 +152,14 @@ class ArticleWriter:
 def drafted(
     model: LanguageModel, prompt: Prompt, settings: Settings, stopped: Callable[[], bool], *, most: int, refusal: float
 ) -> Draft | None:
-    """The first paragraph of the reply, up to its last finished sentence."""
+    """The first paragraph of the reply, up to its last finished sentence.
+
+    It states something even where the writer would rather refuse: a writer cannot tell whether a text answers, and the
+    judge, which can, is told how much it wanted to.
+    """
     text, logprobs = "", []
-    for token in model.generate(prompt, max_tokens=most, seconds=settings.draft_seconds, stopped=stopped):
+    tokens = model.generate(prompt, max_tokens=most, seconds=settings.draft_seconds, stopped=stopped, avoid=NO_ANSWER)
+    for token in tokens:
         text += token.text
         logprobs.append(token.logprob)
         if "\n" in text.strip():

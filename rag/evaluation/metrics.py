@@ -6,6 +6,9 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
+import numpy as np
+from numpy.typing import NDArray
+
 from rag.answer.particulars import known, particulars
 from rag.evaluation.questions import Question
 from rag.types import Answer, Citation, Span
@@ -59,3 +62,9 @@ def mentions(answer: str, must_mention: Iterable[Iterable[str]]) -> bool:
         any(re.search(rf"(?<!\w){re.escape(word)}(?!\w)", answer, re.IGNORECASE) for word in words)
         for words in must_mention
     )
+
+
+def auc(values: NDArray[np.float64], labels: NDArray[np.bool_]) -> float:
+    """The chance that a true one's value is above a false one's, ties counted half."""
+    above = (values[labels][:, None] > values[~labels]).mean() + (values[labels][:, None] == values[~labels]).mean() / 2
+    return float(above)

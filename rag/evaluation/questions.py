@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,18 +48,11 @@ def read_questions(file: Path, *, limit: int | None = None) -> list[Item]:
     Texts are normalised as articles are, and the places of the answers with them. Raises QuestionFileError, which names
     the line.
     """
-    try:
-        lines = file.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise QuestionFileError(f"{file}: cannot be read: {reason}") from error
     items: list[Item] = []
     left = limit
-    for number, line in enumerate(lines, 1):
+    for number, line in lines_of(file):
         if left == 0:
             break
-        if not line.strip():
-            continue
         item = _item(line, f"{file}, line {number}")
         if any(item.document.id == other.document.id for other in items):
             raise QuestionFileError(f"{file}, line {number}: another line has the id {item.document.id!r}, too")
@@ -67,6 +61,18 @@ def read_questions(file: Path, *, limit: int | None = None) -> list[Item]:
     if not items:
         raise QuestionFileError(f"{file}: there is no question in it")
     return items
+
+
+def lines_of(file: Path) -> Iterator[tuple[int, str]]:
+    """The lines of the file that are not blank, with their numbers, from 1; raises QuestionFileError where it cannot be
+    read.
+    """
+    try:
+        lines = file.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise QuestionFileError(f"{file}: cannot be read: {reason}") from error
+    return ((number, line) for number, line in enumerate(lines, 1) if line.strip())
 
 
 def read_history(file: Path) -> list[Turn]:

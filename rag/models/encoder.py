@@ -59,6 +59,10 @@ class Pieces:
     types: Tensor  # (B, T) int64, 1 in the second segment
     mask: Tensor  # (B, T) bool, false on padding
 
+    def to(self, device: torch.device) -> Pieces:
+        """The same batch on a device."""
+        return Pieces(self.ids.to(device), self.types.to(device), self.mask.to(device))
+
 
 def padded(rows: Sequence[Sequence[int]], seconds: Sequence[int]) -> Pieces:
     """The rows as one batch; the second segment of each begins at its place in `seconds`."""

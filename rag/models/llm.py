@@ -73,10 +73,10 @@ class LanguageModel(Protocol):
         ...
 
     def generate(
-        self, prompt: Prompt, *, max_tokens: int, seconds: float, stopped: Callable[[], bool]
+        self, prompt: Prompt, *, max_tokens: int, seconds: float, stopped: Callable[[], bool], avoid: str = ""
     ) -> Iterator[Token]:
         """The reply; it ends at the model's own end, at a limit, or soon after `stopped()`. Nothing, where the prompt
-        is longer than the model's context.
+        is longer than the model's context. One that begins with the first two tokens of `avoid` goes on otherwise.
         """
         ...
 
@@ -121,15 +121,19 @@ class LlamaCppModel:
         return self._path.stat().st_size >= LEAST_READER
 
     def generate(
-        self, prompt: Prompt, *, max_tokens: int, seconds: float, stopped: Callable[[], bool]
+        self, prompt: Prompt, *, max_tokens: int, seconds: float, stopped: Callable[[], bool], avoid: str = ""
     ) -> Iterator[Token]:
         deadline = time.monotonic() + seconds
         with self._turn() as (llama, session):
             if not self._read(llama, session, prompt, max_tokens, stopped):
                 return
             decoder = codecs.getincrementaldecoder("utf-8")("ignore")
+            avoided, token = llama.tokenize(avoid.encode(), add_bos=False, special=False)[:2], -1
             for written in range(1, max_tokens + 1):
                 ahead = session.logprobs()
+                if written == 2 and len(avoided) == 2 and token == avoided[0]:
+                    ahead = ahead.copy()
+                    ahead[avoided[1]] = -np.inf
                 token = int(np.argmax(ahead))
                 if _ends(llama, token):
                     return

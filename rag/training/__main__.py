@@ -24,7 +24,7 @@ from rag.training.data import Corpus, load_corpus
 from rag.training.diagram import reliability_svg
 from rag.training.evaluate import full, quick
 from rag.training.examples import DEFAULT_MIX, Stream
-from rag.training.train import Plan, Trainer
+from rag.training.train import Plan, Reading, Trainer
 
 DEFAULTS = Plan(steps=15000)
 
@@ -83,7 +83,7 @@ def main(arguments: list[str] | None = None) -> None:
         told.steps, told.seed, told.rate, save_every=told.save_every, evaluate_every=told.evaluate_every,
         precision=told.precision,
     )  # fmt: skip
-    trainer = Trainer(network, stream, plan, told.checkpoint, device)
+    trainer = Trainer(network, Reading(stream), plan, told.checkpoint, device)
     resumed = trainer.resume(replan=told.replan)
     questions, examples = len(stream.corpus.questions), stream.epoch_examples
     print(
@@ -98,7 +98,9 @@ def main(arguments: list[str] | None = None) -> None:
         finish(trainer, tokenizer, held, told.out)
 
 
-def finish(trainer: Trainer, tokenizer: Tokenizer, held: Corpus, out: Path, *, count: int = 2400) -> None:
+def finish(
+    trainer: Trainer[ReaderNetwork], tokenizer: Tokenizer, held: Corpus, out: Path, *, count: int = 2400
+) -> None:
     """Calibrate on held-out articles, write the weights and beside them the reliability diagram, and `report.json`
     beside the checkpoint; it is measured on about `count` questions.
     """

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rag.answer.question import in_context
+from rag.evaluation.metrics import auc
 from rag.models.encoder import fast_inference
 from rag.models.reader.network import ReaderNetwork, ScoredSpan
 from rag.models.reader.spans import Window, answer_spans
@@ -122,12 +123,6 @@ def summary(outcomes: Sequence[Outcome]) -> dict[str, float]:
         cuts = np.unique(values)
         scores["balanced"] = max(float((values[labels] >= c).mean() + (values[~labels] < c).mean()) / 2 for c in cuts)
     return {name: round(value, 4) for name, value in scores.items()}
-
-
-def auc(values: NDArray[np.float64], labels: NDArray[np.bool_]) -> float:
-    """The chance that a true one's value is above a false one's, ties counted half."""
-    above = (values[labels][:, None] > values[~labels]).mean() + (values[labels][:, None] == values[~labels]).mean() / 2
-    return float(above)
 
 
 def held_out_cases(

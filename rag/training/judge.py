@@ -1,9 +1,8 @@
 """A writer's drafts over questions with known answers -> the judge's weights: `python -m rag.training.judge --help`.
 
-Two steps, as the first takes hours and the second seconds: every question is put to the pipeline, and its draft is
-written to a file (a run that was interrupted goes on where it stopped); then what the witnesses say of each draft is
-computed anew, and a logistic model of it is fitted (Hosmer and Lemeshow 2000), with an L2 penalty, against whether the
-draft has the expected words. Questions must be of articles that the reader was not trained on.
+What the witnesses say of each draft is computed anew, and a logistic model of it is fitted (Hosmer and Lemeshow 2000),
+with an L2 penalty, against whether the draft has the expected words. Questions must be of articles that the reader was
+not trained on.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -20,23 +19,18 @@ from numpy.typing import NDArray
 from rag.answer.attribution import Attributor
 from rag.answer.checking import LEAST_CHANCE, WEIGHTS, Features, Judge
 from rag.answer.drafts import Draft
-from rag.answer.evidence import evidence_for
-from rag.answer.question import Question, understand
-from rag.answer.writing import ArticleWriter
-from rag.errors import ModelError, UsageError
-from rag.evaluation.metrics import squad_words
+from rag.answer.question import understand
+from rag.errors import UsageError
+from rag.evaluation.metrics import auc
 from rag.evaluation.questions import Item, read_questions
 from rag.library.collections import Library
-from rag.library.index import PassageIndex
-from rag.models.catalogue import STANDARD, find_writer
-from rag.models.llm import LlamaCppModel
+from rag.models.catalogue import STANDARD
 from rag.models.reader.quotes import SpanReader
 from rag.settings import Settings, load_settings
 from rag.training.calibrate import reliability
-from rag.types import Reading, RetrievedPassage
+from rag.training.claims import LEAST_RIGHT, recall
+from rag.training.drafts import read
 
-LEAST_RECALL = 0.6
-"""A draft is right where it has this share of the words of one of the expected answers."""
 PENALTY = 1.0
 _FOLDS = 5
 
@@ -49,37 +43,10 @@ class Example:
     right: bool
 
 
-def drafts(items: Sequence[Item], library: Library, settings: Settings, out: Path) -> None:
-    """Append the writer's draft for every question to the file, but for those that it has.
-
-    Raises ModelError where the settings name no language model that is here.
-    """
-    done = {json.loads(line)["id"] for line in out.read_text(encoding="utf-8").splitlines()} if out.exists() else set()
-    path = find_writer(settings)
-    if path is None:
-        raise ModelError("a judge needs a language model to be fitted for; leave --llm none away")
-    model, reader = LlamaCppModel(path, threads=settings.threads), SpanReader()
-    with out.open("a", encoding="utf-8") as file:
-        for item in items:
-            asked = [question for question in item.questions if question.id not in done]
-            if not asked:
-                continue
-            index = library.index_of([item.document])
-            writer = ArticleWriter(model, index, reader, settings)
-            if writer.article is not None:
-                model.study(writer.article, lambda *_: None, lambda: False)
-            for question in asked:
-                understood = understand(question.text, question.history)
-                _, reading = _read(understood, index, reader, settings)
-                draft = writer.write(understood, question.history, reading, lambda: False)
-                line = {"id": question.id, **(asdict(draft) if draft is not None else {"text": ""})}
-                print(json.dumps(line, ensure_ascii=False), file=file, flush=True)
-
-
 def examples(items: Sequence[Item], library: Library, settings: Settings, written: Path) -> Iterator[Example]:
     """What the witnesses say of every draft in the file that states something."""
     lines = [json.loads(line) for line in written.read_text(encoding="utf-8").splitlines()]
-    known = {line.pop("id"): Draft(**line) for line in lines if line["text"]}
+    known = {line["id"]: Draft(line["text"], line["confidence"], line["refusal"]) for line in lines if line["text"]}
     reader = SpanReader()
     for item in items:
         stated = [question for question in item.questions if question.id in known and known[question.id].sentences]
@@ -89,10 +56,10 @@ def examples(items: Sequence[Item], library: Library, settings: Settings, writte
         judge, attributor = Judge(index, reader, ""), Attributor(index)
         for question in stated:
             draft, asked = known[question.id], understand(question.text, question.history)
-            found, reading = _read(asked, index, reader, settings)
+            found, reading = read(asked, index, reader, settings)
             sentence = attributor.attribute(draft.sentences[0], found, asked.in_context)
             golds = [item.document.text[gold.start : gold.end] for gold in question.golds]
-            right = any(_recall(draft.text, gold) >= LEAST_RECALL for gold in golds)
+            right = any(recall(draft.text, gold) >= LEAST_RIGHT for gold in golds)
             yield Example(judge.examine(asked, draft, sentence, reading), right)
 
 
@@ -124,24 +91,16 @@ def out_of_fold(values: NDArray[np.float64], right: NDArray[np.bool_]) -> NDArra
     return chances
 
 
-def auc(scores: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
-    """The probability that a right example has a higher score than a wrong one."""
-    better = scores[right][:, None] - scores[~right][None, :]
-    return float((better > 0).mean() + (better == 0).mean() / 2)
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the drafts that are missing, fit the judge on all of them, and print how well each witness tells."""
     parser = argparse.ArgumentParser(prog="python -m rag.training.judge", description=__doc__)
     parser.add_argument("questions", type=Path, help="question file, as `article-chat evaluate` takes it")
-    parser.add_argument("--drafts", type=Path, required=True, help="file of drafts; what is in it is not written again")
+    parser.add_argument("--drafts", type=Path, required=True, help="what `python -m rag.training.drafts` wrote")
     parser.add_argument("--llm", default=STANDARD.name, help="the writer; weights are kept under this name")
-    parser.add_argument("--limit", type=int, help="ask so many questions at most")
     parser.add_argument("--out", type=Path, help=f"where to write the weights, such as {WEIGHTS.name}")
     arguments = parser.parse_args(argv)
     settings = load_settings(flags={"llm": arguments.llm})
-    library, items = Library(settings), read_questions(arguments.questions, limit=arguments.limit)
-    drafts(items, library, settings, arguments.drafts)
+    library, items = Library(settings), read_questions(arguments.questions)
     found = list(examples(items, library, settings, arguments.drafts))
     values = np.array([example.features.values for example in found])  # (n, f)
     right = np.array([example.right for example in found])
@@ -164,20 +123,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         known[arguments.llm] = {"weights": rounded, "offset": round(float(weights[-1]), 4), "examples": len(found)}
         arguments.out.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
     return 0
-
-
-def _read(
-    question: Question, index: PassageIndex, reader: SpanReader, settings: Settings
-) -> tuple[list[RetrievedPassage], Reading]:
-    evidence = evidence_for(question, index, reader, settings)
-    found = evidence.retrieve(question)
-    return found, evidence.read(question, found, ())
-
-
-def _recall(text: str, expected: str) -> float:
-    """The share of the expected words that the text has."""
-    wanted, there = squad_words(expected), set(squad_words(text))
-    return sum(word in there for word in wanted) / len(wanted) if wanted else 0.0
 
 
 if __name__ == "__main__":

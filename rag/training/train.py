@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import json
 import time
+from collections import defaultdict
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from rag.models.encoder import Dropout, trained_state, use_bfloat16
-from rag.models.reader.network import Calibration, ReaderNetwork, save
+from rag.models.encoder import Dropout, Encoder, save, trained_state, use_bfloat16
 from rag.training.batches import SpanBatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from rag.models.reader.network import ReaderNetwork
     from rag.training.batches import BoundaryBatch
     from rag.training.examples import Stream
 
@@ -52,26 +53,39 @@ class Plan:
     head_rate: float = 6e-4
     weight_decay: float = 0.01
     dropout: float = 0.1
-    boundary_weight: float = 5.0  # its gradients are some 25 times smaller than those of spans
     average: float = 0.97
     save_every: int = 250
     evaluate_every: int = 1000
     precision: str = "auto"
 
 
-class Trainer:
-    """A network, its optimiser and its place in the stream; `run` goes on from there to the plan's end."""
+N = TypeVar("N", bound=Encoder)
+N_contra = TypeVar("N_contra", bound=Encoder, contravariant=True)
 
-    def __init__(self, network: ReaderNetwork, stream: Stream, plan: Plan, folder: Path, device: torch.device) -> None:
-        self.network, self.stream, self.plan, self.folder, self.device = (
-            network.to(device),
-            stream,
-            plan,
-            folder,
-            device,
-        )
-        heads = [*network.span.parameters(), *network.boundary.parameters()]
+
+class Task(Protocol[N_contra]):
+    """What a network learns: a loss for every step."""
+
+    @property
+    def rows(self) -> int:
+        """Examples a step."""
+        ...
+
+    def loss(
+        self, network: N_contra, step: int, device: torch.device, drop: Dropout | None
+    ) -> tuple[str, Tensor, float]:
+        """The kind of a step's examples, their mean loss, and how much its gradients count."""
+        ...
+
+
+class Trainer(Generic[N]):
+    """A network, its optimiser and its place in the task; `run` goes on from there to the plan's end."""
+
+    def __init__(self, network: N, task: Task[N], plan: Plan, folder: Path, device: torch.device) -> None:
+        self.network, self.task, self.plan, self.folder, self.device = network.to(device), task, plan, folder, device
         encoder = list(network.layers.parameters())
+        within = {id(parameter) for parameter in encoder}
+        heads = [value for value in network.parameters() if value.requires_grad and id(value) not in within]
         self.rates = (plan.encoder_rate, plan.head_rate)
         groups = [{"params": encoder, "lr": plan.encoder_rate}, {"params": heads, "lr": plan.head_rate}]
         self.optimiser = torch.optim.AdamW(groups, weight_decay=plan.weight_decay, fused=True)
@@ -87,10 +101,10 @@ class Trainer:
         """Let a run end after its current step, with a checkpoint."""
         self.stopped = True
 
-    def run(self, evaluate: Callable[[ReaderNetwork], object] | None = None) -> None:
+    def run(self, evaluate: Callable[[N], object] | None = None) -> None:
         """Train to the end of the schedule; a checkpoint, an export and a log line at regular steps."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        losses: dict[str, list[float]] = {"span": [], "boundary": []}
+        losses: defaultdict[str, list[float]] = defaultdict(list)
         began = time.perf_counter()
         while self.step < self.schedule.end and not self.stopped:
             kind, loss = self.train_step()
@@ -98,9 +112,9 @@ class Trainer:
             if self.step % 50 == 0:
                 now = time.perf_counter()
                 self.seconds, began = self.seconds + now - began, now
-                means = {name: round(sum(part) / len(part), 4) for name, part in losses.items() if part}
+                means = {name: round(sum(part) / len(part), 4) for name, part in losses.items()}
                 self.log(loss=means, rate=round(self.schedule.factor(self.step), 4))
-                losses = {"span": [], "boundary": []}
+                losses.clear()
             if self.step % self.plan.save_every == 0 or self.step == self.schedule.end or self.stopped:
                 self.save()
             if evaluate and (self.step % self.plan.evaluate_every == 0 or self.step == self.schedule.end):
@@ -108,24 +122,18 @@ class Trainer:
 
     @property
     def examples(self) -> int:
-        """How many rows the steps so far have read, boundary windows included."""
-        return self.step * self.stream.rows
+        """How many rows the steps so far have read."""
+        return self.step * self.task.rows
 
     def train_step(self) -> tuple[str, float]:
         """One optimiser step; returns what kind of batch it was, and its loss."""
         self.network.train()
         for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
             group["lr"] = rate * self.schedule.factor(self.step)
-        batch = self.stream.batch(self.step)
         drop = self._dropout() if self.plan.dropout else None
         with torch.autocast(self.device.type, torch.bfloat16, enabled=use_bfloat16(self.plan.precision, self.device)):
-            if isinstance(batch, SpanBatch):
-                kind, loss = "span", span_loss(self.network, batch, self.device, drop)
-                weighted = loss
-            else:
-                kind, loss = "boundary", boundary_loss(self.network, batch, self.device, drop)
-                weighted = loss * self.plan.boundary_weight
-        torch.autograd.backward(weighted)
+            kind, loss, weight = self.task.loss(self.network, self.step, self.device, drop)
+        torch.autograd.backward(loss * weight)
         torch.nn.utils.clip_grad_norm_(self.trained.values(), 1.0)
         self.optimiser.step()
         self.optimiser.zero_grad()
@@ -147,9 +155,9 @@ class Trainer:
         with torch.no_grad():
             torch._foreach_lerp_(list(self.averaged.values()), list(self.trained.values()), 1 - decay)
 
-    def averaged_network(self) -> ReaderNetwork:
+    def averaged_network(self) -> N:
         """A copy of the network with the averaged weights, in evaluation mode."""
-        copy = ReaderNetwork(self.network.shape)
+        copy = type(self.network)(self.network.shape)
         copy.load_state_dict(self.network.state_dict())
         copy.load_state_dict(self.averaged, strict=False)
         return copy.to(self.device).eval()
@@ -175,7 +183,7 @@ class Trainer:
         partial = self.folder / "checkpoint.partial"
         torch.save(state, partial)
         partial.replace(self.folder / "checkpoint.pt")
-        save(self.folder / "latest.safetensors", self.averaged, Calibration(), self.network.shape)
+        save(self.folder / "latest.safetensors", self.averaged, self.network.shape)
 
     def resume(self, *, replan: bool = False) -> bool:
         """Go on from the folder's checkpoint if there is one; `replan` moves the schedule's end to the plan's steps."""
@@ -199,6 +207,27 @@ class Trainer:
         print(line, flush=True)
         with (self.folder / "log.jsonl").open("a", encoding="utf-8") as file:
             file.write(line + "\n")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The reader's task: spans that answer, and now and then the ends of sentences."""
+
+    stream: Stream
+    boundary_weight: float = 5.0
+    """Its gradients are some 25 times smaller than those of spans."""
+
+    @property
+    def rows(self) -> int:
+        return self.stream.rows
+
+    def loss(
+        self, network: ReaderNetwork, step: int, device: torch.device, drop: Dropout | None
+    ) -> tuple[str, Tensor, float]:
+        batch = self.stream.batch(step)
+        if isinstance(batch, SpanBatch):
+            return "span", span_loss(network, batch, device, drop), 1.0
+        return "boundary", boundary_loss(network, batch, device, drop), self.boundary_weight
 
 
 def span_loss(network: ReaderNetwork, batch: SpanBatch, device: torch.device, drop: Dropout | None = None) -> Tensor:

@@ -11,6 +11,7 @@ import tiny
 import torch
 from tokenizers import Tokenizer
 
+from rag.evaluation.metrics import auc
 from rag.models.reader.network import ScoredSpan
 from rag.training import evaluate
 from rag.training.__main__ import finish
@@ -19,7 +20,6 @@ from rag.training.data import Corpus, Document, Question
 from rag.training.diagram import reliability_svg
 from rag.training.evaluate import (
     Case,
-    auc,
     best_f1,
     dialogue_cases,
     held_out_cases,

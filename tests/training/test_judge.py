@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rag.training.judge import auc, fit, main, out_of_fold
+from rag.evaluation.metrics import auc
+from rag.training.drafts import main as write_drafts
+from rag.training.judge import fit, main, out_of_fold
 
 
 def made(count: int = 400) -> tuple[np.ndarray, np.ndarray]:
@@ -38,11 +40,6 @@ def test_out_of_fold_no_example_judges_itself() -> None:
     assert abs(auc(out_of_fold(noise, right), right) - 0.5) < 0.1
 
 
-def test_auc_is_the_chance_that_a_right_one_is_above_a_wrong_one() -> None:
-    scores, right = np.array([0.1, 0.4, 0.4, 0.8]), np.array([False, True, False, True])
-    assert auc(scores, right) == pytest.approx((0.5 + 1 + 1 + 1) / 4)
-
-
 @pytest.mark.e2e
 def test_the_command_writes_drafts_once_and_weights_for_the_writer(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -64,12 +61,15 @@ def test_the_command_writes_drafts_once_and_weights_for_the_writer(
     said = ["It sank near Turku.", "Otto did.", "It cost 40 crowns.", "It sank near Oslo.", "Clara Lindt founded it."]
     lines = [{"id": str(n), "text": text, "confidence": -0.5, "refusal": -1.0 - n} for n, text in enumerate(said)]
     drafts.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    command = [str(file), "--drafts", str(drafts), "--llm", "packaged", "--out", str(out)]
-    assert main(command) == 0
-    assert {json.loads(line)["id"] for line in drafts.read_text().splitlines()} == set("012345")
+    write = [str(file), "--out", str(drafts), "--llm", "packaged"]
+    assert write_drafts(write) == 0
+    *_, last = (json.loads(line) for line in drafts.read_text().splitlines())
+    assert (last["id"], last["document"], last["golds"]) == ("5", "d", ["40 crowns"])
+    assert last["sentences"][0]["sources"]
+    before = drafts.read_text()
+    assert write_drafts(write) == 0
+    assert drafts.read_text() == before  # nothing is written twice
+    assert main([str(file), "--drafts", str(drafts), "--llm", "packaged", "--out", str(out)]) == 0
     assert "out of fold" in capsys.readouterr().out
     weights = json.loads(out.read_text())["packaged"]["weights"]
     assert "refusal" in weights
-    before = drafts.read_text()
-    assert main(command) == 0
-    assert drafts.read_text() == before

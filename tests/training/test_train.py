@@ -13,17 +13,17 @@ from rag.models.reader.network import ReaderNetwork
 from rag.training.batches import BoundaryBatch, SpanBatch
 from rag.training.data import Corpus
 from rag.training.examples import DEFAULT_MIX, Stream
-from rag.training.train import Plan, Schedule, Trainer, span_loss
+from rag.training.train import Plan, Reading, Schedule, Trainer, span_loss
 
 CPU = torch.device("cpu")
 
 
 def trainer(
     corpus: Corpus, tokenizer: Tokenizer, folder: Path, steps: int, *, precision: str = "float32", save_every: int = 5
-) -> Trainer:
+) -> Trainer[ReaderNetwork]:
     stream = Stream(corpus, tokenizer, DEFAULT_MIX, seed=5, rows=8, group=2)
     plan = Plan(steps, seed=5, encoder_rate=3e-3, head_rate=3e-3, save_every=save_every, precision=precision)
-    return Trainer(tiny.network(), stream, plan, folder, CPU)
+    return Trainer(tiny.network(), Reading(stream), plan, folder, CPU)
 
 
 class OneBatch(Stream):
@@ -36,7 +36,7 @@ class OneBatch(Stream):
 def test_the_loss_falls(corpus: Corpus, tokenizer: Tokenizer, tmp_path: Path) -> None:
     stream = OneBatch(corpus, tokenizer, replace(DEFAULT_MIX, history=0), seed=5, rows=8, group=2)
     plan = Plan(50, seed=5, encoder_rate=3e-3, head_rate=3e-3, dropout=0, save_every=50, precision="float32")
-    made = Trainer(tiny.network(), stream, plan, tmp_path, CPU)
+    made = Trainer(tiny.network(), Reading(stream), plan, tmp_path, CPU)
     first = dict(made.train_step() for _ in range(2))
     made.run()
     last = dict(made.train_step() for _ in range(2))

@@ -41,13 +41,13 @@ class GatedModel(ScriptedModel):
         self.was_stopped = threading.Event()
 
     def generate(
-        self, prompt: Prompt, *, max_tokens: int, seconds: float, stopped: Callable[[], bool]
+        self, prompt: Prompt, *, max_tokens: int, seconds: float, stopped: Callable[[], bool], avoid: str = ""
     ) -> Iterator[Token]:
         while not self.gate.wait(0.02):
             if stopped():
                 self.was_stopped.set()
                 return
-        yield from super().generate(prompt, max_tokens=max_tokens, seconds=seconds, stopped=stopped)
+        yield from super().generate(prompt, max_tokens=max_tokens, seconds=seconds, stopped=stopped, avoid=avoid)
 
 
 class FixedReader:

@@ -146,6 +146,8 @@ def save(path: Path, state: Mapping[str, Tensor], calibration: Calibration, shap
 
 
 def load(path: Path, base: Path) -> tuple[ReaderNetwork, Calibration]:
-    """The network in evaluation mode, in float32, and its calibration; `base` is the packaged MiniLM's own file."""
+    """The network in evaluation mode, in float32, and its calibration, where there is one; `base` is the packaged
+    MiniLM's own file.
+    """
     network, metadata = encoder.load(ReaderNetwork, path, base)
-    return network, Calibration(**json.loads(metadata["calibration"]))
+    return network, Calibration(**json.loads(metadata.get("calibration", "{}")))

@@ -1,0 +1,148 @@
+"""Train the checker on drafts, questions and statements, evaluate it, and write its weights.
+
+Stopped with Ctrl-C or SIGTERM it writes a checkpoint, and the same command goes on from there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from safetensors import safe_open
+
+from rag.evaluation.metrics import auc
+from rag.models.checker_network import CheckerNetwork, verdicts
+from rag.models.embeddings import packaged_model_path
+from rag.models.encoder import load_base, plain_tokenizer, save
+from rag.models.reader.weights import WEIGHTS as READER_WEIGHTS
+from rag.training.claims import UNKNOWN, Claims, Labelled, from_question, read_drafts, read_statements
+from rag.training.data import Corpus, Question, load_corpus
+from rag.training.train import Plan, Trainer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tokenizers import Tokenizer
+
+DEFAULTS = Plan(steps=4000, encoder_rate=8e-5, evaluate_every=500)
+STATEMENTS = ("foolmetwice.jsonl", "support.jsonl")
+"""Files of the data folder with statements and evidence; drawn equally often."""
+_HELD = 600
+"""Claims of a kind that are evaluated on."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(prog="python -m rag.training.checker", description=__doc__)
+    made.add_argument("data", type=Path, help=f"folder of question files, and of {' and '.join(STATEMENTS)}")
+    made.add_argument("--drafts", type=Path, action="append", default=[], help="file of drafts to learn from")
+    made.add_argument("--held-drafts", type=Path, action="append", default=[], help="file of drafts to evaluate on")
+    made.add_argument("--checkpoint", type=Path, required=True, help="folder for checkpoint and log; resumed from")
+    made.add_argument("--out", type=Path, help="write the weights here at the end")
+    made.add_argument("--steps", type=int, default=DEFAULTS.steps, help="optimiser steps in all (%(default)s)")
+    made.add_argument("--replan", action="store_true", help="on resuming, let the rate fall to zero at --steps instead")
+    made.add_argument("--rows", type=int, default=32, help="claims a batch (%(default)s)")
+    made.add_argument("--seed", type=int, default=DEFAULTS.seed, help="of data order and dropout (%(default)s)")
+    made.add_argument("--rate", type=float, default=DEFAULTS.encoder_rate, help="the encoder's peak (%(default)s)")
+    made.add_argument("--evaluate-every", type=int, default=DEFAULTS.evaluate_every, help="in steps (%(default)s)")
+    made.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="CPU threads (%(default)s)")
+    made.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="(%(default)s)")
+    return made
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command."""
+    told = parser().parse_args(arguments)
+    torch.set_num_threads(told.threads)
+    torch.manual_seed(told.seed)
+    model = packaged_model_path()
+    tokenizer = plain_tokenizer(model)
+    network = start(model / "model.safetensors", READER_WEIGHTS)
+    files = [told.data / name for name in STATEMENTS if (told.data / name).exists()]
+    drafts = [drafted for path in told.drafts for drafted in read_drafts(path)]
+    task = Claims(
+        questions_of(load_corpus(told.data, held=False)),
+        [read_statements(path, held=False) for path in files],
+        drafts,
+        tokenizer,
+        seed=told.seed,
+        rows=told.rows,
+    )
+    held = held_out(told.data, files, told.held_drafts)
+    plan = Plan(told.steps, told.seed, told.rate, save_every=100, evaluate_every=told.evaluate_every)
+    trainer = Trainer(network, task, plan, told.checkpoint, torch.device(told.device))
+    resumed = trainer.resume(replan=told.replan)
+    print(f"{len(drafts)} drafts, {'resumed' if resumed else 'new'} at step {trainer.step}", flush=True)
+    signal.signal(signal.SIGTERM, lambda *_: trainer.stop())
+    signal.signal(signal.SIGINT, lambda *_: trainer.stop())
+    trainer.run(lambda current: evaluate(current, tokenizer, held))
+    if told.out and not trainer.stopped:
+        save(told.out, trainer.averaged, network.shape)
+        print(f"written: {told.out}")
+
+
+def start(base: Path, reader: Path) -> CheckerNetwork:
+    """A network with the reader's encoder and new heads."""
+    network = CheckerNetwork()
+    load_base(network, base)
+    with safe_open(reader, framework="pt") as file:
+        known = {name: file.get_tensor(name).float() for name in file.keys() if name.startswith("layers.")}  # noqa: SIM118
+    network.load_state_dict(known, strict=False)
+    return network
+
+
+def questions_of(corpus: Corpus) -> Corpus:
+    """The corpus without the statements that the reader reads as yes/no questions."""
+    asked = tuple(
+        question
+        for question in corpus.questions
+        if f"{corpus.documents[question.document].source}.jsonl" not in STATEMENTS
+    )
+    return Corpus(corpus.documents, asked)
+
+
+def held_out(data: Path, statements: Sequence[Path], drafts: Sequence[Path]) -> dict[str, list[Labelled]]:
+    """Claims by kind, of articles and evidences that nothing was learnt from; deterministic."""
+    random_ = random.Random(0)  # noqa: S311
+    corpus = questions_of(load_corpus(data, held=True))
+    peers: dict[int, list[Question]] = {}
+    for question in corpus.questions:
+        peers.setdefault(question.document, []).append(question)
+    asked = random_.sample(corpus.questions, min(_HELD, len(corpus.questions)))
+    found = {"questions": [from_question(random_, corpus, question, peers[question.document]) for question in asked]}
+    for path in statements:
+        known = read_statements(path, held=True)
+        found[path.stem] = random_.sample(known, min(_HELD, len(known)))
+    for path in drafts:
+        found[path.stem] = [
+            Labelled(drafted.claim, float(drafted.right and drafted.cites_gold), float(drafted.right))
+            for drafted in read_drafts(path)
+        ]
+    return found
+
+
+def evaluate(
+    network: CheckerNetwork, tokenizer: Tokenizer, held: dict[str, list[Labelled]], batch: int = 32
+) -> dict[str, float]:
+    """The area under the ROC curve of each kind of claim and head, where both labels are there."""
+    found = {}
+    for kind, labelled in held.items():
+        claims = [one.claim for one in labelled]
+        said = [v for at in range(0, len(claims), batch) for v in verdicts(network, tokenizer, claims[at : at + batch])]
+        for head in ("supported", "answers"):
+            truth = np.array([getattr(one, head) for one in labelled])
+            scores = np.array([getattr(verdict, head) for verdict in said])
+            known = truth != UNKNOWN
+            if len(set(truth[known])) == 2:
+                found[f"{kind} {head}"] = round(auc(scores[known], truth[known] == 1), 4)
+    return found
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,309 @@
+# ruff: noqa: S311 (the draws are for repeatable augmentation)
+"""The stream of claims that the checker learns from: a function of its sources, seed and step alone.
+
+Three sources: a writer's own drafts, told right from wrong by the expected words; questions, with their answers, their
+sentences and others as statements; and statements with evidence. What is supported is also made unsupported, by
+another name or number, a negation, exchanged roles, or other quotes.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import random
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import torch
+from torch.nn import functional
+
+from rag.evaluation.metrics import squad_words
+from rag.models.checker import Claim
+from rag.models.checker_network import CheckerNetwork, encode
+from rag.sentences import split_sentences
+from rag.training.augment import NAME, NUMBER, Marked, casual, strip
+from rag.training.data import held_out
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from tokenizers import Tokenizer
+    from torch import Tensor
+
+    from rag.models.encoder import Dropout
+    from rag.training.data import Corpus, Question
+
+LEAST_RIGHT, MOST_WRONG = 0.6, 0.3
+"""A draft with this share of the words of an expected answer is right; with less than the other it is wrong."""
+UNKNOWN = -1.0
+"""The label of what is not known of a claim."""
+_AUXILIARY = re.compile(
+    r"\b(is|are|was|were|has|have|had|will|would|can|could|should|did|does|do|must|may|might)\b(?! not\b)"
+)
+_NEGATED = re.compile(r"\b(?:not|never|no longer) ")
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A claim and what is known of it: 1, 0 or UNKNOWN."""
+
+    claim: Claim
+    supported: float
+    answers: float
+
+
+@dataclass(frozen=True)
+class Drafted:
+    """A sentence that a writer drafted, its sources, and whether it is right; `golds` are the expected answers, and
+    `document` tells questions about the same text.
+    """
+
+    document: str
+    question: str
+    statement: str
+    quotes: tuple[str, ...]
+    golds: tuple[str, ...]
+    right: bool
+    cites_gold: bool
+
+    @property
+    def claim(self) -> Claim:
+        """The sentence as an answer to its question, resting on its sources."""
+        return Claim(self.question, self.statement, " ".join(self.quotes))
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Of all claims."""
+
+    drafts: float = 0.4
+    statements: float = 0.25
+    stripped: float = 0.3
+    """Quotes without capitals and punctuation; of these, one statement in three as well."""
+
+
+def read_drafts(path: Path) -> list[Drafted]:
+    """The drafts of a file whose rightness is clear.
+
+    It is what `python -m rag.training.drafts` writes.
+    """
+    found = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        record = json.loads(line)
+        golds = tuple(record["golds"])
+        whole = " ".join(sentence["text"] for sentence in record["sentences"])
+        best = max((recall(whole, gold) for gold in golds), default=0.0)
+        if len(record["sentences"]) != 1 or MOST_WRONG <= best < LEAST_RIGHT:
+            continue
+        only, right = record["sentences"][0], best >= LEAST_RIGHT
+        sources, cites = tuple(only["sources"]), only["cites_gold"]
+        found.append(Drafted(record["document"], record["question"], only["text"], sources, golds, right, cites))
+    return found
+
+
+def read_statements(path: Path, *, held: bool) -> list[Labelled]:
+    """Statements with evidence: {"id", "evidence", "statement", "supported"} a line; a twentieth of the evidences, by
+    hash, is held out.
+    """
+    records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return [
+        Labelled(Claim("", record["statement"], record["evidence"]), float(record["supported"]), UNKNOWN)
+        for record in records
+        if held_out(record["evidence"]) == held
+    ]
+
+
+def recall(text: str, gold: str) -> float:
+    """The share of the gold's words that the text has."""
+    wanted, there = set(squad_words(gold)), set(squad_words(text))
+    return len(wanted & there) / len(wanted) if wanted else 0.0
+
+
+def from_draft(random_: random.Random, drafted: Drafted, others: Sequence[Drafted]) -> Labelled:
+    """The draft as it is, or made unsupported, or as an answer to another question about the same text."""
+    supported, claim = 1.0 if drafted.right and drafted.cites_gold else UNKNOWN, drafted.claim
+    draw = random_.random()
+    if drafted.right and draw < 0.2:
+        changed = falsified(random_, claim.statement, claim.quotes)
+        if changed is not None:
+            return Labelled(replace(claim, statement=changed), 0.0, UNKNOWN)
+    if drafted.right and others and draw < 0.4:
+        other = random_.choice(others)
+        apart = not any(recall(drafted.statement, gold) >= MOST_WRONG for gold in other.golds)
+        if draw < 0.3 and other.question != drafted.question and apart:
+            return Labelled(replace(claim, question=other.question), supported, 0.0)
+        if not set(other.quotes) & set(drafted.quotes) and other.quotes:
+            return Labelled(replace(claim, quotes=" ".join(other.quotes)), 0.0, UNKNOWN)
+    return Labelled(claim, supported, float(drafted.right))
+
+
+def from_question(random_: random.Random, corpus: Corpus, question: Question, peers: Sequence[Question]) -> Labelled:
+    """A question's answer, or the sentence that holds it, or another of each, as the statement."""
+    text = corpus.documents[question.document].text
+    sentences = [(span.start, span.end) for span in split_sentences(text)]
+    holds = [s for s in sentences if any(s[0] < end and start < s[1] for start, end in question.spans)]
+    others = [s for s in sentences if s not in holds and s[1] - s[0] > 20]
+    gold = random_.choice(question.spans) if question.spans else None
+    draw = random_.random()
+    if gold is not None and holds and (draw < 0.5 or not others):
+        around = next((s for s in holds if s[0] <= gold[0] < s[1]), holds[0])
+        short = random_.random() < 0.6
+        statement = text[slice(*(gold if short else around))]
+        if short and random_.random() < 0.5:
+            statement = statement[:1].upper() + statement[1:] + "."
+        cited = [around, random_.choice(others)] if others and random_.random() < 0.4 else [around]
+        if draw < 0.08 and others:
+            return Labelled(Claim(question.text, statement, text[slice(*random_.choice(others))]), 0.0, UNKNOWN)
+        if draw < 0.2 and not short:
+            changed = falsified(random_, statement, statement)
+            if changed is not None:
+                return Labelled(Claim(question.text, changed, _cited(text, cited)), 0.0, UNKNOWN)
+        return Labelled(Claim(question.text, statement, _cited(text, cited)), 1.0, 1.0)
+    wrong = [
+        span
+        for peer in peers
+        for span in peer.spans
+        if question.spans and not any(recall(text[slice(*span)], text[slice(*g)]) > 0 for g in question.spans)
+    ]
+    wrong += [found.span() for found in (*NAME.finditer(text), *NUMBER.finditer(text))] if not question.spans else []
+    if wrong and random_.random() < 0.6:
+        span = random_.choice(wrong)
+        touched = [s for s in sentences if s[0] < span[1] and span[0] < s[1]][:2]
+        if touched:
+            return Labelled(Claim(question.text, text[slice(*span)], _cited(text, touched)), 1.0, 0.0)
+    nearest = sorted(others or sentences, key=lambda s: -recall(text[slice(*s)], question.text))[:2]
+    chosen = random_.choice(nearest)
+    return Labelled(Claim(question.text, text[slice(*chosen)], text[slice(*chosen)]), 1.0, 0.0)
+
+
+def falsified(random_: random.Random, statement: str, quotes: str) -> str | None:
+    """The statement with something in it changed that makes it say what the quotes do not; None where nothing can be:
+    a name or number replaced by another of the quotes or by one from nowhere, two names exchanged, a verb negated.
+    """
+    kinds = [_replaced, _exchanged, _negated]
+    random_.shuffle(kinds)
+    for kind in kinds:
+        changed = kind(random_, statement, quotes)
+        if changed is not None and changed != statement:
+            return changed
+    return None
+
+
+def _replaced(random_: random.Random, statement: str, quotes: str) -> str | None:
+    for pattern in random_.sample((NUMBER, NAME), 2):
+        mine = [found for found in pattern.finditer(statement) if found.start() > 0 or pattern is NUMBER]
+        if not mine:
+            continue
+        target = random_.choice(mine)
+        theirs = {found[0] for found in pattern.finditer(quotes)} - {m[0] for m in pattern.finditer(statement)}
+        if theirs:
+            new = random_.choice(sorted(theirs))
+        elif pattern is NUMBER and target[0].isdigit():
+            new = str(max(1, int(target[0]) + random_.choice((-10, -3, -1, 1, 2, 5, 10))))
+        else:
+            continue
+        return statement[: target.start()] + new + statement[target.end() :]
+    return None
+
+
+def _exchanged(random_: random.Random, statement: str, quotes: str) -> str | None:  # noqa: ARG001
+    names = [found for found in NAME.finditer(statement) if found.start() > 0 or len(found[0].split()) > 1]
+    if len(names) < 2 or names[0][0] == names[-1][0] or re.search(r"\band\b", statement):
+        return None
+    first, last = names[0], names[-1]
+    return (
+        statement[: first.start()]
+        + last[0]
+        + statement[first.end() : last.start()]
+        + first[0]
+        + statement[last.end() :]
+    )
+
+
+def _negated(random_: random.Random, statement: str, quotes: str) -> str | None:  # noqa: ARG001
+    if _NEGATED.search(statement):
+        return _NEGATED.sub("", statement, count=1)
+    found = _AUXILIARY.search(statement)
+    return f"{statement[: found.end()]} not{statement[found.end() :]}" if found else None
+
+
+def _cited(text: str, spans: Sequence[tuple[int, int]]) -> str:
+    return " ".join(text[start:end] for start, end in sorted(spans))
+
+
+class Claims:
+    """The checker's task: batches by step, grouped by length within `group` of them."""
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        statements: Sequence[Sequence[Labelled]],
+        drafts: Sequence[Drafted],
+        tokenizer: Tokenizer,
+        *,
+        seed: int,
+        rows: int,
+        shares: Shares | None = None,
+        group: int = 16,
+    ) -> None:
+        self._corpus, self._statements, self._drafts, self._tokenizer = corpus, statements, drafts, tokenizer
+        self._seed, self.rows, self._group, self._shares = seed, rows, group, shares or Shares()
+        self._peers: dict[int, list[Question]] = {}
+        for question in corpus.questions:
+            self._peers.setdefault(question.document, []).append(question)
+        self._siblings: dict[str, list[Drafted]] = {}
+        for drafted in drafts:
+            self._siblings.setdefault(drafted.document, []).append(drafted)
+        self._pool = functools.lru_cache(2)(self._grouped)
+
+    def batch(self, step: int) -> tuple[Labelled, ...]:
+        """The claims of a step, counted from 0."""
+        return self._pool(step // self._group)[step % self._group]
+
+    def loss(
+        self, network: CheckerNetwork, step: int, device: torch.device, drop: Dropout | None
+    ) -> tuple[str, Tensor, float]:
+        """Mean binary cross entropy of what is known."""
+        batch = self.batch(step)
+        pieces = encode(self._tokenizer, [labelled.claim for labelled in batch]).to(device)
+        labels = torch.tensor([(one.supported, one.answers) for one in batch], device=device)  # (B, 2)
+        logits = network.verdicts(network(pieces, drop))
+        known = labels != UNKNOWN
+        return "claims", functional.binary_cross_entropy_with_logits(logits[known], labels[known]), 1.0
+
+    def _grouped(self, pool: int) -> tuple[tuple[Labelled, ...], ...]:
+        size = self.rows * self._group
+        random_ = random.Random(f"{self._seed} pool {pool}")
+        made = [self._compose(random_) for _ in range(size)]
+        made.sort(key=lambda one: len(one.claim.question) + len(one.claim.statement) + len(one.claim.quotes))
+        batches = [tuple(made[at : at + self.rows]) for at in range(0, size, self.rows)]
+        random_.shuffle(batches)
+        return tuple(batches)
+
+    def _compose(self, random_: random.Random) -> Labelled:
+        draw, shares = random_.random(), self._shares
+        if self._drafts and draw < shares.drafts:
+            drafted = random_.choice(self._drafts)
+            made = from_draft(random_, drafted, self._siblings[drafted.document])
+        elif self._statements and draw < shares.drafts + shares.statements:
+            made = random_.choice(random_.choice(self._statements))
+        else:
+            question = random_.choice(self._corpus.questions)
+            made = from_question(random_, self._corpus, question, self._peers[question.document])
+        return _as_written(random_, made, shares.stripped)
+
+
+def _as_written(random_: random.Random, made: Labelled, stripped: float) -> Labelled:
+    """The claim as texts and people write: quotes perhaps without punctuation, the question as it is typed."""
+    claim = replace(made.claim, question=casual(random_, made.claim.question) if made.claim.question else "")
+    if random_.random() < stripped:
+        claim = replace(claim, quotes=_plain(claim.quotes))
+        if random_.random() < 1 / 3:
+            claim = replace(claim, statement=_plain(claim.statement))
+    return replace(made, claim=claim)
+
+
+def _plain(text: str) -> str:
+    return strip(Marked(text, ())).text.strip() or text

@@ -1,0 +1,167 @@
+# ruff: noqa: S311 (the draws are for a repeatable sample)
+"""Training files -> a question file for drafts: texts of one or a few paragraphs, with questions that they answer and
+questions that they do not, perhaps asked in other words by a writer.
+
+A reader knows the words of the text best, since those who wrote most question files looked at it; people who have not
+read it ask in words of their own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from rag.errors import ModelError
+from rag.models.catalogue import STANDARD, find_writer
+from rag.models.llm import LlamaCppModel, Message, Prompt
+from rag.settings import load_settings
+from rag.training.augment import asks_reason
+from rag.training.data import Corpus, Question, load_corpus
+
+SHARES = {"squad2_train": 0.5, "qed_nq": 0.12, "fairytaleqa": 0.13, "qadiscourse": 0.1, "covidqa": 0.07, "clapnq": 0.08}
+"""Of the texts, by the file's name."""
+_SYSTEM = (
+    "Ask the question again as somebody would who has not read the text and says it in other, everyday words. Keep "
+    "what is asked and the names. Answer with the question only."
+)
+# Invented.
+_EXAMPLES = (
+    ("Why did the Arle bridge close in May 1931?", "how come the arle bridge was shut in may 1931?"),
+    ("What caused the decline in ticket sales?", "Why were fewer tickets being sold?"),
+    ("Who designed the concert hall's acoustics?", "who was behind the way the concert hall sounds?"),
+    ("How did the government respond to the strike?", "What did those in power do about the walkout?"),
+    (
+        "When was the treaty with the northern tribes signed?",
+        "What year did they make peace with the tribes up north?",
+    ),
+    (
+        "What percentage of pupils speak two languages at home?",
+        "how many of the kids use two languages at home, in percent?",
+    ),
+)
+
+
+def sample(
+    corpus: Corpus, count: int, *, paragraphs: int = 1, answerable: int = 3, unanswerable: int = 2, seed: int = 0
+) -> Iterator[dict[str, Any]]:
+    """About `count` documents of a question file, shuffled: each of so many neighbouring paragraphs, with at most so
+    many questions that it answers, those that ask for reasons first, and so many that it does not, one of which, where
+    there is such a one, another paragraph of the article answers.
+    """
+    random_ = random.Random(seed)
+    asked: dict[int, list[Question]] = {}
+    for question in corpus.questions:
+        asked.setdefault(question.document, []).append(question)
+    made = []
+    for source, share in SHARES.items():
+        starts = [
+            number
+            for number, document in enumerate(corpus.documents)
+            if document.source == source
+            and asked.get(number)
+            and (number - document.neighbours.start) % paragraphs == 0
+        ]
+        random_.shuffle(starts)
+        made += starts[: round(count * share)]
+    random_.shuffle(made)
+    for start in made:
+        first = corpus.documents[start]
+        together = range(start, min(start + (paragraphs if first.title else 1), first.neighbours.stop))
+        yield _document(random_, corpus, asked, together, (answerable, unanswerable))
+
+
+def _document(
+    random_: random.Random, corpus: Corpus, asked: dict[int, list[Question]], together: range, most: tuple[int, int]
+) -> dict[str, Any]:
+    """The paragraphs as one text, with so many questions that it answers and does not, at most."""
+    first = corpus.documents[together.start]
+    text, places = "", {}
+    for number in together:
+        text += "\n\n" if text else ""
+        places[number] = len(text)
+        text += corpus.documents[number].text
+    own = [question for number in together for question in asked.get(number, ())]
+    random_.shuffle(own)
+    answered = sorted((q for q in own if q.spans), key=lambda q: not asks_reason(q.text))[: most[0]]
+    not_answered = [q for q in own if not q.spans][: most[1]]
+    near = [
+        question
+        for number in first.neighbours
+        if first.title and number not in together
+        for question in asked.get(number, ())
+        if question.spans and not any(corpus.documents[number].text[a:b] in text for a, b in question.spans)
+    ]
+    name = f"{first.source}:{together.start}"
+    questions = [_question(corpus, q, name, places, q.spans[:1]) for q in answered]
+    questions += [_question(corpus, q, name, places, ()) for q in not_answered]
+    if near and most[1]:
+        questions.append(_question(corpus, random_.choice(near), name, places, ()))
+    return {"id": name, "title": first.title or first.source, "text": text, "questions": questions}
+
+
+def _question(
+    corpus: Corpus,
+    question: Question,
+    name: str,
+    places: dict[int, int],
+    spans: Sequence[tuple[int, int]],
+) -> dict[str, Any]:
+    text, shift = corpus.documents[question.document].text, places.get(question.document, 0)
+    answers = [{"text": text[start:end], "start": start + shift} for start, end in spans]
+    return {"id": f"{name}:{question.id}", "question": question.text, "answers": answers, "answerable": bool(answers)}
+
+
+class Rewording:
+    """A writer that says questions in other words."""
+
+    def __init__(self, model: LlamaCppModel) -> None:
+        self._model = model
+
+    def __call__(self, question: str) -> str:
+        """The question in other words, or as it is where nothing came of it."""
+        messages = [Message("system", _SYSTEM)]
+        for one, other in _EXAMPLES:
+            messages += [Message("user", one), Message("assistant", other)]
+        prompt = Prompt((*messages, Message("user", question)))
+        tokens = self._model.generate(prompt, max_tokens=48, seconds=30, stopped=lambda: False)
+        said = "".join(token.text for token in tokens).strip().split("\n")[0]
+        return said if 3 <= len(said.split()) <= 30 else question
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Write the question file; documents that it has already are kept and not made again."""
+    parser = argparse.ArgumentParser(prog="python -m rag.training.sample", description=__doc__)
+    parser.add_argument("data", type=Path, help="folder of question files (.jsonl)")
+    parser.add_argument("--out", type=Path, required=True, help="the question file to write, or to go on with")
+    parser.add_argument("--count", type=int, default=1000, help="texts, about (%(default)s)")
+    parser.add_argument("--paragraphs", type=int, default=1, help="of a text, where an article has more (%(default)s)")
+    parser.add_argument("--held", action="store_true", help="of the articles that nothing else is trained on")
+    parser.add_argument("--reworded", type=float, default=0.0, help="the share of texts asked about in other words")
+    parser.add_argument("--llm", default=STANDARD.name, help="the writer that rewords (%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="(%(default)s)")
+    arguments = parser.parse_args(argv)
+    path = find_writer(load_settings(flags={"llm": arguments.llm})) if arguments.reworded else None
+    if arguments.reworded and path is None:
+        raise ModelError("other words need a language model; leave --llm none away")
+    reworded = Rewording(LlamaCppModel(path, context_tokens=1024)) if path is not None else None
+    file = arguments.out
+    done = {json.loads(line)["id"] for line in file.read_text("utf-8").splitlines()} if file.exists() else set()
+    corpus, random_ = load_corpus(arguments.data, held=arguments.held), random.Random(arguments.seed)
+    with file.open("a", encoding="utf-8") as out:
+        for document in sample(corpus, arguments.count, paragraphs=arguments.paragraphs, seed=arguments.seed):
+            changes = random_.random() < arguments.reworded
+            if document["id"] in done:
+                continue
+            if changes and reworded is not None:
+                for question in document["questions"]:
+                    question["question"] = reworded(question["question"])
+            print(json.dumps(document, ensure_ascii=False), file=out, flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
