@@ -1,6 +1,6 @@
 """A question, a statement and quotes -> whether the quotes say all of the statement, and whether it answers.
 
-A twin of the reader, to be trained on from its weights (`python -m rag.training.checker`): a writer cannot check itself,
+A twin of the reader, trained on from its weights (`python -m rag.training.checker`): a writer cannot check itself,
 this has seen its drafts, right and wrong. Answers are not judged by it yet.
 """
 
