@@ -11,6 +11,7 @@ from typing import Any
 import gradio as gr
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse
+from starlette.middleware import Middleware
 from starlette.staticfiles import StaticFiles
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
@@ -22,6 +23,7 @@ from ui.page import build_app
 from ui.paragraphs import article_json
 from ui.security import LOOPBACK, Guard, Hosts, is_every_address
 from ui.server import listen, server_of, url_of
+from ui.sessions import Sessions
 from ui.waiting import Loading
 
 ASSETS = Path(__file__).parent / "assets"
@@ -116,7 +118,7 @@ def web_app(
         pwa=False,
         favicon_path=str(ASSETS / "favicon.svg"),
         max_file_size=0,
-        app_kwargs=closed,
+        app_kwargs={**closed, "middleware": [Middleware(Sessions)]},
     )
     return mounted
 
