@@ -90,3 +90,40 @@ def test_an_event_without_a_session_is_refused(settings, article, visitor, body)
     with served(pipeline_over(settings, article)) as url:
         for route in ("queue/join", "run/predict"):
             assert visitor(url).post(f"/gradio_api/{route}", content=body.encode("latin-1")).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/gradio_api/file=https://example.org/",
+        "/gradio_api/file=http://127.0.0.1:1/",
+        "/gradio_api/file/pyproject.toml",
+        "/gradio_api/proxy=https://example.org/",
+        "/gradio_api/upload_progress?upload_id=x",
+        "/gradio_api/call/answer/x",
+        "/gradio_api/stream/chosen/1/1/playlist.m3u8",
+        "/gradio_api/queue/status",
+        "/gradio_api/info",
+        "/gradio_api/startup-events",
+        "/config",
+        "/monitoring/summary",
+        "/manifest.json",
+        "/none",
+    ],
+)
+def test_of_gradio_there_is_only_what_the_page_reads(settings, article, visitor, path):
+    followed = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+    with served(pipeline_over(settings, article)) as url:
+        for headers in ({}, followed):
+            response = visitor(url).get(path, headers=headers)
+            assert (response.status_code, response.text) == (404, "Not Found")
+
+
+@pytest.mark.parametrize(
+    "route", ["upload", "call/answer", "call/v2/answer", "api/predict", "run/answer", "cancel", "reset", "stream/x"]
+)
+def test_of_gradio_there_is_only_what_the_page_sends(settings, article, visitor, route):
+    with served(pipeline_over(settings, article)) as url:
+        for method in ("POST", "PUT", "DELETE"):
+            response = visitor(url).request(method, f"/gradio_api/{route}", json={"session_hash": HASH, "data": []})
+            assert response.text == "Not Found"
