@@ -6,17 +6,24 @@ the page needs, such as one that fetches any URL.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import io
 import json
 import re
+from typing import IO
 from urllib.parse import parse_qsl, urlencode
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ui.bodies import RefusedError, receive_body
+from ui.exchanges import LONGEST_RECORD
 from ui.owners import owner_of
 
+LONGEST_EVENT = 2 * LONGEST_RECORD
+"""Bytes that the page sends with an event, at most: the longest that it does is a conversation."""
 _HEARTBEAT = "/gradio_api/heartbeat/"
 _DATA = "/gradio_api/queue/data"
 _READ = re.compile(rf"/|/favicon\.ico|/theme\.css|/(?:assets|static)/.+|/gradio_api/app_id|{_DATA}|{_HEARTBEAT}[^/]+")
@@ -43,9 +50,14 @@ class Sessions:
             return
         owner = owner_of(Request(scope))
         if not reads:
-            body = _with_own_session(await Request(scope, receive).body(), owner)
-            if body is None:
-                await PlainTextResponse("Send a JSON object with a session_hash", status_code=400)(scope, receive, send)
+            sent = io.BytesIO()
+            try:
+                await receive_body(Request(scope, receive), sent, most=LONGEST_EVENT)
+                body = await asyncio.to_thread(_with_own_session, sent, owner)  # others go on meanwhile
+            except RefusedError as error:
+                await PlainTextResponse(str(error), status_code=error.status)(scope, receive, send)
+                return
+            except ClientDisconnect:
                 return
             receive = _before(receive, {"type": "http.request", "body": body, "more_body": False})
         elif path.startswith(_HEARTBEAT):
@@ -62,14 +74,14 @@ def _own(session: str, owner: str) -> str:
     return hashlib.sha256(f"{owner}:{session}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def _with_own_session(body: bytes, owner: str) -> bytes | None:
-    """The event with the session of the owner's own; None where it is no JSON object that names a session."""
+def _with_own_session(body: IO[bytes], owner: str) -> bytes:
+    """The event with the session of the owner's own; raises RefusedError (400) where none is named."""
     try:
-        event = json.loads(body)
+        event = json.load(body)
     except (ValueError, RecursionError):
-        return None
+        event = None
     if not isinstance(event, dict) or not isinstance(event.get("session_hash"), str):
-        return None
+        raise RefusedError(400, "send a JSON object with a session_hash")
     return json.dumps({**event, "session_hash": _own(event["session_hash"], owner)}).encode()
 
 

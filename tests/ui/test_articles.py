@@ -245,9 +245,7 @@ def test_what_is_too_large_is_refused_while_it_is_read(library, settings, home):
     scope = {"type": "http", "method": "POST", "path": "/own/articles", "query_string": b"name=a.txt"}
     asyncio.run(app({**scope, "headers": headers, "scheme": "http", "http_version": "1.1"}, receive, send))
     assert messages[0]["status"] == 413
-    assert (
-        json.loads(messages[1]["body"])["message"] == "The file is larger than the 0.01 MB allowed; add a smaller one"
-    )
+    assert json.loads(messages[1]["body"])["message"] == "It is larger than the 0.01 MB allowed; send less"
     assert sent < 50
     assert largest <= 10_000
     assert largest > 0 or not Path("/proc/self/fd").is_dir()

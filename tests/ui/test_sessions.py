@@ -8,6 +8,8 @@ import httpx
 import pytest
 from pages import GatedModel, pipeline_over, served
 
+from ui.sessions import LONGEST_EVENT
+
 QUESTION = "Who founded the maritime museum?"
 ANSWER = "Clara Lindt founded the maritime museum."
 HASH = "chosen"
@@ -83,6 +85,15 @@ def test_leaving_with_the_hash_of_anothers_session_ends_nothing_of_it(settings, 
         bob.get("/alive")
         model.gate.set()
         assert ANSWER in told.result()
+
+
+@pytest.mark.parametrize("route", ["queue/join", "run/predict"])
+@pytest.mark.parametrize("declared", [True, False], ids=["of a known length", "streamed"])
+def test_an_event_larger_than_any_of_the_pages_is_refused(settings, article, visitor, route, declared):
+    body = b'{"session_hash": "chosen", "data": ["' + b"x" * LONGEST_EVENT + b'"]}'
+    with served(pipeline_over(settings, article)) as url:
+        refused = visitor(url).post(f"/gradio_api/{route}", content=body if declared else iter([body]))
+        assert (refused.status_code, refused.text) == (413, "it is larger than the 8 MB allowed; send less")
 
 
 @pytest.mark.parametrize("body", ["", "[]", "{}", '{"session_hash": 1}', "[" * 100_000, "\xff"])
