@@ -20,8 +20,8 @@ import re
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import PurePosixPath
 from typing import IO, Any
 
@@ -81,25 +81,27 @@ def add_article_routes(site: FastAPI, shelf: Shelf, removed: Callable[[str], Non
 
     @site.post("/own/articles")
     async def add(request: Request, name: str = "") -> Response:
-        name = _file_name(name)
-        with tempfile.TemporaryFile() as body:  # without a name: whatever happens, it is gone
+        name, owner = _file_name(name), owner_of(request)
+        with ExitStack() as place, tempfile.TemporaryFile() as body:  # without a name: whatever happens, it is gone
+            place.enter_context(intake.place(owner))
             await receive_body(request, body, most=int(file_mb * 1_000_000))
             if not name:
                 raise RefusedError(400, "the file has no name; rename it, and add it again")
             if request.headers.get("content-type", "").startswith("multipart/"):
                 raise RefusedError(415, "send the file itself as the body, without a form around it")
             data = body.read()
-        return intake.answer(owner_of(request), lambda: read_document(data, name, settings))
+            return intake.answer(owner, lambda: read_document(data, name, settings), place.pop_all())
 
     @site.post("/own/articles/paste")
     async def paste(request: Request) -> Response:
-        with tempfile.TemporaryFile() as body:
+        owner = owner_of(request)
+        with ExitStack() as place, tempfile.TemporaryFile() as body:
+            place.enter_context(intake.place(owner))
             # As JSON, a character can take six bytes; whatever is too long as text is refused as such.
             await receive_body(request, body, most=int(settings.max_document_mb * 6_000_000) + 10_000)
             text, title = await asyncio.to_thread(_pasted, body)  # others go on meanwhile
-        return intake.answer(
-            owner_of(request), lambda: document_from_text(text, _UNPRINTABLE.sub(" ", title), settings)
-        )
+            title = _UNPRINTABLE.sub(" ", title)
+            return intake.answer(owner, lambda: document_from_text(text, title, settings), place.pop_all())
 
     @site.get("/own/articles/{article}")
     def read(request: Request, article: str) -> Response:
@@ -142,12 +144,24 @@ class _Intake:
         self._arriving: Counter[str] = Counter()
         self._lock = threading.Lock()
 
-    def answer(self, owner: str, make: Callable[[], Document]) -> Response:
-        """The lines of progress while the document that `make` reads is added for the owner."""
+    @contextmanager
+    def place(self, owner: str) -> Iterator[None]:
+        """Count an article that is on its way; raises RefusedError (429) where the owner has too many of them."""
         with self._lock:
             if self._arriving[owner] >= MOST_AT_ONCE:
                 raise RefusedError(429, "your other articles are still being added; wait until they are")
             self._arriving[owner] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._arriving[owner] -= 1
+                self._arriving += Counter()  # forget who has none
+
+    def answer(self, owner: str, make: Callable[[], Document], place: ExitStack) -> Response:
+        """The lines of progress while the document that `make` reads is added for the owner, who then has the place
+        back.
+        """
         events: asyncio.Queue[Event] = asyncio.Queue()
         loop = asyncio.get_running_loop()
 
@@ -156,10 +170,10 @@ class _Intake:
                 loop.call_soon_threadsafe(events.put_nowait, event)
 
         # A thread, not a task: who closes the tab has added the article all the same.
-        threading.Thread(target=self._work, args=(owner, make, tell), daemon=True).start()
+        threading.Thread(target=self._work, args=(owner, make, tell, place), daemon=True).start()
         return StreamingResponse(_lines(events), media_type="application/x-ndjson", headers=_PRIVATE)
 
-    def _work(self, owner: str, make: Callable[[], Document], tell: Tell) -> None:
+    def _work(self, owner: str, make: Callable[[], Document], tell: Tell, place: ExitStack) -> None:
         last: Event = {"stage": "failed", "message": "Something went wrong here; the terminal says what."}
         try:
             tell({"stage": "reading"})
@@ -176,9 +190,7 @@ class _Intake:
         except Exception:
             log.exception("an article could not be added")
         finally:
-            with self._lock:
-                self._arriving[owner] -= 1
-                self._arriving += Counter()  # forget who has none
+            place.close()
             tell(last)
 
 
