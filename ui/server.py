@@ -47,6 +47,7 @@ def server_of(site: FastAPI) -> uvicorn.Server:
         uvicorn.Config(
             site,
             http=_Protocol,
+            log_config=None,  # whoever runs the server has a handler for the log
             log_level="warning",
             timeout_graceful_shutdown=1,
             server_header=False,
