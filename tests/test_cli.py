@@ -346,7 +346,7 @@ def test_serve_hands_the_library_to_the_page(run: Run, home: Path, monkeypatch: 
     assert seen == {"home": home, "collection": "seeds", "host": "127.0.0.1", "port": 0}
     assert (accounts, public_url) == (None, "")
     assert run("serve", "--auth", "ann:a", "--auth", "bob:b", "--public-url", "https://chat.example.org") == 0
-    assert seen["accounts"].name_in("Basic Ym9iOmI=") == "bob"
+    assert seen["accounts"].are("bob", "b")
     assert seen["public_url"] == "https://chat.example.org"
 
 

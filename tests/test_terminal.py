@@ -1,3 +1,8 @@
+import logging
+
+import pytest
+
+from rag.cli.commands import warnings_on_stderr
 from rag.cli.terminal import plain, readable
 from rag.types import NO_ANSWER, Answer, Citation, Document, Passage, RetrievedPassage, Span, Statement
 
@@ -56,3 +61,13 @@ def test_places_in_a_document_with_pages_name_the_page() -> None:
 
 def test_a_text_cannot_steer_the_terminal() -> None:
     assert plain("a\x1b[2Jb\u202ec\x9bd é 漢 🙂") == "a\ufffd[2Jb\ufffdc\ufffdd é 漢 🙂"
+
+
+@pytest.mark.parametrize("name", ["rag.library", "ui.articles", "uvicorn"])
+def test_what_is_logged_cannot_steer_the_terminal(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with warnings_on_stderr():
+        logging.getLogger(name).error("ow\x1b[2Jls.txt: %s", "a\x9bb", exc_info=ValueError("no \x1b]0;evil\x07"))
+    shown = capsys.readouterr().err
+    assert shown.startswith("article-chat: error: ow\ufffd[2Jls.txt: a\ufffdb\n")
+    assert "no \ufffd]0;evil\ufffd" in shown
+    assert not set("\x1b\x07\x9b") & set(shown)

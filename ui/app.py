@@ -11,7 +11,9 @@ from typing import Any
 import gradio as gr
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse
+from starlette.middleware import Middleware
 from starlette.staticfiles import StaticFiles
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from rag import ArticleChatError, Examples, Library, Pipeline, Settings, Shelf, Studies, UsageError, build_pipeline
 from ui.articles import add_article_routes
@@ -19,8 +21,9 @@ from ui.chat import Chat
 from ui.owners import Accounts, Owners, owner_of
 from ui.page import build_app
 from ui.paragraphs import article_json
-from ui.security import Guard, Hosts, is_every_address
+from ui.security import LOOPBACK, Guard, Hosts, is_every_address
 from ui.server import listen, server_of, url_of
+from ui.sessions import Sessions
 from ui.waiting import Loading
 
 ASSETS = Path(__file__).parent / "assets"
@@ -53,8 +56,7 @@ def web_app(
     """
     closed: dict[str, Any] = {"openapi_url": None, "docs_url": None, "redoc_url": None}
     site = FastAPI(**closed)
-    site.add_middleware(Owners, accounts=accounts)
-    site.add_middleware(Guard, hosts=Hosts(host), public_url=public_url)
+    protect(site, host=host, public_url=public_url, accounts=accounts)
     site.mount("/page", StaticFiles(directory=ASSETS))
 
     def forget(article: str) -> None:
@@ -116,9 +118,19 @@ def web_app(
         pwa=False,
         favicon_path=str(ASSETS / "favicon.svg"),
         max_file_size=0,
-        app_kwargs=closed,
+        app_kwargs={**closed, "middleware": [Middleware(Sessions)]},
     )
     return mounted
+
+
+def protect(site: FastAPI, *, host: str = "127.0.0.1", public_url: str = "", accounts: Accounts | None = None) -> None:
+    """Put the site behind the guard and let only owners in; at a public URL, a proxy on this computer says for whom it
+    asks (`X-Forwarded-For`).
+    """
+    site.add_middleware(Owners, accounts=accounts)
+    site.add_middleware(Guard, hosts=Hosts(host), public_url=public_url)
+    if public_url:
+        site.add_middleware(ProxyHeadersMiddleware, trusted_hosts=LOOPBACK)
 
 
 def serve(

@@ -20,8 +20,8 @@ import re
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import PurePosixPath
 from typing import IO, Any
 
@@ -39,6 +39,7 @@ from rag import (
     document_from_text,
     read_document,
 )
+from ui.bodies import RefusedError, receive_body
 from ui.chat import sentence
 from ui.owners import owner_of
 from ui.paragraphs import article_json
@@ -62,9 +63,7 @@ def add_article_routes(site: FastAPI, shelf: Shelf, removed: Callable[[str], Non
 
     @site.exception_handler(ArticleChatError)
     def refused(_: Request, error: ArticleChatError) -> Response:
-        status = (
-            error.status if isinstance(error, _RefusedError) else 404 if isinstance(error, CollectionError) else 500
-        )
+        status = error.status if isinstance(error, RefusedError) else 404 if isinstance(error, CollectionError) else 500
         return JSONResponse({"message": sentence(str(error))}, status, headers=_PRIVATE)
 
     @site.get("/own/articles")
@@ -82,32 +81,27 @@ def add_article_routes(site: FastAPI, shelf: Shelf, removed: Callable[[str], Non
 
     @site.post("/own/articles")
     async def add(request: Request, name: str = "") -> Response:
-        name = _file_name(name)
-        with tempfile.TemporaryFile() as body:  # without a name: whatever happens, it is gone
-            await _receive(request, body, most=int(file_mb * 1_000_000))
+        name, owner = _file_name(name), owner_of(request)
+        with ExitStack() as place, tempfile.TemporaryFile() as body:  # without a name: whatever happens, it is gone
+            place.enter_context(intake.place(owner))
+            await receive_body(request, body, most=int(file_mb * 1_000_000))
             if not name:
-                raise _RefusedError(400, "the file has no name; rename it, and add it again")
+                raise RefusedError(400, "the file has no name; rename it, and add it again")
             if request.headers.get("content-type", "").startswith("multipart/"):
-                raise _RefusedError(415, "send the file itself as the body, without a form around it")
+                raise RefusedError(415, "send the file itself as the body, without a form around it")
             data = body.read()
-        return intake.answer(owner_of(request), lambda: read_document(data, name, settings))
+            return intake.answer(owner, lambda: read_document(data, name, settings), place.pop_all())
 
     @site.post("/own/articles/paste")
     async def paste(request: Request) -> Response:
-        with tempfile.TemporaryFile() as body:
+        owner = owner_of(request)
+        with ExitStack() as place, tempfile.TemporaryFile() as body:
+            place.enter_context(intake.place(owner))
             # As JSON, a character can take six bytes; whatever is too long as text is refused as such.
-            await _receive(request, body, most=int(settings.max_document_mb * 6_000_000) + 10_000)
-            data = body.read()
-        try:
-            pasted = json.loads(data)
-            text, title = pasted["text"], pasted.get("title", "")
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            text = title = None
-        if not isinstance(text, str) or not isinstance(title, str):
-            raise _RefusedError(400, 'send {"title", "text"} as JSON')
-        return intake.answer(
-            owner_of(request), lambda: document_from_text(text, _UNPRINTABLE.sub(" ", title), settings)
-        )
+            await receive_body(request, body, most=int(settings.max_document_mb * 6_000_000) + 10_000)
+            text, title = await asyncio.to_thread(_pasted, body)  # others go on meanwhile
+            title = _UNPRINTABLE.sub(" ", title)
+            return intake.answer(owner, lambda: document_from_text(text, title, settings), place.pop_all())
 
     @site.get("/own/articles/{article}")
     def read(request: Request, article: str) -> Response:
@@ -124,18 +118,22 @@ def add_article_routes(site: FastAPI, shelf: Shelf, removed: Callable[[str], Non
         return Response(status_code=204, headers=_PRIVATE)
 
 
+def _pasted(body: IO[bytes]) -> tuple[str, str]:
+    """The text and its title, "" for none; raises RefusedError (400) where it is nothing of the kind."""
+    try:
+        pasted = json.load(body)
+        text, title = pasted["text"], pasted.get("title", "")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        text = title = None
+    if not isinstance(text, str) or not isinstance(title, str):
+        raise RefusedError(400, 'send {"title", "text"} as JSON')
+    return text, title
+
+
 def _entry_json(entry: ArticleEntry) -> dict[str, Any]:
     """What the list of articles shows of one; its "pages" are their number."""
     shown = {key: getattr(entry, key) for key in ("id", "title", "source", "characters")}
     return {**shown, "pages": len(entry.pages)}
-
-
-class _RefusedError(ArticleChatError):
-    """A request that is refused with a status of its own."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 class _Intake:
@@ -146,12 +144,24 @@ class _Intake:
         self._arriving: Counter[str] = Counter()
         self._lock = threading.Lock()
 
-    def answer(self, owner: str, make: Callable[[], Document]) -> Response:
-        """The lines of progress while the document that `make` reads is added for the owner."""
+    @contextmanager
+    def place(self, owner: str) -> Iterator[None]:
+        """Count an article that is on its way; raises RefusedError (429) where the owner has too many of them."""
         with self._lock:
             if self._arriving[owner] >= MOST_AT_ONCE:
-                raise _RefusedError(429, "your other articles are still being added; wait until they are")
+                raise RefusedError(429, "your other articles are still being added; wait until they are")
             self._arriving[owner] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._arriving[owner] -= 1
+                self._arriving += Counter()  # forget who has none
+
+    def answer(self, owner: str, make: Callable[[], Document], place: ExitStack) -> Response:
+        """The lines of progress while the document that `make` reads is added for the owner, who then has the place
+        back.
+        """
         events: asyncio.Queue[Event] = asyncio.Queue()
         loop = asyncio.get_running_loop()
 
@@ -160,10 +170,10 @@ class _Intake:
                 loop.call_soon_threadsafe(events.put_nowait, event)
 
         # A thread, not a task: who closes the tab has added the article all the same.
-        threading.Thread(target=self._work, args=(owner, make, tell), daemon=True).start()
+        threading.Thread(target=self._work, args=(owner, make, tell, place), daemon=True).start()
         return StreamingResponse(_lines(events), media_type="application/x-ndjson", headers=_PRIVATE)
 
-    def _work(self, owner: str, make: Callable[[], Document], tell: Tell) -> None:
+    def _work(self, owner: str, make: Callable[[], Document], tell: Tell, place: ExitStack) -> None:
         last: Event = {"stage": "failed", "message": "Something went wrong here; the terminal says what."}
         try:
             tell({"stage": "reading"})
@@ -180,24 +190,8 @@ class _Intake:
         except Exception:
             log.exception("an article could not be added")
         finally:
-            with self._lock:
-                self._arriving[owner] -= 1
-                self._arriving += Counter()  # forget who has none
+            place.close()
             tell(last)
-
-
-async def _receive(request: Request, body: IO[bytes], *, most: int) -> None:
-    """Write the request's body, of at most `most` bytes, to the file, and rewind it; raises a refusal (413)."""
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size <= most:
-            body.write(chunk)
-        elif size > 4 * most:
-            break  # up to here it is read on, and dropped: a browser that cannot send on would not see the answer
-    if size > most:
-        raise _RefusedError(413, f"the file is larger than the {most / 1e6:g} MB allowed; add a smaller one")
-    body.seek(0)
 
 
 async def _lines(events: asyncio.Queue[Event]) -> AsyncIterator[str]:

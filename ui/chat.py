@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from rag import Answer, ArticleChatError, ModelError, Pipeline, Turn
 from ui.exchanges import Conversation, Exchange
-from ui.waiting import Loading, WaitingLine
+from ui.waiting import BusyError, Loading, Place, WaitingLine
 
 log = logging.getLogger(__name__)
 _STAGES = {
@@ -44,23 +44,32 @@ class Chat:
         self._running: dict[str, threading.Event] = {}
 
     def ask(
-        self, pipeline: Pipeline, question: str, conversation: Conversation, visit: str, *, replacing_last: bool = False
+        self,
+        pipeline: Pipeline,
+        question: str,
+        conversation: Conversation,
+        visit: str,
+        *,
+        owner: str = "",
+        replacing_last: bool = False,
     ) -> Iterator[View]:
         """The page as the answer grows; the last view is not `running` and holds the conversation to keep.
 
         With `replacing_last` the question takes the place of the last one. A question that cannot be asked, one
-        that was stopped while it waited, and a model that fails, give a view that says so and keeps what was before.
+        that finds too many waiting (of its owner's, or of all), one that was stopped while it waited, and a model that
+        fails, give a view that says so and keeps what was before.
         """
         before = conversation.exchanges[:-1] if replacing_last else conversation.exchanges
-        return self._run(pipeline, question, conversation, visit, before=before)
+        return self._run(pipeline, question, conversation, visit, owner, before=before)
 
-    def retry(self, pipeline: Pipeline, conversation: Conversation, visit: str) -> Iterator[View]:
+    def retry(self, pipeline: Pipeline, conversation: Conversation, visit: str, *, owner: str = "") -> Iterator[View]:
         """The same for the last question once more, answered from the quotes that it has not shown yet."""
         if not conversation.exchanges:
             return iter(())
         *before, last = conversation.exchanges
         earlier = (*last.earlier, last.answer)
-        return self._run(pipeline, last.answer.question, conversation, visit, before=tuple(before), earlier=earlier)
+        question = last.answer.question
+        return self._run(pipeline, question, conversation, visit, owner, before=tuple(before), earlier=earlier)
 
     def stop(self, visit: str) -> None:
         """End the drafting of the visit's answer, if one is being written; its quote is then shown."""
@@ -85,14 +94,19 @@ class Chat:
         question: str,
         conversation: Conversation,
         visit: str,
+        owner: str,
         *,
         before: tuple[Exchange, ...],
         earlier: tuple[Answer, ...] = (),
     ) -> Iterator[View]:
         if visit in self._running:
             return
+        try:
+            place = self._line.join(owner)
+        except BusyError as error:
+            yield View(conversation, sentence(str(error)), failed=True)
+            return
         stop = self._running[visit] = threading.Event()
-        place = self._line.join()
         named = conversation.named()
         history = [Turn(exchange.answer.question, exchange.last_answered().spoken) for exchange in before]
         exclude = Exchange(earlier[-1], earlier[:-1]).cited() if earlier else ()
@@ -126,7 +140,7 @@ class Chat:
             del self._running[visit]
         yield last  # who sees it can go on at once: nothing runs any more
 
-    def _waits(self, place: object, stop: threading.Event) -> Iterator[str]:
+    def _waits(self, place: Place, stop: threading.Event) -> Iterator[str]:
         """What it waits for, again and again, until it is the question's turn or it was stopped.
 
         Raises ModelError where the models could not be loaded.

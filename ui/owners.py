@@ -10,6 +10,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import ipaddress
 import re
 import secrets
 import time
@@ -29,10 +30,12 @@ from rag import UsageError
 COOKIE = "article_chat_owner"
 COOKIE_SECONDS = 400 * 24 * 3600
 """As long as browsers keep a cookie; each visit of the page begins it anew."""
+KNOWN_COOKIE = "article_chat_known"
 MOST_FAILURES = 10
-"""Wrong passwords from one address within FAILURE_SECONDS; then none is looked at, the right one neither."""
+"""Wrong passwords for one name from one address within FAILURE_SECONDS; then none is looked at, the right one neither,
+or a guesser would learn it all the same. A browser that was let in before by that name is counted apart."""
 FAILURE_SECONDS = 60.0
-_MOST_ADDRESSES = 10_000
+_MOST_COUNTED = 10_000
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
@@ -74,29 +77,24 @@ class Accounts:
             passwords[name] = password
         return cls(passwords) if passwords else None
 
-    def name_in(self, authorization: str) -> str | None:
-        """Whose name and password an `Authorization: Basic …` header holds (RFC 7617); None where they are nobody's."""
-        scheme, _, encoded = authorization.partition(" ")
-        try:
-            name, _, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
-        except (binascii.Error, ValueError):
-            return None
-        name = _composed(name)
-        right = hmac.compare_digest(_hash(password), self._hashes.get(name, self._nobody))
-        return name if right and scheme.lower() == "basic" else None
+    def are(self, name: str, password: str) -> bool:
+        """Whether this is somebody's name and password."""
+        return hmac.compare_digest(_hash(password), self._hashes.get(name, self._nobody))
 
 
 class Owners:
     """ASGI middleware that puts `owner`, a key, and `login`, a name or None, into the scope of every request.
 
-    With accounts, nobody gets past it without name and password (401), or after many wrong ones (429). Without, a
-    visitor who has no cookie of ours gets one.
+    With accounts, nobody gets past it without name and password (401), or after many wrong ones (429); the browser of
+    whoever did is known by a cookie, so that a stranger's guesses keep nobody out who was in before ("device cookies",
+    OWASP). Without accounts, a visitor who has no cookie of ours gets one.
     """
 
     def __init__(self, app: ASGIApp, *, accounts: Accounts | None = None) -> None:
         self.app = app
         self.accounts = accounts
         self._failures = _Failures()
+        self._secret = secrets.token_bytes()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -107,22 +105,25 @@ class Owners:
             await self._with_cookie(scope, receive, send)
 
     async def _with_account(self, accounts: Accounts, scope: Scope, receive: Receive, send: Send) -> None:
-        client = scope.get("client")
-        address = str(client[0]) if client else ""
-        given = HTTPConnection(scope).headers.get("authorization")
-        if given is not None and self._failures.are_many(address):
+        request = HTTPConnection(scope)
+        given = request.headers.get("authorization")
+        name, password = _credentials(given or "")
+        known = hmac.digest(self._secret, name.encode(), "sha256").hex()
+        is_known = hmac.compare_digest(request.cookies.get(KNOWN_COOKIE, "").encode(), known.encode())
+        source = "known" if is_known else _network(request.client.host if request.client else "")
+        if given is not None and self._failures.are_many(source, name):
             wait = {"Retry-After": str(round(FAILURE_SECONDS))}
             refusal = PlainTextResponse("Too many wrong passwords; wait a minute", status_code=429, headers=wait)
             await refusal(scope, receive, send)
-            return
-        name = accounts.name_in(given) if given is not None else None
-        if name is None:
+        elif given is None or not accounts.are(name, password):
             if given is not None:
-                self._failures.add(address)
+                self._failures.add(source, name)
             ask = {"WWW-Authenticate": 'Basic realm="article-chat", charset="UTF-8"'}
             await PlainTextResponse("Who are you?", status_code=401, headers=ask)(scope, receive, send)
-            return
-        await self.app({**scope, "owner": _key("login", name), "login": name}, receive, send)
+        else:
+            scope = {**scope, "owner": _key("login", name), "login": name}
+            send = send if is_known else _with_header(send, "Set-Cookie", _cookie(scope, KNOWN_COOKIE, known))
+            await self.app(scope, receive, send)
 
     async def _with_cookie(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = HTTPConnection(scope)
@@ -133,34 +134,64 @@ class Owners:
         if known and "text/html" not in request.headers.get("accept", ""):
             await self.app(scope, receive, send)
             return
-        # Lax, not strict: or whoever follows a link to the page would seem to have no cookie and get another.
-        secure = "; Secure" if scope["scheme"] == "https" else ""
-        cookie = f"{COOKIE}={token}; Path=/; Max-Age={COOKIE_SECONDS}; HttpOnly; SameSite=Lax{secure}"
-
-        async def send_with_cookie(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).append("Set-Cookie", cookie)
-            await send(message)
-
-        await self.app(scope, receive, send_with_cookie)
+        await self.app(scope, receive, _with_header(send, "Set-Cookie", _cookie(scope, COOKIE, token)))
 
 
 class _Failures:
-    """When wrong passwords came from which address, as far as that matters still."""
+    """When wrong passwords for which name came from where, as far as that matters still."""
 
     def __init__(self) -> None:
         self._times: OrderedDict[str, deque[float]] = OrderedDict()
 
-    def add(self, address: str) -> None:
-        times = self._times.setdefault(address, deque(maxlen=MOST_FAILURES))
+    def add(self, source: str, name: str) -> None:
+        key = _key(source, name)  # of one length, whatever was sent
+        times = self._times.setdefault(key, deque(maxlen=MOST_FAILURES))
         times.append(time.monotonic())
-        self._times.move_to_end(address)
-        if len(self._times) > _MOST_ADDRESSES:
+        self._times.move_to_end(key)
+        if len(self._times) > _MOST_COUNTED:
             self._times.popitem(last=False)
 
-    def are_many(self, address: str) -> bool:
-        times = self._times.get(address)
+    def are_many(self, source: str, name: str) -> bool:
+        times = self._times.get(_key(source, name))
         return times is not None and len(times) == MOST_FAILURES and time.monotonic() - times[0] < FAILURE_SECONDS
+
+
+def _credentials(authorization: str) -> tuple[str, str]:
+    """The name and password in an `Authorization: Basic …` header (RFC 7617); empty where there are none."""
+    scheme, _, encoded = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        return "", ""
+    try:
+        name, _, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, ValueError):
+        return "", ""
+    return _composed(name), password
+
+
+def _cookie(scope: Scope, name: str, value: str) -> str:
+    # Lax, not strict: or whoever follows a link to the page would seem to have no cookie and get another.
+    secure = "; Secure" if scope["scheme"] == "https" else ""
+    return f"{name}={value}; Path=/; Max-Age={COOKIE_SECONDS}; HttpOnly; SameSite=Lax{secure}"
+
+
+def _with_header(send: Send, name: str, value: str) -> Send:
+    """`send` with the header added."""
+
+    async def with_header(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            MutableHeaders(scope=message).append(name, value)
+        await send(message)
+
+    return with_header
+
+
+def _network(address: str) -> str:
+    """The address, or of IPv6 the network that one subscriber has (/64), all of which can be one guesser."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    return str(found if found.version == 4 else ipaddress.ip_network((int(found), 64), strict=False))
 
 
 def _key(kind: str, value: str) -> str:

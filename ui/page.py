@@ -12,6 +12,7 @@ import gradio as gr
 from rag import ArticleChatError, Pipeline
 from ui.chat import Chat, View, sentence
 from ui.exchanges import Conversation, Documents, restored
+from ui.owners import owner_of
 from ui.rendering import EXAMPLES, SOURCE, TOOLS, conversation_html, introduction_html, status_html
 from ui.waiting import LOADING
 
@@ -143,7 +144,8 @@ def _answer(parts: _Parts, app: gr.Blocks, chat: Chat, pipeline_of: PipelineOf) 
         except ArticleChatError as error:
             yield {parts.status: status_html(sentence(str(error)))}
             return
-        for view in start(pipeline=pipeline, conversation=before, visit=str(request.session_hash)):
+        who = {"visit": str(request.session_hash), "owner": owner_of(request)}
+        for view in start(pipeline=pipeline, conversation=before, **who):
             yield parts.show(view, pipeline.index.documents) | (back if view.failed else asked)
             asked = {}
 

@@ -30,6 +30,9 @@ _HEADERS = {
 NOTHING = "default-src 'none'; frame-ancestors 'none'; sandbox"
 """The policy of everything that is no page: nothing in it runs, should a browser show it as one."""
 
+LOOPBACK = ["127.0.0.0/8", "::1"]
+"""What this computer calls itself, as addresses."""
+
 
 class Hosts:
     """The hosts that a server on an address answers to; on all addresses of a computer, to each that is no name.

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 import socket
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from rag import UsageError
 from ui.security import is_loopback
+
+MOST_CONNECTIONS = 120
+"""Half of the descriptors that some systems give a process (256): files are opened, too. A tab holds about three."""
+HEADER_SECONDS = 10.0
+"""How long the head of a request may take: whoever sends none holds a connection, and needs no password for it."""
 
 
 def listen(host: str, port: int, *, open_to_others: bool = False) -> socket.socket:
@@ -37,8 +44,50 @@ def listen(host: str, port: int, *, open_to_others: bool = False) -> socket.sock
 def server_of(site: FastAPI) -> uvicorn.Server:
     """A server that stops within about a second, without a traceback for each tab that still listens."""
     return _Server(
-        uvicorn.Config(site, log_level="warning", timeout_graceful_shutdown=1, server_header=False, proxy_headers=False)
+        uvicorn.Config(
+            site,
+            http=_Protocol,
+            log_config=None,  # whoever runs the server has a handler for the log
+            log_level="warning",
+            timeout_graceful_shutdown=1,
+            server_header=False,
+            proxy_headers=False,
+        )
     )
+
+
+class _Protocol(H11Protocol):
+    """HTTP on a connection, of which there are at most so many, and which is closed where no request comes of it."""
+
+    _late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > MOST_CONNECTIONS:
+            transport.abort()
+        else:
+            self._expect()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.cycle is None or self.cycle.response_complete:
+            self._expect()
+        else:
+            self._expect_nothing()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._expect_nothing()
+        super().connection_lost(exc)
+
+    def _expect(self) -> None:
+        """Close the connection unless the head of a request is complete in time, however it drips in."""
+        if self._late is None:
+            self._late = self.loop.call_later(HEADER_SECONDS, self.transport.abort)
+
+    def _expect_nothing(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
 
 
 class _Server(uvicorn.Server):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from rag import ArticleChatError
 
@@ -43,31 +44,56 @@ class Loading:
             then()
 
 
+MOST_IN_LINE = 50
+MOST_OF_ONE = 3
+"""Questions that one owner can have in the line; each holds a thread now and then."""
+
+
+class BusyError(ArticleChatError):
+    """There is no place left in the line."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Place:
+    """A place in the line; no other is equal to it."""
+
+    owner: str
+
+
 class WaitingLine:
-    """Questions are answered one at a time, in the order in which they came."""
+    """Questions are answered one at a time, in the order in which they came; only so many can wait, and so many of one
+    owner.
+    """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._places: list[object] = []
+        self._places: list[Place] = []
 
     def is_empty(self) -> bool:
         """Whether nobody is being answered."""
         return not self._places
 
-    def join(self) -> object:
-        """A place at the end of the line; whoever took it leaves it."""
-        place = object()
+    def join(self, owner: str) -> Place:
+        """A place of the owner's at the end of the line; whoever took it leaves it.
+
+        Raises BusyError where none is left.
+        """
+        place = Place(owner)
         with self._changed:
+            if sum(other.owner == owner for other in self._places) >= MOST_OF_ONE:
+                raise BusyError(f"{MOST_OF_ONE} of your questions are waiting already; ask again once one is answered")
+            if len(self._places) >= MOST_IN_LINE:
+                raise BusyError("too many questions are waiting; ask again in a while")
             self._places.append(place)
         return place
 
-    def before(self, place: object, seconds: float) -> int:
+    def before(self, place: Place, seconds: float) -> int:
         """How many are before the place: 0 as soon as it is the first, else what holds after the seconds."""
         with self._changed:
             self._changed.wait_for(lambda: self._places[0] is place, seconds)
             return self._places.index(place)
 
-    def leave(self, place: object) -> None:
+    def leave(self, place: Place) -> None:
         """Let those behind move up."""
         with self._changed:
             self._places.remove(place)

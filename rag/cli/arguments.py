@@ -39,7 +39,8 @@ The page is for this computer only, unless you let people in by name:
   {NAME} serve --host 0.0.0.0 --auth-file accounts.txt
 
 Plain HTTP shows passwords, questions and articles to everybody on the network between: put a proxy with TLS (Caddy,
-nginx) in front of it, leave --host alone, and give its address as --public-url https://chat.example.org.
+nginx) in front of it on this computer, leave --host alone, and give its address as --public-url
+https://chat.example.org. It tells by X-Forwarded-For who asks, as wrong passwords are counted by address.
 
 """
 _MODELS = "".join(f"  {m.name:<9} {m.file_name}, {m.size / 1e9:.1f} GB, {m.licence}\n" for m in CATALOGUE)

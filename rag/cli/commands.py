@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from rag.answer.pipeline import build_pipeline
 from rag.cli.arguments import NAME, build_parser
-from rag.cli.terminal import plain, readable
+from rag.cli.terminal import PlainFormatter, plain, readable
 from rag.errors import ArticleChatError, UsageError
 from rag.evaluation.questions import read_history, read_questions
 from rag.evaluation.reports import Outcome, evaluate
@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None, *, embedder: Embedder | None = None)
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a character is no reason to stop
     try:
-        with _warnings_on_stderr():
+        with warnings_on_stderr():
             code = _run(argv, embedder)
             sys.stdout.flush()
             return code
@@ -250,22 +250,17 @@ def _prepare_environment(settings: Settings, *, online: bool) -> None:
 
 
 @contextmanager
-def _warnings_on_stderr() -> Iterator[None]:
-    """Show what `rag` logs as a warning, one line each, while a command runs."""
+def warnings_on_stderr() -> Iterator[None]:
+    """Show what is logged as a warning, by a library too, while a command runs."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.addFilter(_name_level)
-    handler.setFormatter(logging.Formatter(f"{NAME}: %(level)s: %(message)s"))
-    logger = logging.getLogger("rag")
+    handler.setLevel(logging.WARNING)
+    handler.setFormatter(PlainFormatter(f"{NAME}: %(level)s: %(message)s"))
+    logger = logging.getLogger()
     logger.addHandler(handler)
     try:
         yield
     finally:
         logger.removeHandler(handler)
-
-
-def _name_level(record: logging.LogRecord) -> bool:
-    record.level = record.levelname.lower()
-    return record.levelno >= logging.WARNING
 
 
 def _fail(message: str, code: int) -> int:

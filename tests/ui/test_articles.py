@@ -15,16 +15,17 @@ from fakes import GatedEmbedder
 from fastapi import FastAPI
 from files import PAGE, PARAGRAPHS, pages, paper, scan
 from pages import pipeline_over, served
+from starlette.requests import ClientDisconnect
 from starlette.testclient import TestClient
 
 from rag import Library, Shelf
 from rag.answer.examples import Examples
 from rag.answer.studies import Studies
-from ui import articles
+from ui import articles, bodies
 from ui.app import web_app
 from ui.articles import MOST_AT_ONCE, add_article_routes
 from ui.chat import Chat
-from ui.owners import Accounts, Owners
+from ui.owners import COOKIE, Accounts, Owners
 from ui.security import Guard, Hosts
 
 HOME = "http://127.0.0.1:7860"
@@ -245,9 +246,7 @@ def test_what_is_too_large_is_refused_while_it_is_read(library, settings, home):
     scope = {"type": "http", "method": "POST", "path": "/own/articles", "query_string": b"name=a.txt"}
     asyncio.run(app({**scope, "headers": headers, "scheme": "http", "http_version": "1.1"}, receive, send))
     assert messages[0]["status"] == 413
-    assert (
-        json.loads(messages[1]["body"])["message"] == "The file is larger than the 0.01 MB allowed; add a smaller one"
-    )
+    assert json.loads(messages[1]["body"])["message"] == "It is larger than the 0.01 MB allowed; send less"
     assert sent < 50
     assert largest <= 10_000
     assert largest > 0 or not Path("/proc/self/fd").is_dir()
@@ -294,6 +293,62 @@ def test_several_at_once_wait_for_each_other_and_too_many_are_refused(settings, 
         assert [events(answers.get())[-1]["stage"] for _ in range(MOST_AT_ONCE)] == ["done"] * MOST_AT_ONCE
         assert len(listed(client)) == MOST_AT_ONCE
         add(client, b"Now there is room again.")
+
+
+class Upload:
+    """A request whose body begins, and stops until it is told to end; `status` is what came back."""
+
+    def __init__(self, app, cookie):
+        self.app, self.cookie, self.status = app, cookie, None
+        self.begun, self.end = asyncio.Event(), asyncio.Event()
+
+    async def send(self, message):
+        self.status = self.status or message.get("status")
+
+    async def receive(self):
+        if self.begun.is_set():
+            await self.end.wait()
+            return {"type": "http.disconnect"}
+        self.begun.set()
+        return {"type": "http.request", "body": b"seven", "more_body": True}
+
+    async def run(self):
+        headers = [(b"host", b"127.0.0.1"), (b"cookie", self.cookie)]
+        scope = {"type": "http", "method": "POST", "path": "/own/articles", "query_string": b"name=a.txt"}
+        scope |= {"headers": headers, "scheme": "http", "http_version": "1.1"}
+        with contextlib.suppress(ClientDisconnect):
+            await self.app(scope, self.receive, self.send)
+
+
+def test_an_article_that_is_still_coming_counts_and_one_that_was_given_up_does_not(shelf):
+    async def upload(app, cookie):
+        stalled = [Upload(app, cookie) for _ in range(MOST_AT_ONCE)]
+        tasks = [asyncio.create_task(one.run()) for one in stalled]
+        for one in stalled:
+            await one.begun.wait()
+        refused, other = Upload(app, cookie), Upload(app, f"{COOKIE}={'b' * 43}".encode())
+        for one in (refused, other):
+            one.end.set()
+            await one.run()
+        for one in stalled:
+            one.end.set()
+        await asyncio.gather(*tasks)
+        later = Upload(app, cookie)
+        later.end.set()
+        await later.run()
+        return refused, other, later
+
+    refused, other, later = asyncio.run(upload(site(shelf), f"{COOKIE}={'a' * 43}".encode()))
+    assert (refused.status, refused.begun.is_set()) == (429, False)
+    assert other.begun.is_set()
+    assert later.begun.is_set()
+
+
+def test_an_article_that_stops_coming_is_given_up(shelf, monkeypatch):
+    monkeypatch.setattr(bodies, "GRACE_SECONDS", 0.0)
+    stalled = Upload(site(shelf), f"{COOKIE}={'a' * 43}".encode())
+    asyncio.run(asyncio.wait_for(stalled.run(), 60))
+    assert stalled.status == 408
 
 
 def test_an_article_is_added_also_where_the_tab_is_closed_meanwhile(settings, article):

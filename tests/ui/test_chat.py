@@ -7,7 +7,7 @@ from pages import GatedModel, pipeline_over
 from rag import NOTHING_ELSE, ModelError
 from ui.chat import Chat
 from ui.exchanges import Conversation, Exchange
-from ui.waiting import LOADING, Loading, WaitingLine
+from ui.waiting import LOADING, MOST_IN_LINE, MOST_OF_ONE, Loading, WaitingLine
 
 QUESTION = "Who founded the maritime museum?"
 
@@ -125,6 +125,31 @@ def test_a_question_that_is_given_up_makes_room(pipeline):
     assert last(second).status.startswith("Answered")
 
 
+def test_an_owner_has_so_many_questions_in_line_and_the_next_is_told_so(pipeline):
+    chat = Chat()
+    views = [chat.ask(pipeline, QUESTION, Conversation(), str(i), owner="ann") for i in range(MOST_OF_ONE)]
+    for view in views:
+        next(view)
+    (refused,) = chat.ask(pipeline, QUESTION, Conversation(), "one more", owner="ann")
+    assert refused.status.startswith("3 of your questions are waiting already; ask again")
+    assert refused.failed
+    assert not chat.is_running("one more")
+    other = chat.ask(pipeline, QUESTION, Conversation(), "other", owner="bob")
+    assert next(other).status == "3 questions are before yours."
+    assert last(views[0]).status.startswith("Answered")
+    assert next(chat.ask(pipeline, QUESTION, Conversation(), "one more", owner="ann")).running
+
+
+def test_a_line_is_not_endless(pipeline):
+    chat = Chat()
+    views = [chat.ask(pipeline, QUESTION, Conversation(), str(i), owner=str(i)) for i in range(MOST_IN_LINE)]
+    for view in views:
+        next(view)
+    (refused,) = chat.ask(pipeline, QUESTION, Conversation(), "one more", owner="ann")
+    assert refused.status == "Too many questions are waiting; ask again in a while"
+    assert refused.failed
+
+
 def test_a_question_waits_for_the_models(pipeline):
     loads = threading.Event()
     loading = Loading(loads.wait)
@@ -162,7 +187,7 @@ def test_models_that_cannot_be_loaded_are_said_in_a_line(pipeline, error, says):
 
 def test_the_end_of_a_line_moves_up():
     line = WaitingLine()
-    first, second = line.join(), line.join()
+    first, second = line.join("ann"), line.join("ann")
     assert (line.before(first, 0), line.before(second, 0)) == (0, 1)
     threading.Timer(0.05, line.leave, [first]).start()
     assert line.before(second, 30) == 0

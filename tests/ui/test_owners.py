@@ -13,10 +13,10 @@ from rag import UsageError
 from rag.answer.examples import Examples
 from rag.answer.studies import Studies
 from ui import owners
-from ui.app import web_app
+from ui.app import protect, web_app
 from ui.chat import Chat
-from ui.owners import COOKIE, MOST_FAILURES, Accounts, Owners, owner_of
-from ui.security import Guard, Hosts, is_loopback
+from ui.owners import COOKIE, KNOWN_COOKIE, MOST_FAILURES, Accounts, owner_of
+from ui.security import is_loopback
 from ui.server import listen
 
 HOME = "http://127.0.0.1:7860"
@@ -26,8 +26,7 @@ ACCOUNTS = {"ann": "correct horse", "bob": "pa:ss", "zoë": "naïve"}
 def site(*, accounts: Accounts | None = None, host: str = "127.0.0.1", public_url: str = "") -> FastAPI:
     """A site that says who asks, behind the same middleware as the page."""
     app = FastAPI()
-    app.add_middleware(Owners, accounts=accounts)
-    app.add_middleware(Guard, hosts=Hosts(host), public_url=public_url)
+    protect(app, host=host, public_url=public_url, accounts=accounts)
 
     @app.api_route("/who", methods=["GET", "POST"])
     def who(request: Request) -> dict[str, str | None]:
@@ -85,7 +84,7 @@ def test_with_accounts_the_name_is_the_owner(name):
     other = client(app).get("/who", auth=(name.encode(), password.encode()))
     assert one.json()["login"] == name
     assert one.json()["owner"] == other.json()["owner"]
-    assert "set-cookie" not in one.headers
+    assert COOKIE not in one.headers["set-cookie"]
 
 
 def test_spellings_of_a_letter_are_one_name():
@@ -115,18 +114,62 @@ def test_nobody_else_is_let_in(authorization):
     assert "owner" not in response.text
 
 
-def test_after_many_wrong_passwords_none_is_looked_at_for_a_while(monkeypatch):
+def guess(visitor: TestClient, name: str = "ann", **headers: str) -> int:
+    """The status after as many wrong passwords as are looked at."""
+    for _ in range(MOST_FAILURES):
+        assert visitor.get("/who", auth=(name, "wrong"), headers=headers).status_code == 401
+    return visitor.get("/who", auth=(name, "wrong"), headers=headers).status_code
+
+
+def test_after_many_wrong_passwords_for_a_name_none_is_looked_at_for_a_while(monkeypatch):
     app = site(accounts=Accounts(ACCOUNTS))
     visitor = client(app)
-    for _ in range(MOST_FAILURES):
-        assert visitor.get("/who", auth=("ann", "wrong")).status_code == 401
-    refused = visitor.get("/who", auth=("ann", "correct horse"))
+    assert guess(visitor) == 429
+    refused = visitor.get("/who", auth=("ann", "correct horse"))  # or a guesser would see that it is right
     assert (refused.status_code, refused.headers["retry-after"]) == (429, "60")
+    assert visitor.get("/who", auth=("bob", "pa:ss")).status_code == 200
     elsewhere = TestClient(app, base_url=HOME, client=("10.0.0.2", 1))
     assert elsewhere.get("/who", auth=("ann", "correct horse")).status_code == 200
     now = owners.time.monotonic()
     monkeypatch.setattr(owners.time, "monotonic", lambda: now + 61)
     assert visitor.get("/who", auth=("ann", "correct horse")).status_code == 200
+
+
+def test_a_browser_that_was_let_in_before_stays_in_whatever_others_guess_from_the_same_address():
+    app = site(accounts=Accounts(ACCOUNTS))
+    ann, stranger = client(app), client(app)
+    assert ann.get("/who", auth=("ann", "correct horse")).status_code == 200
+    stranger.cookies.set(KNOWN_COOKIE, "a" * 64)
+    assert guess(stranger) == 429
+    assert ann.get("/who", auth=("ann", "correct horse")).json()["login"] == "ann"
+    assert guess(ann, "bob") == 429  # known as Ann, and as nobody else
+    assert guess(ann) == 429
+
+
+def test_behind_a_proxy_a_guesser_is_known_by_the_address_that_the_proxy_saw():
+    app = site(accounts=Accounts(ACCOUNTS), public_url="https://chat.example.org")
+    proxy = TestClient(app, base_url="https://chat.example.org", client=("127.0.0.1", 1))
+    assert guess(proxy, **{"X-Forwarded-For": "192.0.2.7, 203.0.113.9"}) == 429
+    again = {"X-Forwarded-For": "192.0.2.8, 203.0.113.9"}  # the first is what the guesser claims
+    assert proxy.get("/who", auth=("ann", "correct horse"), headers=again).status_code == 429
+    ann = {"X-Forwarded-For": "203.0.113.10"}
+    assert proxy.get("/who", auth=("ann", "correct horse"), headers=ann).status_code == 200
+
+
+@pytest.mark.parametrize(("public_url", "peer"), [("", "127.0.0.1"), ("https://chat.example.org", "10.0.0.5")])
+def test_nobody_else_may_say_for_whom_it_asks(public_url, peer):
+    app = site(accounts=Accounts(ACCOUNTS), public_url=public_url)
+    visitor = TestClient(app, base_url=public_url or HOME, client=(peer, 1))
+    assert guess(visitor, **{"X-Forwarded-For": "203.0.113.9"}) == 429
+    other = {"X-Forwarded-For": "203.0.113.10"}
+    assert visitor.get("/who", auth=("ann", "correct horse"), headers=other).status_code == 429
+
+
+def test_a_guesser_with_a_network_of_addresses_is_one():
+    app = site(accounts=Accounts(ACCOUNTS))
+    assert guess(TestClient(app, base_url=HOME, client=("2001:db8::1", 1))) == 429
+    neighbour = TestClient(app, base_url=HOME, client=("2001:db8::ffff", 1))
+    assert neighbour.get("/who", auth=("ann", "correct horse")).status_code == 429
 
 
 def test_asking_for_the_page_without_a_password_is_no_failure():
@@ -179,8 +222,9 @@ def test_accounts_are_read_from_pairs_and_a_file(tmp_path):
     file.write_text("bob:b:c\n\n", encoding="utf-8")
     accounts = Accounts.read(["ann:a"], file)
     assert accounts is not None
-    assert accounts.name_in(httpx.BasicAuth("bob", "b:c")._auth_header) == "bob"
-    assert accounts.name_in(httpx.BasicAuth("ann", "a")._auth_header) == "ann"
+    assert accounts.are("bob", "b:c")
+    assert accounts.are("ann", "a")
+    assert not accounts.are("ann", "b:c")
     assert Accounts.read([], None) is None
 
 
