@@ -8,7 +8,7 @@ import pytest
 from fakes import FakeEmbedder, GatedEmbedder
 
 import rag
-from rag.errors import ArticleChatError, CollectionError, IndexDamagedError
+from rag.errors import ArticleChatError, CollectionError, IndexDamagedError, IndexUnreadableError
 from rag.library.collections import Library
 from rag.library.shelf import OPEN_INDEXES, Shelf
 from rag.models.embeddings import TextsDone
@@ -226,6 +226,24 @@ def test_a_damaged_article_says_so_and_can_be_removed(shelf: Shelf, home: Path) 
     assert (listed.id, listed.title) == (article.id, "A damaged article")
     shelf.remove(ANN, article.id)
     assert shelf.articles(ANN) == ()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a file whose reading fails")
+def test_an_article_that_cannot_be_read_now_is_not_called_damaged(shelf: Shelf, home: Path) -> None:
+    article = shelf.add(ANN, document())
+    stored = next(home.rglob("_owners/*/*/*/documents/*.txt"))
+    text = stored.read_bytes()
+    stored.unlink()
+    stored.symlink_to("/proc/self/mem")  # reading its first bytes is an input/output error
+    with pytest.raises(IndexUnreadableError, match=r"^this article cannot be read now; try again"):
+        shelf.open(ANN, article.id)
+    stored.unlink()
+    stored.write_bytes(text)
+    assert shelf.open(ANN, article.id).documents
+    manifest = next(home.rglob("_owners/*/*/manifest.json"))
+    manifest.unlink()
+    manifest.symlink_to("/proc/self/mem")
+    assert [listed.title for listed in shelf.articles(ANN)] == ["An article that cannot be read now"]
 
 
 def test_others_on_the_computer_cannot_look(shelf: Shelf, settings: Settings) -> None:

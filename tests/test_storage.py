@@ -1,10 +1,13 @@
 import errno
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +15,7 @@ import pytest
 from fakes import FakeEmbedder
 from manifests import resealed
 
-from rag.errors import IndexDamagedError
+from rag.errors import IndexDamagedError, IndexUnreadableError
 from rag.library import storage
 from rag.library.index import Chunking, PassageIndex
 from rag.library.manifest import read_manifest, sha256
@@ -105,6 +108,41 @@ def test_a_missing_file_is_noticed(tmp_path: Path) -> None:
     (generation(tmp_path / "c") / "documents" / "d0.txt").unlink()
     with pytest.raises(IndexDamagedError, match="article-chat remove --collection c"):
         load_index(tmp_path / "c", embedder=FakeEmbedder(), chunking=CHUNKING)
+
+
+@contextmanager
+def no_more_files() -> Iterator[None]:
+    """The system opens no file more for this process, as where it has too many open."""
+    next_free = os.open(os.devnull, os.O_RDONLY)
+    os.close(next_free)
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (next_free, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_too_many_open_files_are_no_damage(tmp_path: Path) -> None:
+    save_index(build("One."), tmp_path / "c")
+    loaded(tmp_path / "c")  # what it imports is imported
+    with no_more_files(), pytest.raises(IndexUnreadableError, match=r"Too many open files.*try again") as caught:
+        loaded(tmp_path / "c")
+    assert "\n" not in str(caught.value)
+    assert "damaged" not in str(caught.value)
+    assert "article-chat remove" not in str(caught.value)
+    assert loaded(tmp_path / "c").documents
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a file whose reading fails")
+@pytest.mark.parametrize("name", ["documents/d0.txt", "index.faiss"])
+def test_a_reading_error_of_the_disk_is_no_damage(tmp_path: Path, name: str) -> None:
+    save_index(build("One."), tmp_path / "c")
+    path = generation(tmp_path / "c") / name
+    path.unlink()
+    path.symlink_to("/proc/self/mem")  # reading its first bytes is an input/output error
+    with pytest.raises(IndexUnreadableError, match=f"{path.name} cannot be read now .Input/output error.*try again"):
+        loaded(tmp_path / "c")
 
 
 PASSAGE = {"document_id": "d0", "start": 0, "end": 4, "sentences": [[0, 4]]}

@@ -14,7 +14,7 @@ from pathlib import Path
 from filelock import FileLock
 from tqdm import tqdm
 
-from rag.errors import CollectionError, DocumentError, IndexDamagedError
+from rag.errors import CollectionError, DocumentError, IndexDamagedError, IndexUnreadableError
 from rag.ingest.documents import SUFFIXES, load_document
 from rag.library.index import Chunking, PassageIndex, PassagesDone
 from rag.library.manifest import MANIFEST, ArticleEntry, read_manifest
@@ -71,7 +71,8 @@ class Library:
         """The collection's index, ready to search; `seeds` is first brought up to date with the files in `seeds/`.
 
         An index of another embedder, passage length or reader, or with a damaged part that its texts can restore, is
-        built again. Raises CollectionError where there is none, IndexDamagedError where its texts are damaged.
+        built again. Raises CollectionError where there is none, IndexDamagedError where its texts are damaged,
+        IndexUnreadableError where they cannot be read now.
         """
         if name == SEEDS:
             return self._refresh_seeds()
@@ -139,7 +140,7 @@ class Library:
         for manifest_path in sorted(self._folder.glob(f"*/{MANIFEST}")):
             try:
                 found.append(CollectionInfo(manifest_path.parent.name, read_manifest(manifest_path.parent).documents))
-            except IndexDamagedError as error:
+            except (IndexDamagedError, IndexUnreadableError) as error:
                 log.warning("%s", error)
         return found
 

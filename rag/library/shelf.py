@@ -21,7 +21,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from rag.errors import ArticleChatError, CollectionError, IndexDamagedError
+from rag.errors import ArticleChatError, CollectionError, IndexDamagedError, IndexUnreadableError
 from rag.library.collections import Library
 from rag.library.index import PassageIndex, PassagesDone
 from rag.library.manifest import MANIFEST, ArticleEntry, read_manifest, sha256
@@ -52,7 +52,9 @@ class Shelf:
         self._sweep()
 
     def articles(self, owner: str) -> tuple[ArticleEntry, ...]:
-        """The owner's articles, in the order in which they were added; one that was damaged is named so."""
+        """The owner's articles, in the order in which they were added; one that is damaged, or cannot be read now, is
+        named so.
+        """
         return tuple(_entry(manifest.parent) for manifest in sorted(self._folder_of(owner).glob(f"*/{MANIFEST}")))
 
     def add(self, owner: str, document: Document, progress: PassagesDone | None = None) -> ArticleEntry:
@@ -87,7 +89,8 @@ class Shelf:
     def open(self, owner: str, article: str) -> PassageIndex:
         """The index of the owner's article; its one document has the article's id.
 
-        Raises IndexDamagedError where its text is not what was stored.
+        Raises IndexDamagedError where its text is not what was stored, IndexUnreadableError where it cannot be read
+        now.
         """
         folder = self._existing(owner, article)
         with self._lock:
@@ -96,7 +99,9 @@ class Shelf:
                 return index
         try:
             index = self._library.at(folder.parent).open(article)
-        except ArticleChatError as error:
+        except (IndexUnreadableError, OSError) as error:
+            raise IndexUnreadableError("this article cannot be read now; try again in a moment") from error
+        except (IndexDamagedError, CollectionError) as error:
             self._existing(owner, article)  # or it was removed meanwhile
             raise IndexDamagedError("this article was damaged on the disk; remove it, and add it again") from error
         with self._lock:
@@ -178,7 +183,10 @@ def _entry(folder: Path) -> ArticleEntry:
     try:
         return read_manifest(folder).documents[0]
     except IndexDamagedError:
-        return ArticleEntry(folder.name, "A damaged article", "", characters=0, passages=0, pages=(), sha256="")
+        title = "A damaged article"
+    except IndexUnreadableError:
+        title = "An article that cannot be read now"
+    return ArticleEntry(folder.name, title, "", characters=0, passages=0, pages=(), sha256="")
 
 
 def _lock_of(folder: Path, article: str) -> Path:

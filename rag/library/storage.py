@@ -30,7 +30,17 @@ import numpy as np
 
 from rag.json_fields import parsed
 from rag.library.index import Chunking, PassageIndex
-from rag.library.manifest import MANIFEST, ArticleEntry, EmbedderIdentity, Manifest, damaged, read_manifest, sha256
+from rag.library.manifest import (
+    MANIFEST,
+    ArticleEntry,
+    EmbedderIdentity,
+    Manifest,
+    contents,
+    damaged,
+    read_manifest,
+    sha256,
+    unreadable,
+)
 from rag.models.embeddings import Embedder
 from rag.types import Document, FloatArray, Passage, Span
 
@@ -96,19 +106,18 @@ def save_index(index: PassageIndex, folder: Path) -> None:
 def load_index(folder: Path, *, embedder: Embedder, chunking: Chunking) -> StoredIndex:
     """The index in the folder, every file checked against its checksum.
 
-    Raises IndexDamagedError where the manifest or a document's text is not what was written.
+    Raises IndexDamagedError where the manifest or a document's text is not what was written, IndexUnreadableError where
+    a file cannot be read now, such as with too many open ones.
     """
     manifest = read_manifest(folder)
     generation = folder / manifest.generation
-    contents = {
-        path.relative_to(generation).as_posix(): _contents(path) for path in generation.rglob("*") if path.is_file()
-    }
-    wrong = [name for name, checksum in manifest.files.items() if sha256(contents.get(name, b"")) != checksum]
+    read = {name: contents(generation / name) or b"" for name in manifest.files}
+    wrong = [name for name, checksum in manifest.files.items() if sha256(read[name]) != checksum]
     if texts := [name for name in wrong if name.startswith("documents/")]:
         raise damaged(folder, f"{texts[0]} does not match its checksum")
     try:
         documents = [
-            Document(entry.id, entry.title, contents[entry.file].decode(), entry.source, entry.pages)
+            Document(entry.id, entry.title, read[entry.file].decode(), entry.source, entry.pages)
             for entry in manifest.documents
         ]
     except ValueError as error:
@@ -125,24 +134,18 @@ def load_index(folder: Path, *, embedder: Embedder, chunking: Chunking) -> Store
     try:
         index = PassageIndex(
             documents,
-            _passages(contents["passages.jsonl"], documents),
-            _vectors(contents["index.faiss"]),
+            _passages(read["passages.jsonl"], documents),
+            _vectors(read["index.faiss"]),
             embedder=embedder,
             chunking=chunking,
             bm25=bm25s.BM25.load(generation / "bm25", allow_pickle=False),
         )
-    except (ValueError, TypeError, KeyError, OSError, RuntimeError) as error:  # FAISS raises the last
+    except (ValueError, TypeError, KeyError, FileNotFoundError, RuntimeError) as error:  # FAISS raises the last
         return StoredIndex(documents, None, f"its files do not go together ({type(error).__name__})")
+    except OSError as error:
+        raise unreadable(generation / "bm25", error) from error
     index.folder = folder
     return StoredIndex(documents, index)
-
-
-def _contents(path: Path) -> bytes:
-    """The bytes of a file; none, which match no checksum, of one that cannot be read."""
-    try:
-        return path.read_bytes()
-    except OSError:
-        return b""
 
 
 def _passages(lines: bytes, documents: Sequence[Document]) -> list[Passage]:
