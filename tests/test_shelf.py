@@ -1,11 +1,12 @@
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fakes import FakeEmbedder, GatedEmbedder
+from fakes import FakeEmbedder
 
 import rag
 from rag.errors import ArticleChatError, CollectionError, IndexDamagedError, IndexUnreadableError
@@ -163,9 +164,23 @@ def test_what_fails_leaves_nothing(settings: Settings, home: Path) -> None:
     assert files(home) == before
 
 
-def test_closing_ends_what_is_indexed_and_what_waits(settings: Settings, home: Path) -> None:
-    embedder = GatedEmbedder()
+class UntilClosed(FakeEmbedder):
+    """Embeds on until the shelf is closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.closed = threading.Event(), threading.Event()
+
+    def embed(self, texts: Sequence[str], *, query: bool = False, progress: TextsDone | None = None) -> FloatArray:
+        self.begun.set()
+        assert self.closed.wait(60)
+        return super().embed(texts, query=query, progress=progress)
+
+
+def test_closing_ends_what_is_indexed_and_what_waits_before_it_returns(settings: Settings, home: Path) -> None:
+    embedder = UntilClosed()
     shelf = Shelf(Library(settings, embedder), settings)
+    shelf._closed = embedder.closed
     before = files(home)
     errors: list[str] = []
 
@@ -180,11 +195,37 @@ def test_closing_ends_what_is_indexed_and_what_waits(settings: Settings, home: P
         thread.start()
     assert embedder.begun.wait(60)
     shelf.close()
-    embedder.let.set()
+    assert len(embedder.embedded) == 1  # no native code runs on, in which a process that ends would crash
+    assert files(home) == before
     for thread in threads:
         thread.join()
     assert errors == ["the server is stopping; add the article again when it is back"] * 2
-    assert files(home) == before
+
+
+class Counting(FakeEmbedder):
+    """Lists the texts whose pieces it counted, which comes after a text is cut into sentences."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.counted: list[str] = []
+
+    def count_pieces(self, texts: Sequence[str]) -> list[int]:
+        self.counted += texts
+        return super().count_pieces(texts)
+
+
+def test_closing_ends_the_search_for_the_sentences_of_a_text_without_marks(settings: Settings) -> None:
+    embedder = Counting()
+    library = Library(settings, embedder)
+    told: list[tuple[int, int]] = []
+
+    def closed(done: int, total: int) -> None:
+        told.append((done, total))
+        raise ArticleChatError("the server is stopping")
+
+    with pytest.raises(ArticleChatError, match="stopping"):
+        library.put([document("the mill burned down and nobody was hurt " * 40)], "mine", closed)
+    assert (told, embedder.counted) == ([(0, 0)], [])
 
 
 def test_a_bounded_number_is_kept_in_memory(shelf: Shelf) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from filelock import FileLock
@@ -98,7 +99,7 @@ class Library:
     def put(self, loaded: Sequence[Document], name: str, progress: PassagesDone | None = None) -> Change:
         """Add the documents to the collection, or refresh those that it has from the same source.
 
-        `progress` is told how far it is, in place of the bar in the terminal.
+        `progress` is told how far it is, in place of the bar in the terminal; what it raises ends this.
         """
         folder = self._folder / name
         with self._writing(name):
@@ -191,13 +192,14 @@ class Library:
                 bar.total = total
                 bar.update(done - bar.n)
 
+            told = progress or shown
             return PassageIndex.build(
                 documents,
                 embedder=self._embedder,
                 chunking=self._chunking,
-                segmenter=boundary_segments,
+                segmenter=partial(boundary_segments, before_each=lambda: told(0, 0)),
                 known=known,
-                progress=progress or shown,
+                progress=told,
             )
 
     def _load_files(

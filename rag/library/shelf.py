@@ -75,7 +75,7 @@ class Shelf:
 
             def told(done: int, total: int) -> None:
                 self._check_open()
-                if progress is not None:
+                if progress is not None and total:
                     progress(done, total)
 
             try:
@@ -123,8 +123,10 @@ class Shelf:
         _erase(folder.parent, article)
 
     def close(self) -> None:
-        """End what is being indexed, within a moment, and let nothing more in."""
+        """End what is being indexed, within a moment, wait for that, and let nothing more in."""
         self._closed.set()
+        with self._indexing:  # a process that ends while a thread of it runs native code crashes
+            pass
 
     def _folder_of(self, owner: str) -> Path:
         if not _OWNER.fullmatch(owner):
