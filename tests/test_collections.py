@@ -7,6 +7,7 @@ from files import PAGE, PARAGRAPHS, paper
 
 from rag.errors import CollectionError, IndexDamagedError
 from rag.library.collections import SEEDS, Library
+from rag.library.manifest import sha256
 from rag.models.reader.weights import weights_fingerprint
 from rag.settings import Settings
 
@@ -152,6 +153,7 @@ def test_other_weights_build_the_index_again(
     library.add([write(tmp_path, "a.txt", "The mill burned down.")], "mine")
     weights = tmp_path / "newer.safetensors"
     weights.write_bytes(b"another reader")
+    weights.with_name("newer.safetensors.sha256").write_text(f"{sha256(b'another reader')}  newer.safetensors\n")
     weights_fingerprint.cache_clear()
     with monkeypatch.context() as patched:
         patched.setattr("rag.models.reader.weights.WEIGHTS", weights)
