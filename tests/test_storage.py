@@ -17,6 +17,7 @@ from manifests import resealed
 
 from rag.errors import IndexDamagedError, IndexUnreadableError
 from rag.library import storage
+from rag.library.collections import Library
 from rag.library.index import Chunking, PassageIndex
 from rag.library.manifest import read_manifest, sha256
 from rag.library.storage import load_index, save_index
@@ -261,6 +262,63 @@ storage.save_index(build("New."), Path({str(folder)!r}))
     save_index(build("Newer."), folder)
     assert loaded(folder).documents["d0"].text == "Newer."
     assert len([path for path in folder.iterdir() if path.is_dir()]) == 1
+
+
+@pytest.mark.parametrize("step", ["rmtree", "_written_beside"])
+def test_what_a_killed_run_left_is_gone_once_the_index_is_opened(library: Library, home: Path, step: str) -> None:
+    """The text that was removed, or never got in, does not wait for the next change."""
+    (home / "seeds" / "b.txt").write_text("The vault holds seven owls.")
+    library.add([home / "seeds" / "harbour-news.txt", home / "seeds" / "b.txt"], "mine")
+    code = f"""
+import os, signal, sys
+sys.path[:0] = {[str(Path(__file__).parent), str(Path(storage.__file__).parents[2])]!r}
+from pathlib import Path
+from fakes import FakeEmbedder
+from rag import Library, Settings
+from rag.library import storage
+owner = storage.shutil if {step!r} == "rmtree" else storage
+setattr(owner, {step!r}, lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
+library = Library(Settings(home=Path({str(home)!r})), FakeEmbedder())
+library.remove("mine", "b")
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -signal.SIGKILL
+    folder = home / "indexes" / "mine"
+    assert len([path for path in folder.iterdir() if path.is_dir()]) == 2
+    assert list(library.open("mine").documents) == (["harbour-news"] if step == "rmtree" else ["harbour-news", "b"])
+    assert [path for path in folder.iterdir() if path.is_dir()] == [generation(folder)]
+    assert bool([p for p in folder.rglob("*.txt") if "owls" in p.read_text()]) == (step != "rmtree")
+
+
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """What is forced to the disk, in order."""
+    paths: list[Path] = []
+    real = os.fsync
+
+    def noted(descriptor: int) -> None:
+        paths.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    return paths
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="an open file's name")
+def test_a_new_folder_is_on_the_disk_in_each_folder_above_it_that_is_new(tmp_path: Path, synced: list[Path]) -> None:
+    save_index(build("One."), tmp_path / "indexes" / "owner" / "c")
+    assert {tmp_path, tmp_path / "indexes", tmp_path / "indexes" / "owner"} <= set(synced)
+    synced.clear()
+    save_index(build("Two."), tmp_path / "indexes" / "owner" / "c")
+    assert tmp_path / "indexes" / "owner" not in synced
+    assert synced.count(tmp_path / "indexes" / "owner" / "c") == 2  # the new one got there; the old one is gone
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="an open file's name")
+def test_a_removal_is_on_the_disk_before_it_is_told(library: Library, home: Path, synced: list[Path]) -> None:
+    library.add([home / "seeds" / "harbour-news.txt"], "mine")
+    synced.clear()
+    library.remove("mine")
+    assert synced == [home / "indexes" / "mine", home / "indexes"]
 
 
 def test_killed_at_random_moments_nothing_is_lost(tmp_path: Path) -> None:

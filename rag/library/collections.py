@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
@@ -19,7 +18,7 @@ from rag.errors import CollectionError, DocumentError, IndexDamagedError, IndexU
 from rag.ingest.documents import SUFFIXES, load_document
 from rag.library.index import Chunking, PassageIndex, PassagesDone
 from rag.library.manifest import MANIFEST, ArticleEntry, read_manifest
-from rag.library.storage import load_index, save_index
+from rag.library.storage import load_index, make_folder, remove_index, save_index, sweep
 from rag.models.embeddings import Embedder, SentenceTransformerEmbedder
 from rag.models.reader.boundaries import boundary_segments
 from rag.models.reader.weights import weights_fingerprint
@@ -117,8 +116,7 @@ class Library:
         folder = self._existing(name)
         with self._writing(name):
             if document_id is None:
-                (folder / MANIFEST).unlink(missing_ok=True)
-                shutil.rmtree(folder)
+                remove_index(folder)
                 return
             index = self._load(folder)
             if document_id not in index.documents:
@@ -132,8 +130,7 @@ class Library:
             if left:
                 save_index(self.index_of(left, index), folder)
             else:
-                (folder / MANIFEST).unlink()
-                shutil.rmtree(folder)
+                remove_index(folder)
 
     def collections(self) -> list[CollectionInfo]:
         """Every collection that has been built, by name; one that cannot be read is left out with a warning."""
@@ -172,6 +169,7 @@ class Library:
     def _load(self, folder: Path) -> PassageIndex:
         stored = load_index(folder, embedder=self._embedder, chunking=self._chunking)
         if stored.index is not None:
+            sweep(folder)  # or what a killed run removed would stay until the next change
             return stored.index
         log.warning("building the index %s again: %s", folder.name, stored.rebuild_because)
         index = self.index_of(stored.documents)
@@ -235,7 +233,7 @@ class Library:
 
     @contextmanager
     def _writing(self, name: str) -> Iterator[None]:
-        self._folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self._folder)
         with FileLock(self._folder / f".{name}.lock"):
             yield
 

@@ -25,6 +25,7 @@ from rag.errors import ArticleChatError, CollectionError, IndexDamagedError, Ind
 from rag.library.collections import Library
 from rag.library.index import PassageIndex, PassagesDone
 from rag.library.manifest import MANIFEST, ArticleEntry, read_manifest, sha256
+from rag.library.storage import make_folder
 from rag.settings import Settings
 from rag.types import Document
 
@@ -79,7 +80,7 @@ class Shelf:
                     progress(done, total)
 
             try:
-                self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                make_folder(self._folder, mode=0o700)
                 self._library.at(folder).put([replace(document, id=name)], name, told)
             except BaseException:
                 _erase(folder, name)

@@ -20,6 +20,7 @@ import secrets
 import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,6 +42,7 @@ from rag.library.manifest import (
     sha256,
     unreadable,
 )
+from rag.models import states
 from rag.models.embeddings import Embedder
 from rag.types import Document, FloatArray, Passage, Span
 
@@ -62,7 +64,7 @@ def save_index(index: PassageIndex, folder: Path) -> None:
     """Write the index into the folder, replacing what is there in one atomic step; raises OSError, e.g. on a full disk,
     and then leaves what was there.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     generation = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
     new = folder / generation
     passages_of = Counter(passage.document_id for passage in index.passages)
@@ -98,9 +100,51 @@ def save_index(index: PassageIndex, folder: Path) -> None:
     swapped.replace(folder / MANIFEST)  # from here on `new` is the index, whatever happens
     index.folder = folder
     _sync(folder)
-    for other in folder.iterdir():  # earlier generations, and what a killed run left behind
-        if other.is_dir() and other.name != generation:
-            shutil.rmtree(other, ignore_errors=True)
+    sweep(folder)
+
+
+def remove_index(folder: Path) -> None:
+    """Delete the folder with all that is in it; whatever is interrupted, it is no index any more."""
+    (folder / MANIFEST).unlink(missing_ok=True)
+    _sync(folder)
+    shutil.rmtree(folder)
+    _sync(folder.parent)
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """What stands beside the index and is not of it: earlier generations, and what a killed run left behind.
+
+    What a language model holds of the articles (`models/states.py`) is left over where it is older than the index.
+    """
+    known = {MANIFEST, read_manifest(folder).generation, states.FOLDER}
+    left = [path for path in folder.iterdir() if path.name not in known]
+    born = (folder / MANIFEST).stat().st_mtime_ns
+    for path in (folder / states.FOLDER).glob("*"):
+        with suppress(FileNotFoundError):  # it is being removed
+            if path.stat().st_mtime_ns < born:
+                left.append(path)
+    return left
+
+
+def sweep(folder: Path) -> None:
+    """Delete what is left over, as far as that can be; only who may change the index may call this."""
+    left = leftovers(folder)
+    for path in left:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                path.unlink()
+    if left:
+        _sync(folder)
+
+
+def make_folder(folder: Path, mode: int = 0o777) -> None:
+    """Make the folder and those above it, so that they are on the disk, too."""
+    new = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(mode=mode, parents=True, exist_ok=True)
+    for path in new:
+        _sync(path.parent)
 
 
 def load_index(folder: Path, *, embedder: Embedder, chunking: Chunking) -> StoredIndex:
