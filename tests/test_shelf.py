@@ -11,6 +11,7 @@ from fakes import FakeEmbedder
 import rag
 from rag.errors import ArticleChatError, CollectionError, IndexDamagedError, IndexUnreadableError
 from rag.library.collections import Library
+from rag.library.index import PassageIndex
 from rag.library.shelf import OPEN_INDEXES, Shelf
 from rag.models.embeddings import TextsDone
 from rag.settings import Settings
@@ -226,6 +227,24 @@ def test_closing_ends_the_search_for_the_sentences_of_a_text_without_marks(setti
     with pytest.raises(ArticleChatError, match="stopping"):
         library.put([document("the mill burned down and nobody was hurt " * 40)], "mine", closed)
     assert (told, embedder.counted) == ([(0, 0)], [])
+
+
+def test_an_article_is_loaded_once_for_all_who_ask_at_once(shelf: Shelf) -> None:
+    article = shelf.add(ANN, document())
+    together = threading.Barrier(8)
+    opened: list[PassageIndex] = []
+
+    def read() -> None:
+        together.wait(60)
+        opened.append(shelf.open(ANN, article.id))
+
+    threads = [threading.Thread(target=read) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(opened) == 8
+    assert len(set(map(id, opened))) == 1
 
 
 def test_a_bounded_number_is_kept_in_memory(shelf: Shelf) -> None:

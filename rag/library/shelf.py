@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from filelock import FileLock, Timeout
 
@@ -47,6 +48,7 @@ class Shelf:
         self.settings = settings
         self._folder = settings.indexes / FOLDER
         self._open: OrderedDict[tuple[str, str], PassageIndex] = OrderedDict()
+        self._turns: WeakValueDictionary[tuple[str, str], threading.Lock] = WeakValueDictionary()
         self._lock = threading.Lock()
         self._indexing = threading.Lock()
         self._closed = threading.Event()
@@ -95,21 +97,18 @@ class Shelf:
         """
         folder = self._existing(owner, article)
         with self._lock:
-            if (index := self._open.get((owner, article))) is not None:
-                self._open.move_to_end((owner, article))
-                return index
-        try:
-            index = self._library.at(folder.parent).open(article)
-        except (IndexUnreadableError, OSError) as error:
-            raise IndexUnreadableError("this article cannot be read now; try again in a moment") from error
-        except (IndexDamagedError, CollectionError) as error:
-            self._existing(owner, article)  # or it was removed meanwhile
-            raise IndexDamagedError("this article was damaged on the disk; remove it, and add it again") from error
-        with self._lock:
-            if (folder / MANIFEST).is_file():  # not removed meanwhile
-                self._open[owner, article] = index
-            while len(self._open) > OPEN_INDEXES:
-                self._open.popitem(last=False)
+            turn = self._turns.setdefault((owner, article), threading.Lock())
+        with turn:  # who asks for the same article waits, and finds it loaded
+            with self._lock:
+                if (index := self._open.get((owner, article))) is not None:
+                    self._open.move_to_end((owner, article))
+                    return index
+            index = self._load(folder)
+            with self._lock:
+                if (folder / MANIFEST).is_file():  # not removed meanwhile
+                    self._open[owner, article] = index
+                while len(self._open) > OPEN_INDEXES:
+                    self._open.popitem(last=False)
         return index
 
     def remove(self, owner: str, article: str) -> None:
@@ -128,6 +127,15 @@ class Shelf:
         self._closed.set()
         with self._indexing:  # a process that ends while a thread of it runs native code crashes
             pass
+
+    def _load(self, folder: Path) -> PassageIndex:
+        try:
+            return self._library.at(folder.parent).open(folder.name)
+        except (IndexUnreadableError, OSError) as error:
+            raise IndexUnreadableError("this article cannot be read now; try again in a moment") from error
+        except (IndexDamagedError, CollectionError) as error:
+            self._existing(folder.parent.name, folder.name)  # or it was removed meanwhile
+            raise IndexDamagedError("this article was damaged on the disk; remove it, and add it again") from error
 
     def _folder_of(self, owner: str) -> Path:
         if not _OWNER.fullmatch(owner):
