@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -87,6 +90,21 @@ def test_other_files_and_missing_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "folder.txt").mkdir()
     with pytest.raises(DocumentError, match="cannot be read"):
         load_document(tmp_path / "folder.txt", Settings())
+
+
+@pytest.mark.parametrize("kind", [".txt", ".pdf"])
+def test_a_pipe_and_a_link_to_a_device_are_refused_and_not_waited_for(tmp_path: Path, kind: str) -> None:
+    pipe, link = tmp_path / f"pipe{kind}", tmp_path / f"zero{kind}"
+    os.mkfifo(pipe)
+    link.symlink_to("/dev/zero")
+    code = "import sys; from rag.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, "--home", str(tmp_path), "index", str(pipe), str(link), "--collection", "c"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert result.returncode == 2
+    assert result.stderr.splitlines() == [
+        f"article-chat: error: {path}: cannot be read: it is no regular file; give a file that holds the article"
+        for path in (pipe, link)
+    ]
 
 
 @pytest.mark.parametrize(

@@ -178,6 +178,15 @@ class UntilClosed(FakeEmbedder):
         return super().embed(texts, query=query, progress=progress)
 
 
+def test_what_fails_or_was_removed_leaves_no_folder(settings: Settings, shelf: Shelf, library: Library) -> None:
+    with pytest.raises(OSError, match="No space left"):
+        Shelf(Library(settings, Broken()), settings).add(ANN, document())
+    assert list((settings.indexes / "_owners").iterdir()) == []
+    shelf.remove(ANN, shelf.add(ANN, document()).id)
+    Shelf(library, settings)
+    assert list((settings.indexes / "_owners").iterdir()) == []
+
+
 def test_closing_ends_what_is_indexed_and_what_waits_before_it_returns(settings: Settings, home: Path) -> None:
     embedder = UntilClosed()
     shelf = Shelf(Library(settings, embedder), settings)

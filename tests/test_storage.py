@@ -164,6 +164,11 @@ PASSAGE = {"document_id": "d0", "start": 0, "end": 4, "sentences": [[0, 4]]}
         ("passages.jsonl", json.dumps({**PASSAGE, "sentences": [[0]]}).encode()),
         ("index.faiss", b"garbage"),
         ("bm25/params.index.json", b"{"),
+        ("bm25/params.index.json", b"[" * 100_000),
+        ("bm25/params.index.json", b"[]"),
+        ("bm25/vocab.index.json", b"[]"),
+        ("bm25/data.csc.index.npy", b""),
+        ("bm25/data.csc.index.npy", b"\x93NUMPY"),
     ],
 )
 def test_an_index_of_forged_files_is_built_again(tmp_path: Path, name: str, forged: bytes) -> None:
@@ -179,6 +184,17 @@ def test_an_index_of_forged_files_is_built_again(tmp_path: Path, name: str, forg
     assert stored.rebuild_because is not None
     assert "do not go together" in stored.rebuild_because
     assert [document.text for document in stored.documents] == ["One."]
+
+
+def test_a_forged_manifest_whose_text_is_not_there_is_damage_in_one_line(tmp_path: Path) -> None:
+    folder = tmp_path / "c"
+    save_index(build("One."), folder)
+    (generation(folder) / "documents" / "d0.txt").unlink()
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["files"]["documents/d0.txt"] = sha256(b"")
+    (folder / "manifest.json").write_bytes(resealed(manifest))
+    with pytest.raises(IndexDamagedError, match=r"documents/d0\.txt is missing"):
+        loaded(folder)
 
 
 @pytest.mark.parametrize(
@@ -229,6 +245,16 @@ def test_a_full_disk_leaves_the_old_index(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.undo()
     assert loaded(tmp_path / "c").documents["d0"].text == "Old."
     assert len([path for path in (tmp_path / "c").iterdir() if path.is_dir()]) == 1
+
+
+def test_a_full_disk_leaves_no_folder_where_there_was_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: Path, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space left"):
+        save_index(build("New."), tmp_path / "c")
+    assert list(tmp_path.iterdir()) == []
 
 
 STEPS = ["_write_files", "_sync_tree", "_written_beside", "rmtree"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import os
 import re
+import stat
 import unicodedata
 from pathlib import Path
 from textwrap import shorten
@@ -48,7 +49,10 @@ def load_document(path: Path, settings: Settings) -> Document:
         name = os.fsencode(path).decode("utf-8", "replace")
         raise DocumentError(f"{name}: the file's name is not valid UTF-8; rename the file") from None
     try:
-        _check(str(path), path.stat().st_size, settings)
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # a pipe that nobody writes to, or a device, would be read for ever
+            raise DocumentError(f"{path}: cannot be read: it is no regular file; give a file that holds the article")
+        _check(str(path), status.st_size, settings)
         return read_document(path.read_bytes(), str(path), settings)
     except OSError as error:
         raise DocumentError(f"{path}: cannot be read: {error.strerror or error}") from error

@@ -86,6 +86,7 @@ class Shelf:
                 self._library.at(folder).put([replace(document, id=name)], name, told)
             except BaseException:
                 _erase(folder, name)
+                _remove_if_empty(folder)
                 raise
         return _entry(folder / name)
 
@@ -187,6 +188,8 @@ class Shelf:
         for lock in self._folder.glob("*/.*.lock"):
             if not lock.with_name(lock.name[1:].removesuffix(".lock")).is_dir():
                 lock.unlink(missing_ok=True)
+        for owner in self._folder.glob("*/"):
+            _remove_if_empty(owner)
 
 
 def _entry(folder: Path) -> ArticleEntry:
@@ -203,6 +206,11 @@ def _entry(folder: Path) -> ArticleEntry:
 def _lock_of(folder: Path, article: str) -> Path:
     """The file by which `Library` locks a collection; ids are never used again, so it may go with the article."""
     return folder / f".{article}.lock"
+
+
+def _remove_if_empty(folder: Path) -> None:
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def _erase(folder: Path, article: str) -> None:

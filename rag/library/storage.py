@@ -24,6 +24,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from zipfile import BadZipFile
 
 import bm25s
 import faiss
@@ -45,6 +46,13 @@ from rag.library.manifest import (
 from rag.models import states
 from rag.models.embeddings import Embedder
 from rag.types import Document, FloatArray, Passage, Span
+
+_UNFIT = (
+    *(ValueError, TypeError, KeyError, AttributeError, EOFError, FileNotFoundError),
+    RuntimeError,  # FAISS
+    BadZipFile,  # NumPy, of what begins as one
+)
+"""What is raised where files are whole by their checksums, but not what we write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +104,8 @@ def save_index(index: PassageIndex, folder: Path) -> None:
         swapped = _written_beside(folder / MANIFEST, manifest.to_json())
     except BaseException:
         shutil.rmtree(new, ignore_errors=True)
+        with suppress(OSError):
+            folder.rmdir()  # where there was nothing before
         raise
     swapped.replace(folder / MANIFEST)  # from here on `new` is the index, whatever happens
     index.folder = folder
@@ -155,10 +165,14 @@ def load_index(folder: Path, *, embedder: Embedder, chunking: Chunking) -> Store
     """
     manifest = read_manifest(folder)
     generation = folder / manifest.generation
-    read = {name: contents(generation / name) or b"" for name in manifest.files}
-    wrong = [name for name, checksum in manifest.files.items() if sha256(read[name]) != checksum]
-    if texts := [name for name in wrong if name.startswith("documents/")]:
-        raise damaged(folder, f"{texts[0]} does not match its checksum")
+    read = {name: data for name in manifest.files if (data := contents(generation / name)) is not None}
+    wrong = [
+        f"{name} {'does not match its checksum' if name in read else 'is missing'}"
+        for name, checksum in manifest.files.items()
+        if name not in read or sha256(read[name]) != checksum
+    ]
+    if texts := [what for what in wrong if what.startswith("documents/")]:
+        raise damaged(folder, texts[0])
     try:
         documents = [
             Document(entry.id, entry.title, read[entry.file].decode(), entry.source, entry.pages)
@@ -168,7 +182,7 @@ def load_index(folder: Path, *, embedder: Embedder, chunking: Chunking) -> Store
         raise damaged(folder, f"{MANIFEST} and its documents do not go together ({error})") from error
     reason = None
     if wrong:
-        reason = f"{wrong[0]} does not match its checksum"
+        reason = wrong[0]
     elif manifest.embedder != EmbedderIdentity(embedder.name, embedder.dimension):
         reason = f"it was built with the embedding model {manifest.embedder.name}"
     elif manifest.chunking != chunking:
@@ -184,7 +198,7 @@ def load_index(folder: Path, *, embedder: Embedder, chunking: Chunking) -> Store
             chunking=chunking,
             bm25=bm25s.BM25.load(generation / "bm25", allow_pickle=False),
         )
-    except (ValueError, TypeError, KeyError, FileNotFoundError, RuntimeError) as error:  # FAISS raises the last
+    except _UNFIT as error:
         return StoredIndex(documents, None, f"its files do not go together ({type(error).__name__})")
     except OSError as error:
         raise unreadable(generation / "bm25", error) from error
