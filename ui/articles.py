@@ -105,9 +105,7 @@ def add_article_routes(site: FastAPI, shelf: Shelf, removed: Callable[[str], Non
             text = title = None
         if not isinstance(text, str) or not isinstance(title, str):
             raise _RefusedError(400, 'send {"title", "text"} as JSON')
-        return intake.answer(
-            owner_of(request), lambda: document_from_text(text, _UNPRINTABLE.sub(" ", title), settings)
-        )
+        return intake.answer(owner_of(request), lambda: document_from_text(text, title, settings))
 
     @site.get("/own/articles/{article}")
     def read(request: Request, article: str) -> Response:
