@@ -7,7 +7,8 @@ ArticleChatError
 │   ├── CollectionError     no such collection or document, or a name that cannot be one
 │   ├── ModelError          the model file cannot be found, fetched or loaded
 │   └── QuestionFileError   a file of questions or history does not have the documented form
-└── IndexDamagedError       the files of an index do not match their manifest       (exit code 1)
+├── IndexDamagedError       the files of an index do not match their manifest       (exit code 1)
+└── IndexUnreadableError    the files of an index cannot be read now                (exit code 1)
 """
 
 from __future__ import annotations
@@ -47,3 +48,7 @@ class QuestionFileError(UsageError):
 
 class IndexDamagedError(ArticleChatError):
     """The files of an index do not match what their manifest says."""
+
+
+class IndexUnreadableError(ArticleChatError):
+    """The files of an index cannot be read now, which says nothing of what they hold."""

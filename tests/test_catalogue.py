@@ -91,7 +91,10 @@ def test_a_file_of_other_bytes_is_warned_of_and_left_alone(
     path = put(settings.models, CONTENT[:-1] + b"!")
     assert find(TINY, settings) is None
     (record,) = caplog.records
-    assert record.getMessage() == f"{path} is not the tiny model, as its SHA-256 is another; it is not used"
+    assert record.getMessage() == (
+        f"{path} is not the tiny model, as its SHA-256 is another; it is not used: "
+        "`article-chat download tiny` fetches it"
+    )
     assert path.exists()
     assert find(TINY, replace(settings, model_cache=put(settings.model_cache).parent)) is not None
 
@@ -105,6 +108,30 @@ def test_a_file_is_hashed_once_and_again_when_it_changes(settings: Settings, rea
     os.utime(path, ns=(2, 2))
     assert [find(TINY, settings) for _ in range(3)] == [None] * 3
     assert read == ["tiny.gguf"] * 2
+
+
+def test_a_fetched_file_that_changed_since_is_not_loaded(settings: Settings, tmp_path: Path, read: list[str]) -> None:
+    fetched = tmp_path / "fetched.gguf"
+    fetched.write_bytes(CONTENT)
+    sha256_of(fetched)
+    assert [asked(settings, str(fetched)) for _ in range(2)] == [fetched] * 2
+    assert read == ["fetched.gguf"]
+    os.utime(fetched, ns=(1, 1))  # as when it is copied
+    assert [asked(settings, str(fetched)) for _ in range(2)] == [fetched] * 2
+    assert read == ["fetched.gguf"] * 2
+    fetched.write_bytes(CONTENT[:-1] + b"!")
+    for _ in range(2):
+        with pytest.raises(
+            ModelError, match=r"fetched\.gguf is not what was fetched.*delete it.*article-chat download"
+        ):
+            asked(settings, str(fetched))
+    fetched.with_name("fetched.gguf.sha256").unlink()
+    assert asked(settings, str(fetched)) == fetched  # a file of the user's own, of which nothing is known
+
+
+def test_a_damaged_package_is_an_error_that_says_what_to_do(settings: Settings) -> None:
+    with pytest.raises(ModelError, match=r"SmolLM2.*\.gguf is damaged.*install article-chat again"):
+        find(replace(PACKAGED, sha256="0" * 64), settings)
 
 
 @pytest.mark.parametrize("note", [b"", b"nonsense", b"\xff\xfe"])

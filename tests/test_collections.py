@@ -1,14 +1,20 @@
 import logging
+import threading
 from pathlib import Path
 
 import pytest
-from fakes import FakeEmbedder
+from fakes import FakeEmbedder, GatedEmbedder
+from filelock import FileLock
 from files import PAGE, PARAGRAPHS, paper
 
 from rag.errors import CollectionError, IndexDamagedError
+from rag.library import storage
 from rag.library.collections import SEEDS, Library
+from rag.library.index import PassageIndex
+from rag.library.manifest import Manifest, sha256
 from rag.models.reader.weights import weights_fingerprint
 from rag.settings import Settings
+from rag.types import Document
 
 
 def write(folder: Path, name: str, text: str) -> Path:
@@ -152,6 +158,7 @@ def test_other_weights_build_the_index_again(
     library.add([write(tmp_path, "a.txt", "The mill burned down.")], "mine")
     weights = tmp_path / "newer.safetensors"
     weights.write_bytes(b"another reader")
+    weights.with_name("newer.safetensors.sha256").write_text(f"{sha256(b'another reader')}  newer.safetensors\n")
     weights_fingerprint.cache_clear()
     with monkeypatch.context() as patched:
         patched.setattr("rag.models.reader.weights.WEIGHTS", weights)
@@ -160,6 +167,59 @@ def test_other_weights_build_the_index_again(
         Library(settings, newer).open("mine")
     weights_fingerprint.cache_clear()
     assert newer.embedded == ["The mill burned down."]  # once
+
+
+def test_an_index_is_read_while_another_is_written(library: Library, settings: Settings, tmp_path: Path) -> None:
+    library.add([write(tmp_path, "a.txt", "The mill burned down.")], "mine")
+    library.open()
+    for name in ("mine", SEEDS):
+        with FileLock(settings.indexes / f".{name}.lock"):  # as another process that indexes holds it
+            opened: list[PassageIndex] = []
+            reader = threading.Thread(target=lambda o=opened, n=name: o.append(library.open(n)), daemon=True)
+            reader.start()
+            reader.join(30)
+            assert len(opened) == 1
+
+
+def test_who_finds_the_index_swapped_or_gone_looks_again(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A change comes between the reading of the manifest and that of its files."""
+    file = write(tmp_path, "a.txt", "The mill burned down.")
+    changes = [
+        lambda: library.put([Document("a", "A", "The mill was saved.", str(file.resolve()))], "mine"),
+        lambda: library.remove("mine"),
+    ]
+    library.add([file], "mine")
+    real = storage.read_manifest
+
+    def changed_after(folder: Path) -> Manifest:
+        manifest = real(folder)
+        if changes:
+            monkeypatch.undo()
+            changes.pop(0)()
+        return manifest
+
+    monkeypatch.setattr(storage, "read_manifest", changed_after)
+    assert library.open("mine").documents["a"].text == "The mill was saved."
+    monkeypatch.setattr(storage, "read_manifest", changed_after)
+    with pytest.raises(CollectionError, match="no collection 'mine'"):
+        library.open("mine")
+
+
+def test_what_waited_for_another_process_to_index_does_not_index_again(
+    library: Library, settings: Settings, embedder: FakeEmbedder
+) -> None:
+    gated = GatedEmbedder()
+    first = threading.Thread(target=Library(settings, gated).open)
+    first.start()
+    assert gated.begun.wait(60)
+    second = threading.Thread(target=library.open)
+    second.start()
+    gated.let.set()
+    first.join()
+    second.join()
+    assert embedder.embedded == []
 
 
 def test_an_unknown_document_is_an_error_that_names_the_known(library: Library, tmp_path: Path) -> None:

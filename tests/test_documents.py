@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -87,6 +90,44 @@ def test_other_files_and_missing_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "folder.txt").mkdir()
     with pytest.raises(DocumentError, match="cannot be read"):
         load_document(tmp_path / "folder.txt", Settings())
+
+
+@pytest.mark.parametrize("kind", [".txt", ".pdf"])
+def test_a_pipe_and_a_link_to_a_device_are_refused_and_not_waited_for(tmp_path: Path, kind: str) -> None:
+    pipe, link = tmp_path / f"pipe{kind}", tmp_path / f"zero{kind}"
+    os.mkfifo(pipe)
+    link.symlink_to("/dev/zero")
+    code = "import sys; from rag.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, "--home", str(tmp_path), "index", str(pipe), str(link), "--collection", "c"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert result.returncode == 2
+    assert result.stderr.splitlines() == [
+        f"article-chat: error: {path}: cannot be read: it is no regular file; give a file that holds the article"
+        for path in (pipe, link)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        ("# " + "word " * 100_000, "word " * 39 + "word"),
+        ("# " + "# " * 200_000, "# " * 99 + "#"),
+        ("# A \u202ereversed\u2069 and\x0bbroken\u2028 one\u200e", "A reversed and broken one"),
+        ("# \u202e\n\n# Real", "X"),
+        ("# Ünïcode 👩\u200d👩\u200d👧 नि\u200dस्", "Ünïcode 👩\u200d👩\u200d👧 नि\u200dस्"),
+    ],
+    ids=["long", "marks", "direction", "nothing seen", "joiners"],
+)
+def test_a_title_is_one_line_of_200_characters_without_those_that_nobody_sees(text: str, title: str) -> None:
+    assert title_of(text, Path("x.md")) == title
+
+
+def test_every_title_is_one_line(tmp_path: Path) -> None:
+    loaded = load_document(write(tmp_path, "a\u202eb\nc.txt", b"Text."), Settings())
+    assert loaded.title == "A b c"
+    assert document_from_text("Text.", "A\u202e title\x07", Settings()).title == "A title"
+    assert document_from_text("\u202eText.", "\u202e", Settings()).title == "Text."
+    assert document_from_text("\u202e.", "", Settings()).title == "."
 
 
 @pytest.mark.parametrize(

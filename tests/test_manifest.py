@@ -75,6 +75,10 @@ def test_what_is_read_is_what_was_written(tmp_path: Path) -> None:
         (entry(pages=[0, "5"]), "a page is not a whole number"),
         (entry(pages=0), "pages is not a list"),
         (forged(files=[]), "files is not an object"),
+        (forged(files={"documents/d.txt": "", "/etc/passwd": ""}), "'/etc/passwd' is no file of its folder"),
+        (forged(files={"documents/d.txt": "", "a/../../b": ""}), "'a/../../b' is no file of its folder"),
+        (forged(files={"documents/d.txt": "", "a\0": ""}), "is no file of its folder"),
+        (forged(files={"documents/d.txt": "", "a" * 256: ""}), "is no file of its folder"),
         (forged(files={"documents/d.txt": 0}), "documents/d.txt is not a text"),
         (OURS.to_json().replace(b"d.pdf", b"e.pdf"), "does not match its checksum"),
     ],
@@ -90,7 +94,7 @@ def test_what_we_did_not_write_is_an_error_in_one_line(tmp_path: Path, data: byt
 
 
 def test_a_missing_manifest_is_named(tmp_path: Path) -> None:
-    with pytest.raises(IndexDamagedError, match="No such file"):
+    with pytest.raises(IndexDamagedError, match=r"manifest\.json is missing"):
         read_manifest(tmp_path)
 
 

@@ -1,13 +1,15 @@
 """The trained reader itself, with its weights."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from rag.errors import ModelError
 from rag.ingest.passages import split_passages
 from rag.models.reader.boundaries import boundary_segments
 from rag.models.reader.quotes import MAX_QUOTE_WORDS, SpanReader, merge_touching, quote_span
+from rag.models.reader.weights import WEIGHTS, LoadedReader, _load, weights_fingerprint
 from rag.sentences import split_sentences
 from rag.types import Document, Passage, Quote, Reading, RetrievedPassage, Span
 
@@ -159,3 +161,36 @@ def test_any_text_has_segments(text: str) -> None:
     segments = [text[s.start : s.end] for s in boundary_segments(text)]
     assert "".join("".join(segments).split()) == "".join(text.split())
     assert all(segments)
+
+
+@pytest.fixture
+def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The weights, in a folder of the test's own from which they are read."""
+    copy = tmp_path / WEIGHTS.name
+    copy.write_bytes(WEIGHTS.read_bytes())
+    monkeypatch.setattr("rag.models.reader.weights.WEIGHTS", copy)
+    weights_fingerprint.cache_clear()
+    yield copy
+    weights_fingerprint.cache_clear()
+
+
+def test_a_flipped_bit_of_the_weights_is_an_error_that_says_what_to_do(copied: Path) -> None:
+    checksum = copied.with_name("reader.safetensors.sha256")
+    checksum.write_bytes(WEIGHTS.with_name(checksum.name).read_bytes())
+    assert isinstance(_load(), LoadedReader)
+    weights_fingerprint.cache_clear()
+    data = bytearray(copied.read_bytes())
+    data[-1000] ^= 1
+    copied.write_bytes(data)
+    for use in (_load, weights_fingerprint):
+        with pytest.raises(ModelError, match=r"reader\.safetensors is damaged.*install article-chat again") as caught:
+            use()
+        assert "\n" not in str(caught.value)
+
+
+def test_weights_that_are_missing_or_without_checksum_say_what_to_do(copied: Path) -> None:
+    with pytest.raises(ModelError, match=r"reader\.safetensors\.sha256 cannot be read.*install article-chat again"):
+        weights_fingerprint()
+    copied.unlink()
+    with pytest.raises(ModelError, match=r"reader\.safetensors cannot be read.*install article-chat again"):
+        weights_fingerprint()

@@ -1,15 +1,17 @@
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fakes import FakeEmbedder, GatedEmbedder
+from fakes import FakeEmbedder
 
 import rag
-from rag.errors import ArticleChatError, CollectionError, IndexDamagedError
+from rag.errors import ArticleChatError, CollectionError, IndexDamagedError, IndexUnreadableError
 from rag.library.collections import Library
+from rag.library.index import PassageIndex
 from rag.library.shelf import OPEN_INDEXES, Shelf
 from rag.models.embeddings import TextsDone
 from rag.settings import Settings
@@ -163,9 +165,32 @@ def test_what_fails_leaves_nothing(settings: Settings, home: Path) -> None:
     assert files(home) == before
 
 
-def test_closing_ends_what_is_indexed_and_what_waits(settings: Settings, home: Path) -> None:
-    embedder = GatedEmbedder()
+class UntilClosed(FakeEmbedder):
+    """Embeds on until the shelf is closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.closed = threading.Event(), threading.Event()
+
+    def embed(self, texts: Sequence[str], *, query: bool = False, progress: TextsDone | None = None) -> FloatArray:
+        self.begun.set()
+        assert self.closed.wait(60)
+        return super().embed(texts, query=query, progress=progress)
+
+
+def test_what_fails_or_was_removed_leaves_no_folder(settings: Settings, shelf: Shelf, library: Library) -> None:
+    with pytest.raises(OSError, match="No space left"):
+        Shelf(Library(settings, Broken()), settings).add(ANN, document())
+    assert list((settings.indexes / "_owners").iterdir()) == []
+    shelf.remove(ANN, shelf.add(ANN, document()).id)
+    Shelf(library, settings)
+    assert list((settings.indexes / "_owners").iterdir()) == []
+
+
+def test_closing_ends_what_is_indexed_and_what_waits_before_it_returns(settings: Settings, home: Path) -> None:
+    embedder = UntilClosed()
     shelf = Shelf(Library(settings, embedder), settings)
+    shelf._closed = embedder.closed
     before = files(home)
     errors: list[str] = []
 
@@ -180,11 +205,55 @@ def test_closing_ends_what_is_indexed_and_what_waits(settings: Settings, home: P
         thread.start()
     assert embedder.begun.wait(60)
     shelf.close()
-    embedder.let.set()
+    assert len(embedder.embedded) == 1  # no native code runs on, in which a process that ends would crash
+    assert files(home) == before
     for thread in threads:
         thread.join()
     assert errors == ["the server is stopping; add the article again when it is back"] * 2
-    assert files(home) == before
+
+
+class Counting(FakeEmbedder):
+    """Lists the texts whose pieces it counted, which comes after a text is cut into sentences."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.counted: list[str] = []
+
+    def count_pieces(self, texts: Sequence[str]) -> list[int]:
+        self.counted += texts
+        return super().count_pieces(texts)
+
+
+def test_closing_ends_the_search_for_the_sentences_of_a_text_without_marks(settings: Settings) -> None:
+    embedder = Counting()
+    library = Library(settings, embedder)
+    told: list[tuple[int, int]] = []
+
+    def closed(done: int, total: int) -> None:
+        told.append((done, total))
+        raise ArticleChatError("the server is stopping")
+
+    with pytest.raises(ArticleChatError, match="stopping"):
+        library.put([document("the mill burned down and nobody was hurt " * 40)], "mine", closed)
+    assert (told, embedder.counted) == ([(0, 0)], [])
+
+
+def test_an_article_is_loaded_once_for_all_who_ask_at_once(shelf: Shelf) -> None:
+    article = shelf.add(ANN, document())
+    together = threading.Barrier(8)
+    opened: list[PassageIndex] = []
+
+    def read() -> None:
+        together.wait(60)
+        opened.append(shelf.open(ANN, article.id))
+
+    threads = [threading.Thread(target=read) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(opened) == 8
+    assert len(set(map(id, opened))) == 1
 
 
 def test_a_bounded_number_is_kept_in_memory(shelf: Shelf) -> None:
@@ -226,6 +295,24 @@ def test_a_damaged_article_says_so_and_can_be_removed(shelf: Shelf, home: Path) 
     assert (listed.id, listed.title) == (article.id, "A damaged article")
     shelf.remove(ANN, article.id)
     assert shelf.articles(ANN) == ()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a file whose reading fails")
+def test_an_article_that_cannot_be_read_now_is_not_called_damaged(shelf: Shelf, home: Path) -> None:
+    article = shelf.add(ANN, document())
+    stored = next(home.rglob("_owners/*/*/*/documents/*.txt"))
+    text = stored.read_bytes()
+    stored.unlink()
+    stored.symlink_to("/proc/self/mem")  # reading its first bytes is an input/output error
+    with pytest.raises(IndexUnreadableError, match=r"^this article cannot be read now; try again"):
+        shelf.open(ANN, article.id)
+    stored.unlink()
+    stored.write_bytes(text)
+    assert shelf.open(ANN, article.id).documents
+    manifest = next(home.rglob("_owners/*/*/manifest.json"))
+    manifest.unlink()
+    manifest.symlink_to("/proc/self/mem")
+    assert [listed.title for listed in shelf.articles(ANN)] == ["An article that cannot be read now"]
 
 
 def test_others_on_the_computer_cannot_look(shelf: Shelf, settings: Settings) -> None:

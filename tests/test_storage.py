@@ -1,10 +1,13 @@
 import errno
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +15,9 @@ import pytest
 from fakes import FakeEmbedder
 from manifests import resealed
 
-from rag.errors import IndexDamagedError
+from rag.errors import IndexDamagedError, IndexUnreadableError
 from rag.library import storage
+from rag.library.collections import Library
 from rag.library.index import Chunking, PassageIndex
 from rag.library.manifest import read_manifest, sha256
 from rag.library.storage import load_index, save_index
@@ -107,6 +111,41 @@ def test_a_missing_file_is_noticed(tmp_path: Path) -> None:
         load_index(tmp_path / "c", embedder=FakeEmbedder(), chunking=CHUNKING)
 
 
+@contextmanager
+def no_more_files() -> Iterator[None]:
+    """The system opens no file more for this process, as where it has too many open."""
+    next_free = os.open(os.devnull, os.O_RDONLY)
+    os.close(next_free)
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (next_free, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_too_many_open_files_are_no_damage(tmp_path: Path) -> None:
+    save_index(build("One."), tmp_path / "c")
+    loaded(tmp_path / "c")  # what it imports is imported
+    with no_more_files(), pytest.raises(IndexUnreadableError, match=r"Too many open files.*try again") as caught:
+        loaded(tmp_path / "c")
+    assert "\n" not in str(caught.value)
+    assert "damaged" not in str(caught.value)
+    assert "article-chat remove" not in str(caught.value)
+    assert loaded(tmp_path / "c").documents
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a file whose reading fails")
+@pytest.mark.parametrize("name", ["documents/d0.txt", "index.faiss"])
+def test_a_reading_error_of_the_disk_is_no_damage(tmp_path: Path, name: str) -> None:
+    save_index(build("One."), tmp_path / "c")
+    path = generation(tmp_path / "c") / name
+    path.unlink()
+    path.symlink_to("/proc/self/mem")  # reading its first bytes is an input/output error
+    with pytest.raises(IndexUnreadableError, match=f"{path.name} cannot be read now .Input/output error.*try again"):
+        loaded(tmp_path / "c")
+
+
 PASSAGE = {"document_id": "d0", "start": 0, "end": 4, "sentences": [[0, 4]]}
 
 
@@ -125,6 +164,11 @@ PASSAGE = {"document_id": "d0", "start": 0, "end": 4, "sentences": [[0, 4]]}
         ("passages.jsonl", json.dumps({**PASSAGE, "sentences": [[0]]}).encode()),
         ("index.faiss", b"garbage"),
         ("bm25/params.index.json", b"{"),
+        ("bm25/params.index.json", b"[" * 100_000),
+        ("bm25/params.index.json", b"[]"),
+        ("bm25/vocab.index.json", b"[]"),
+        ("bm25/data.csc.index.npy", b""),
+        ("bm25/data.csc.index.npy", b"\x93NUMPY"),
     ],
 )
 def test_an_index_of_forged_files_is_built_again(tmp_path: Path, name: str, forged: bytes) -> None:
@@ -140,6 +184,17 @@ def test_an_index_of_forged_files_is_built_again(tmp_path: Path, name: str, forg
     assert stored.rebuild_because is not None
     assert "do not go together" in stored.rebuild_because
     assert [document.text for document in stored.documents] == ["One."]
+
+
+def test_a_forged_manifest_whose_text_is_not_there_is_damage_in_one_line(tmp_path: Path) -> None:
+    folder = tmp_path / "c"
+    save_index(build("One."), folder)
+    (generation(folder) / "documents" / "d0.txt").unlink()
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["files"]["documents/d0.txt"] = sha256(b"")
+    (folder / "manifest.json").write_bytes(resealed(manifest))
+    with pytest.raises(IndexDamagedError, match=r"documents/d0\.txt is missing"):
+        loaded(folder)
 
 
 @pytest.mark.parametrize(
@@ -192,6 +247,16 @@ def test_a_full_disk_leaves_the_old_index(tmp_path: Path, monkeypatch: pytest.Mo
     assert len([path for path in (tmp_path / "c").iterdir() if path.is_dir()]) == 1
 
 
+def test_a_full_disk_leaves_no_folder_where_there_was_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: Path, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space left"):
+        save_index(build("New."), tmp_path / "c")
+    assert list(tmp_path.iterdir()) == []
+
+
 STEPS = ["_write_files", "_sync_tree", "_written_beside", "rmtree"]
 
 
@@ -223,6 +288,63 @@ storage.save_index(build("New."), Path({str(folder)!r}))
     save_index(build("Newer."), folder)
     assert loaded(folder).documents["d0"].text == "Newer."
     assert len([path for path in folder.iterdir() if path.is_dir()]) == 1
+
+
+@pytest.mark.parametrize("step", ["rmtree", "_written_beside"])
+def test_what_a_killed_run_left_is_gone_once_the_index_is_opened(library: Library, home: Path, step: str) -> None:
+    """The text that was removed, or never got in, does not wait for the next change."""
+    (home / "seeds" / "b.txt").write_text("The vault holds seven owls.")
+    library.add([home / "seeds" / "harbour-news.txt", home / "seeds" / "b.txt"], "mine")
+    code = f"""
+import os, signal, sys
+sys.path[:0] = {[str(Path(__file__).parent), str(Path(storage.__file__).parents[2])]!r}
+from pathlib import Path
+from fakes import FakeEmbedder
+from rag import Library, Settings
+from rag.library import storage
+owner = storage.shutil if {step!r} == "rmtree" else storage
+setattr(owner, {step!r}, lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
+library = Library(Settings(home=Path({str(home)!r})), FakeEmbedder())
+library.remove("mine", "b")
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -signal.SIGKILL
+    folder = home / "indexes" / "mine"
+    assert len([path for path in folder.iterdir() if path.is_dir()]) == 2
+    assert list(library.open("mine").documents) == (["harbour-news"] if step == "rmtree" else ["harbour-news", "b"])
+    assert [path for path in folder.iterdir() if path.is_dir()] == [generation(folder)]
+    assert bool([p for p in folder.rglob("*.txt") if "owls" in p.read_text()]) == (step != "rmtree")
+
+
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """What is forced to the disk, in order."""
+    paths: list[Path] = []
+    real = os.fsync
+
+    def noted(descriptor: int) -> None:
+        paths.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    return paths
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="an open file's name")
+def test_a_new_folder_is_on_the_disk_in_each_folder_above_it_that_is_new(tmp_path: Path, synced: list[Path]) -> None:
+    save_index(build("One."), tmp_path / "indexes" / "owner" / "c")
+    assert {tmp_path, tmp_path / "indexes", tmp_path / "indexes" / "owner"} <= set(synced)
+    synced.clear()
+    save_index(build("Two."), tmp_path / "indexes" / "owner" / "c")
+    assert tmp_path / "indexes" / "owner" not in synced
+    assert synced.count(tmp_path / "indexes" / "owner" / "c") == 2  # the new one got there; the old one is gone
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="an open file's name")
+def test_a_removal_is_on_the_disk_before_it_is_told(library: Library, home: Path, synced: list[Path]) -> None:
+    library.add([home / "seeds" / "harbour-news.txt"], "mine")
+    synced.clear()
+    library.remove("mine")
+    assert synced == [home / "indexes" / "mine", home / "indexes"]
 
 
 def test_killed_at_random_moments_nothing_is_lost(tmp_path: Path) -> None:

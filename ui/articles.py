@@ -100,7 +100,6 @@ def add_article_routes(site: FastAPI, shelf: Shelf, removed: Callable[[str], Non
             # As JSON, a character can take six bytes; whatever is too long as text is refused as such.
             await receive_body(request, body, most=int(settings.max_document_mb * 6_000_000) + 10_000)
             text, title = await asyncio.to_thread(_pasted, body)  # others go on meanwhile
-            title = _UNPRINTABLE.sub(" ", title)
             return intake.answer(owner, lambda: document_from_text(text, title, settings), place.pop_all())
 
     @site.get("/own/articles/{article}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import os
 import re
+import stat
 import unicodedata
 from pathlib import Path
 from textwrap import shorten
@@ -34,6 +35,9 @@ _REFUSALS = {
 _BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(\S.*)$", re.MULTILINE)
 _FENCE = re.compile(r"^ {0,3}(```|~~~).*?(^ {0,3}\1|\Z)", re.MULTILINE | re.DOTALL)
+_LONGEST_TITLE = 200
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+"""Control characters and those that turn the direction of writing; joiners within words and emoji are none."""
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
 
 
@@ -48,7 +52,10 @@ def load_document(path: Path, settings: Settings) -> Document:
         name = os.fsencode(path).decode("utf-8", "replace")
         raise DocumentError(f"{name}: the file's name is not valid UTF-8; rename the file") from None
     try:
-        _check(str(path), path.stat().st_size, settings)
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # a pipe that nobody writes to, or a device, would be read for ever
+            raise DocumentError(f"{path}: cannot be read: it is no regular file; give a file that holds the article")
+        _check(str(path), status.st_size, settings)
         return read_document(path.read_bytes(), str(path), settings)
     except OSError as error:
         raise DocumentError(f"{path}: cannot be read: {error.strerror or error}") from error
@@ -74,7 +81,7 @@ def read_document(data: bytes, name: str, settings: Settings) -> Document:
         raise _refused(name, "characters", settings)
     try:
         text = normalize(decode(parsed.text.encode(), name=name))  # what we ask of text, whoever made it
-        return Document(document_id(path.stem), parsed.title or title_of("", path), text, name, parsed.pages)
+        return Document(document_id(path.stem), _one_line(parsed.title) or title_of("", path), text, name, parsed.pages)
     except ValueError as error:
         raise _refused(name, "crashed", settings) from error
 
@@ -84,7 +91,7 @@ def document_from_text(text: str, title: str, settings: Settings) -> Document:
 
     Raises DocumentError where there is nothing to ask about, or too much.
     """
-    title = " ".join(title.split())[:200] or shorten(text, 60, placeholder=" …") or "Pasted text"
+    title = _one_line(title) or shorten(_one_line(text), 60, placeholder=" …") or "Pasted text"
     try:
         data = text.encode()
     except UnicodeEncodeError as error:  # half of a surrogate pair, which JSON can spell
@@ -133,13 +140,15 @@ def normalize(text: str) -> str:
 
 def title_of(text: str, path: Path) -> str:
     """The first Markdown heading of a Markdown file, else the file's name made readable ("hanoi-summit" -> "Hanoi
-    summit").
+    summit"); one line of at most 200 characters, none of which steers what shows it.
     """
     if path.suffix.lower() in {".md", ".markdown"}:
         heading = _HEADING.search(_FENCE.sub(lambda fence: " " * len(fence[0]), text))
-        if heading is not None and (title := re.sub(r"(?:^|[ \t])#+$", "", heading[1].rstrip()).rstrip()):
+        # Marks that close a heading beyond what is kept of it close nothing here.
+        if heading is not None and (title := _one_line(re.sub(r"(?:^|[ \t])#+$", "", heading[1][:1000].rstrip()))):
             return title
-    words = re.sub(r"[\s_-]+", " ", path.stem).strip() or path.stem
+    stem = _one_line(path.stem)
+    words = re.sub(r"[\s_-]+", " ", stem).strip() or stem or "Article"
     return words[:1].upper() + words[1:]
 
 
@@ -147,6 +156,11 @@ def document_id(name: str) -> str:
     """A short id from a file's or a document's name: letters, digits and hyphens, never empty, safe as a file name."""
     ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode("ascii").lower()
     return re.sub(r"[^a-z0-9]+", "-", ascii_name).strip("-")[:60] or "article"
+
+
+def _one_line(text: str) -> str:
+    """The first words of the text as a title, "" where there is nothing to be seen."""
+    return " ".join(_UNSEEN.sub(" ", text.strip()[:10_000]).split())[:_LONGEST_TITLE].rstrip()
 
 
 def _check(name: str, size: int, settings: Settings) -> None:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import logging
 import re
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import copy
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from tqdm import tqdm
 
-from rag.errors import CollectionError, DocumentError, IndexDamagedError
+from rag.errors import CollectionError, DocumentError, IndexDamagedError, IndexUnreadableError
 from rag.ingest.documents import SUFFIXES, load_document
 from rag.library.index import Chunking, PassageIndex, PassagesDone
 from rag.library.manifest import MANIFEST, ArticleEntry, read_manifest
-from rag.library.storage import load_index, save_index
+from rag.library.storage import leftovers, load_index, make_folder, remove_index, save_index, sweep
 from rag.models.embeddings import Embedder, SentenceTransformerEmbedder
 from rag.models.reader.boundaries import boundary_segments
 from rag.models.reader.weights import weights_fingerprint
@@ -49,7 +49,7 @@ class Change:
 
 
 class Library:
-    """The collections in a folder, `settings.indexes`; one process at a time opens or changes each."""
+    """The collections in a folder, `settings.indexes`; one process at a time changes each."""
 
     def __init__(self, settings: Settings, embedder: Embedder | None = None) -> None:
         self._settings = settings
@@ -71,13 +71,16 @@ class Library:
         """The collection's index, ready to search; `seeds` is first brought up to date with the files in `seeds/`.
 
         An index of another embedder, passage length or reader, or with a damaged part that its texts can restore, is
-        built again. Raises CollectionError where there is none, IndexDamagedError where its texts are damaged.
+        built again. Raises CollectionError where there is none, IndexDamagedError where its texts are damaged,
+        IndexUnreadableError where they cannot be read now.
         """
         if name == SEEDS:
             return self._refresh_seeds()
-        folder = self._existing(name)
+        index = self._read(self._existing(name))
+        if index is not None:
+            return index
         with self._writing(name):
-            return self._load(folder)
+            return self._load(self._existing(name))  # it may have been removed meanwhile
 
     def add(self, paths: Sequence[Path], name: str) -> Change:
         """Add the files, and the readable files of the folders, to the collection, or refresh those that it has.
@@ -97,7 +100,7 @@ class Library:
     def put(self, loaded: Sequence[Document], name: str, progress: PassagesDone | None = None) -> Change:
         """Add the documents to the collection, or refresh those that it has from the same source.
 
-        `progress` is told how far it is, in place of the bar in the terminal.
+        `progress` is told how far it is, in place of the bar in the terminal; what it raises ends this.
         """
         folder = self._folder / name
         with self._writing(name):
@@ -115,8 +118,7 @@ class Library:
         folder = self._existing(name)
         with self._writing(name):
             if document_id is None:
-                (folder / MANIFEST).unlink(missing_ok=True)
-                shutil.rmtree(folder)
+                remove_index(folder)
                 return
             index = self._load(folder)
             if document_id not in index.documents:
@@ -130,8 +132,7 @@ class Library:
             if left:
                 save_index(self.index_of(left, index), folder)
             else:
-                (folder / MANIFEST).unlink()
-                shutil.rmtree(folder)
+                remove_index(folder)
 
     def collections(self) -> list[CollectionInfo]:
         """Every collection that has been built, by name; one that cannot be read is left out with a warning."""
@@ -139,7 +140,7 @@ class Library:
         for manifest_path in sorted(self._folder.glob(f"*/{MANIFEST}")):
             try:
                 found.append(CollectionInfo(manifest_path.parent.name, read_manifest(manifest_path.parent).documents))
-            except IndexDamagedError as error:
+            except (IndexDamagedError, IndexUnreadableError) as error:
                 log.warning("%s", error)
         return found
 
@@ -151,6 +152,9 @@ class Library:
         if not loaded:
             raise CollectionError(f"there is no article in {seeds}: put a file there ({', '.join(SUFFIXES)})")
         folder = self._folder / SEEDS
+        old = self._read(folder)
+        if old is not None and not _followed(old, loaded)[1]:
+            return old
         with self._writing(SEEDS):
             old = None
             if (folder / MANIFEST).is_file():
@@ -158,18 +162,32 @@ class Library:
                     old = self._load(folder)
                 except IndexDamagedError:
                     log.warning("the index of %s is damaged; building it again from the files", seeds)
-            before = {document.source: document for document in old.documents.values()} if old else {}
-            gone = before.keys() - {document.source for document in loaded}
-            documents, change = _merge({s: d for s, d in before.items() if s not in gone}, loaded)
-            if old is not None and not (change.added or change.updated or gone):
+            documents, changed = _followed(old, loaded)
+            if old is not None and not changed:
                 return old
             index = self.index_of(documents, old)
             save_index(index, folder)
             return index
 
+    def _read(self, folder: Path) -> PassageIndex | None:
+        """The index as it stands, read without waiting for who may be changing it, as a change is one swap; None where
+        that was no use, and whoever wants the index has to wait and look again.
+        """
+        try:
+            index = load_index(folder, embedder=self._embedder, chunking=self._chunking).index
+            left = leftovers(folder) if index is not None else []
+        except (IndexDamagedError, FileNotFoundError):
+            return None
+        if left:
+            with suppress(Timeout), self._writing(folder.name, blocking=False):  # who is writing sweeps
+                sweep(folder)
+        return index
+
     def _load(self, folder: Path) -> PassageIndex:
+        """The index of the folder, built again where it must be; only who may change it may call this."""
         stored = load_index(folder, embedder=self._embedder, chunking=self._chunking)
         if stored.index is not None:
+            sweep(folder)  # or what a killed run removed would stay until the next change
             return stored.index
         log.warning("building the index %s again: %s", folder.name, stored.rebuild_because)
         index = self.index_of(stored.documents)
@@ -190,13 +208,14 @@ class Library:
                 bar.total = total
                 bar.update(done - bar.n)
 
+            told = progress or shown
             return PassageIndex.build(
                 documents,
                 embedder=self._embedder,
                 chunking=self._chunking,
-                segmenter=boundary_segments,
+                segmenter=partial(boundary_segments, before_each=lambda: told(0, 0)),
                 known=known,
-                progress=progress or shown,
+                progress=told,
             )
 
     def _load_files(
@@ -231,9 +250,9 @@ class Library:
             )
 
     @contextmanager
-    def _writing(self, name: str) -> Iterator[None]:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(self._folder / f".{name}.lock"):
+    def _writing(self, name: str, *, blocking: bool = True) -> Iterator[None]:
+        make_folder(self._folder)
+        with FileLock(self._folder / f".{name}.lock", blocking=blocking):
             yield
 
 
@@ -244,6 +263,14 @@ def _files(paths: Iterable[Path]) -> Iterator[Path]:
             yield from sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
         else:
             yield path
+
+
+def _followed(old: PassageIndex | None, loaded: Sequence[Document]) -> tuple[list[Document], bool]:
+    """The documents of a collection that holds the loaded ones only, and whether they differ from those of `old`."""
+    before = {document.source: document for document in old.documents.values()} if old else {}
+    gone = before.keys() - {document.source for document in loaded}
+    documents, change = _merge({s: d for s, d in before.items() if s not in gone}, loaded)
+    return documents, bool(change.added or change.updated or gone)
 
 
 def _merge(before: dict[str, Document], loaded: Iterable[Document]) -> tuple[list[Document], Change]:

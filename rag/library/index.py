@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 PassagesDone = Callable[[int, int], None]
-"""Called with the number of passages embedded so far, and of those to embed as far as that is known."""
+"""Called with the number of passages embedded so far, and of those to embed as far as that is known, at first 0."""
 
 
 @dataclass(frozen=True, slots=True)

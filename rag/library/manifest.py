@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from rag.errors import IndexDamagedError
+from rag.errors import IndexDamagedError, IndexUnreadableError
 from rag.json_fields import member, of_kind, parsed
 from rag.library.index import Chunking
 
@@ -53,7 +53,8 @@ class Manifest:
     """The articles of an index, what they were embedded and cut with, and the SHA-256 of each file, by its path below
     the folder `generation`.
 
-    Raises ValueError where there is no article, an article has no file, or `generation` is not the name of a folder.
+    Raises ValueError where there is no article, an article has no file, a file lies elsewhere, or `generation` is not
+    the name of a folder.
     """
 
     generation: str
@@ -69,6 +70,8 @@ class Manifest:
             raise ValueError("it has no article")
         if missing := [entry.file for entry in self.documents if entry.file not in self.files]:
             raise ValueError(f"{missing[0]} is missing among its files")
+        if strange := [name for name in self.files if not _is_below(name)]:
+            raise ValueError(f"{strange[0]!r} is no file of its folder")
 
     @property
     def checksum(self) -> str:
@@ -82,16 +85,41 @@ class Manifest:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest of the index in the folder; raises IndexDamagedError where it is missing or not what was written."""
+    """The manifest of the index in the folder; raises IndexDamagedError where it is missing or not what was written,
+    IndexUnreadableError where it cannot be read now.
+    """
+    data = contents(folder / MANIFEST)
+    if data is None:
+        raise damaged(folder, f"{MANIFEST} is missing")
     try:
-        value = parsed((folder / MANIFEST).read_bytes())
+        value = parsed(data)
         manifest = _manifest(value)
         whole = member(value, "checksum", str) == manifest.checksum
-    except (OSError, ValueError) as error:
+    except ValueError as error:
         raise damaged(folder, f"{MANIFEST} cannot be used ({error})") from error
     if not whole:
         raise damaged(folder, f"{MANIFEST} does not match its checksum")
     return manifest
+
+
+def contents(path: Path) -> bytes | None:
+    """The bytes of a file of an index, None where there is no such file; raises IndexUnreadableError where it cannot be
+    read now, which may pass.
+    """
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return None
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: Path, error: OSError) -> IndexUnreadableError:
+    """The error that says why the file or folder of an index cannot be read now, and what to do."""
+    return IndexUnreadableError(
+        f"{path} cannot be read now ({error.strerror or error}), which says nothing against what is in it; try again, "
+        "and if it stays so, look at the disk and at who may read the file"
+    )
 
 
 def damaged(folder: Path, why: str) -> IndexDamagedError:
@@ -105,6 +133,11 @@ def damaged(folder: Path, why: str) -> IndexDamagedError:
 def sha256(data: bytes) -> str:
     """The checksum that manifests hold."""
     return hashlib.sha256(data).hexdigest()
+
+
+def _is_below(name: str) -> bool:
+    """Whether the path leads to a place below the folder that it starts in, on any system."""
+    return "\0" not in name and all(part.strip(".") and len(part.encode()) <= 255 for part in name.split("/"))
 
 
 def _members(value: Any) -> dict[str, Any]:

@@ -18,13 +18,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from filelock import FileLock, Timeout
 
-from rag.errors import ArticleChatError, CollectionError, IndexDamagedError
+from rag.errors import ArticleChatError, CollectionError, IndexDamagedError, IndexUnreadableError
 from rag.library.collections import Library
 from rag.library.index import PassageIndex, PassagesDone
 from rag.library.manifest import MANIFEST, ArticleEntry, read_manifest, sha256
+from rag.library.storage import make_folder
 from rag.settings import Settings
 from rag.types import Document
 
@@ -46,13 +48,16 @@ class Shelf:
         self.settings = settings
         self._folder = settings.indexes / FOLDER
         self._open: OrderedDict[tuple[str, str], PassageIndex] = OrderedDict()
+        self._turns: WeakValueDictionary[tuple[str, str], threading.Lock] = WeakValueDictionary()
         self._lock = threading.Lock()
         self._indexing = threading.Lock()
         self._closed = threading.Event()
         self._sweep()
 
     def articles(self, owner: str) -> tuple[ArticleEntry, ...]:
-        """The owner's articles, in the order in which they were added; one that was damaged is named so."""
+        """The owner's articles, in the order in which they were added; one that is damaged, or cannot be read now, is
+        named so.
+        """
         return tuple(_entry(manifest.parent) for manifest in sorted(self._folder_of(owner).glob(f"*/{MANIFEST}")))
 
     def add(self, owner: str, document: Document, progress: PassagesDone | None = None) -> ArticleEntry:
@@ -73,37 +78,38 @@ class Shelf:
 
             def told(done: int, total: int) -> None:
                 self._check_open()
-                if progress is not None:
+                if progress is not None and total:
                     progress(done, total)
 
             try:
-                self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                make_folder(self._folder, mode=0o700)
                 self._library.at(folder).put([replace(document, id=name)], name, told)
             except BaseException:
                 _erase(folder, name)
+                _remove_if_empty(folder)
                 raise
         return _entry(folder / name)
 
     def open(self, owner: str, article: str) -> PassageIndex:
         """The index of the owner's article; its one document has the article's id.
 
-        Raises IndexDamagedError where its text is not what was stored.
+        Raises IndexDamagedError where its text is not what was stored, IndexUnreadableError where it cannot be read
+        now.
         """
         folder = self._existing(owner, article)
         with self._lock:
-            if (index := self._open.get((owner, article))) is not None:
-                self._open.move_to_end((owner, article))
-                return index
-        try:
-            index = self._library.at(folder.parent).open(article)
-        except ArticleChatError as error:
-            self._existing(owner, article)  # or it was removed meanwhile
-            raise IndexDamagedError("this article was damaged on the disk; remove it, and add it again") from error
-        with self._lock:
-            if (folder / MANIFEST).is_file():  # not removed meanwhile
-                self._open[owner, article] = index
-            while len(self._open) > OPEN_INDEXES:
-                self._open.popitem(last=False)
+            turn = self._turns.setdefault((owner, article), threading.Lock())
+        with turn:  # who asks for the same article waits, and finds it loaded
+            with self._lock:
+                if (index := self._open.get((owner, article))) is not None:
+                    self._open.move_to_end((owner, article))
+                    return index
+            index = self._load(folder)
+            with self._lock:
+                if (folder / MANIFEST).is_file():  # not removed meanwhile
+                    self._open[owner, article] = index
+                while len(self._open) > OPEN_INDEXES:
+                    self._open.popitem(last=False)
         return index
 
     def remove(self, owner: str, article: str) -> None:
@@ -118,8 +124,19 @@ class Shelf:
         _erase(folder.parent, article)
 
     def close(self) -> None:
-        """End what is being indexed, within a moment, and let nothing more in."""
+        """End what is being indexed, within a moment, wait for that, and let nothing more in."""
         self._closed.set()
+        with self._indexing:  # a process that ends while a thread of it runs native code crashes
+            pass
+
+    def _load(self, folder: Path) -> PassageIndex:
+        try:
+            return self._library.at(folder.parent).open(folder.name)
+        except (IndexUnreadableError, OSError) as error:
+            raise IndexUnreadableError("this article cannot be read now; try again in a moment") from error
+        except (IndexDamagedError, CollectionError) as error:
+            self._existing(folder.parent.name, folder.name)  # or it was removed meanwhile
+            raise IndexDamagedError("this article was damaged on the disk; remove it, and add it again") from error
 
     def _folder_of(self, owner: str) -> Path:
         if not _OWNER.fullmatch(owner):
@@ -171,6 +188,8 @@ class Shelf:
         for lock in self._folder.glob("*/.*.lock"):
             if not lock.with_name(lock.name[1:].removesuffix(".lock")).is_dir():
                 lock.unlink(missing_ok=True)
+        for owner in self._folder.glob("*/"):
+            _remove_if_empty(owner)
 
 
 def _entry(folder: Path) -> ArticleEntry:
@@ -178,12 +197,20 @@ def _entry(folder: Path) -> ArticleEntry:
     try:
         return read_manifest(folder).documents[0]
     except IndexDamagedError:
-        return ArticleEntry(folder.name, "A damaged article", "", characters=0, passages=0, pages=(), sha256="")
+        title = "A damaged article"
+    except IndexUnreadableError:
+        title = "An article that cannot be read now"
+    return ArticleEntry(folder.name, title, "", characters=0, passages=0, pages=(), sha256="")
 
 
 def _lock_of(folder: Path, article: str) -> Path:
     """The file by which `Library` locks a collection; ids are never used again, so it may go with the article."""
     return folder / f".{article}.lock"
+
+
+def _remove_if_empty(folder: Path) -> None:
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def _erase(folder: Path, article: str) -> None:

@@ -20,9 +20,11 @@ import secrets
 import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from zipfile import BadZipFile
 
 import bm25s
 import faiss
@@ -30,9 +32,27 @@ import numpy as np
 
 from rag.json_fields import parsed
 from rag.library.index import Chunking, PassageIndex
-from rag.library.manifest import MANIFEST, ArticleEntry, EmbedderIdentity, Manifest, damaged, read_manifest, sha256
+from rag.library.manifest import (
+    MANIFEST,
+    ArticleEntry,
+    EmbedderIdentity,
+    Manifest,
+    contents,
+    damaged,
+    read_manifest,
+    sha256,
+    unreadable,
+)
+from rag.models import states
 from rag.models.embeddings import Embedder
 from rag.types import Document, FloatArray, Passage, Span
+
+_UNFIT = (
+    *(ValueError, TypeError, KeyError, AttributeError, EOFError, FileNotFoundError),
+    RuntimeError,  # FAISS
+    BadZipFile,  # NumPy, of what begins as one
+)
+"""What is raised where files are whole by their checksums, but not what we write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +72,7 @@ def save_index(index: PassageIndex, folder: Path) -> None:
     """Write the index into the folder, replacing what is there in one atomic step; raises OSError, e.g. on a full disk,
     and then leaves what was there.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     generation = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
     new = folder / generation
     passages_of = Counter(passage.document_id for passage in index.passages)
@@ -84,38 +104,85 @@ def save_index(index: PassageIndex, folder: Path) -> None:
         swapped = _written_beside(folder / MANIFEST, manifest.to_json())
     except BaseException:
         shutil.rmtree(new, ignore_errors=True)
+        with suppress(OSError):
+            folder.rmdir()  # where there was nothing before
         raise
     swapped.replace(folder / MANIFEST)  # from here on `new` is the index, whatever happens
     index.folder = folder
     _sync(folder)
-    for other in folder.iterdir():  # earlier generations, and what a killed run left behind
-        if other.is_dir() and other.name != generation:
-            shutil.rmtree(other, ignore_errors=True)
+    sweep(folder)
+
+
+def remove_index(folder: Path) -> None:
+    """Delete the folder with all that is in it; whatever is interrupted, it is no index any more."""
+    (folder / MANIFEST).unlink(missing_ok=True)
+    _sync(folder)
+    shutil.rmtree(folder)
+    _sync(folder.parent)
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """What stands beside the index and is not of it: earlier generations, and what a killed run left behind.
+
+    What a language model holds of the articles (`models/states.py`) is left over where it is older than the index.
+    """
+    known = {MANIFEST, read_manifest(folder).generation, states.FOLDER}
+    left = [path for path in folder.iterdir() if path.name not in known]
+    born = (folder / MANIFEST).stat().st_mtime_ns
+    for path in (folder / states.FOLDER).glob("*"):
+        with suppress(FileNotFoundError):  # it is being removed
+            if path.stat().st_mtime_ns < born:
+                left.append(path)
+    return left
+
+
+def sweep(folder: Path) -> None:
+    """Delete what is left over, as far as that can be; only who may change the index may call this."""
+    left = leftovers(folder)
+    for path in left:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                path.unlink()
+    if left:
+        _sync(folder)
+
+
+def make_folder(folder: Path, mode: int = 0o777) -> None:
+    """Make the folder and those above it, so that they are on the disk, too."""
+    new = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(mode=mode, parents=True, exist_ok=True)
+    for path in new:
+        _sync(path.parent)
 
 
 def load_index(folder: Path, *, embedder: Embedder, chunking: Chunking) -> StoredIndex:
     """The index in the folder, every file checked against its checksum.
 
-    Raises IndexDamagedError where the manifest or a document's text is not what was written.
+    Raises IndexDamagedError where the manifest or a document's text is not what was written, IndexUnreadableError where
+    a file cannot be read now, such as with too many open ones.
     """
     manifest = read_manifest(folder)
     generation = folder / manifest.generation
-    contents = {
-        path.relative_to(generation).as_posix(): _contents(path) for path in generation.rglob("*") if path.is_file()
-    }
-    wrong = [name for name, checksum in manifest.files.items() if sha256(contents.get(name, b"")) != checksum]
-    if texts := [name for name in wrong if name.startswith("documents/")]:
-        raise damaged(folder, f"{texts[0]} does not match its checksum")
+    read = {name: data for name in manifest.files if (data := contents(generation / name)) is not None}
+    wrong = [
+        f"{name} {'does not match its checksum' if name in read else 'is missing'}"
+        for name, checksum in manifest.files.items()
+        if name not in read or sha256(read[name]) != checksum
+    ]
+    if texts := [what for what in wrong if what.startswith("documents/")]:
+        raise damaged(folder, texts[0])
     try:
         documents = [
-            Document(entry.id, entry.title, contents[entry.file].decode(), entry.source, entry.pages)
+            Document(entry.id, entry.title, read[entry.file].decode(), entry.source, entry.pages)
             for entry in manifest.documents
         ]
     except ValueError as error:
         raise damaged(folder, f"{MANIFEST} and its documents do not go together ({error})") from error
     reason = None
     if wrong:
-        reason = f"{wrong[0]} does not match its checksum"
+        reason = wrong[0]
     elif manifest.embedder != EmbedderIdentity(embedder.name, embedder.dimension):
         reason = f"it was built with the embedding model {manifest.embedder.name}"
     elif manifest.chunking != chunking:
@@ -125,24 +192,18 @@ def load_index(folder: Path, *, embedder: Embedder, chunking: Chunking) -> Store
     try:
         index = PassageIndex(
             documents,
-            _passages(contents["passages.jsonl"], documents),
-            _vectors(contents["index.faiss"]),
+            _passages(read["passages.jsonl"], documents),
+            _vectors(read["index.faiss"]),
             embedder=embedder,
             chunking=chunking,
             bm25=bm25s.BM25.load(generation / "bm25", allow_pickle=False),
         )
-    except (ValueError, TypeError, KeyError, OSError, RuntimeError) as error:  # FAISS raises the last
+    except _UNFIT as error:
         return StoredIndex(documents, None, f"its files do not go together ({type(error).__name__})")
+    except OSError as error:
+        raise unreadable(generation / "bm25", error) from error
     index.folder = folder
     return StoredIndex(documents, index)
-
-
-def _contents(path: Path) -> bytes:
-    """The bytes of a file; none, which match no checksum, of one that cannot be read."""
-    try:
-        return path.read_bytes()
-    except OSError:
-        return b""
 
 
 def _passages(lines: bytes, documents: Sequence[Document]) -> list[Passage]:

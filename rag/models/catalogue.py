@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import re
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,6 +14,7 @@ from rag.errors import ModelError
 from rag.settings import Settings
 
 _log = logging.getLogger(__name__)
+_SHA256 = re.compile("[0-9a-f]{64}")
 _MEMINFO = Path("/proc/meminfo")
 
 
@@ -92,7 +94,7 @@ def find_writer(settings: Settings) -> Path | None:
     """The file of the model that the setting `llm` names; None where it is 'none'.
 
     'auto' is the best known one that is here and fits the free memory, else the packaged one. Raises ModelError where
-    the file is not here.
+    the file is not here, or is known to have held other bytes before.
     """
     if settings.llm == "none":
         return None
@@ -104,6 +106,10 @@ def find_writer(settings: Settings) -> Path | None:
         raise ModelError(f"the {settings.llm} model is not here; run `article-chat download {settings.llm}` once")
     if not path.is_file():
         raise ModelError(f"there is no model file {path}; give a .gguf file, or `article-chat download` one")
+    if model is None and not _is_as_noted(path):
+        raise ModelError(
+            f"{path} is not what was fetched, as its SHA-256 is another; delete it and `article-chat download` it again"
+        )
     return path
 
 
@@ -116,32 +122,61 @@ def find(model: KnownModel, settings: Settings) -> Path | None:
     """The model's file: inside its package, else in the home folder's `models/`, else among the fetched ones.
 
     A file that has the name and the size but another SHA-256 is warned of and left alone. Raises ModelError where the
-    package is missing.
+    package is missing or damaged.
     """
     if model.package is not None:
-        return _inside(model.package)
+        path = _inside(model.package)
+        if _read_sha256(path) != model.sha256:  # small enough to be read each time: no note in others' folders
+            raise ModelError(f"{path} is damaged, as its SHA-256 is another; install article-chat again")
+        return path
     for folder in (settings.models, settings.model_cache):
         path = folder / model.file_name
         if not path.is_file() or path.stat().st_size != model.size:
             continue
         if sha256_of(path) == model.sha256:
             return path
-        _log.warning("%s is not the %s model, as its SHA-256 is another; it is not used", path, model.name)
+        _log.warning(
+            "%s is not the %s model, as its SHA-256 is another; it is not used: `article-chat download %s` fetches it",
+            *(path, model.name, model.name),
+        )
     return None
 
 
 def sha256_of(path: Path) -> str:
     """The file's SHA-256 in hexadecimal; it is read once, and then known from a note beside it until it changes."""
-    note, stamp = _note(path)
-    try:
-        known_stamp, _, sha256 = note.read_text(encoding="ascii").strip().rpartition(" ")
-    except (OSError, UnicodeDecodeError):
-        known_stamp = sha256 = ""
-    if known_stamp != stamp:
-        with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    fresh, sha256 = _noted(path)
+    if not fresh:
+        sha256 = _read_sha256(path)
         note_sha256(path, sha256)
     return sha256
+
+
+def _is_as_noted(path: Path) -> bool:
+    """Whether the file holds what it held when the note beside it was made, if there is one; the note is renewed where
+    only the file's time is another.
+    """
+    fresh, noted = _noted(path)
+    if fresh or not noted:
+        return True
+    same = _read_sha256(path) == noted
+    if same:
+        note_sha256(path, noted)
+    return same
+
+
+def _noted(path: Path) -> tuple[bool, str]:
+    """Whether the file is as it was when its note was made, and the SHA-256 there; "" where there is no note."""
+    note, stamp = _note(path)
+    try:
+        noted_stamp, _, sha256 = note.read_text(encoding="ascii").strip().rpartition(" ")
+    except (OSError, UnicodeDecodeError):
+        return False, ""
+    return (noted_stamp == stamp, sha256) if _SHA256.fullmatch(sha256) else (False, "")
+
+
+def _read_sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def note_sha256(path: Path, sha256: str) -> None:

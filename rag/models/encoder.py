@@ -8,6 +8,7 @@ Shapes: B sequences, T pieces, C = 384 channels, H = 12 heads.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -175,14 +176,16 @@ def trained_state(network: Encoder) -> dict[str, Tensor]:
 
 def save(path: Path, state: Mapping[str, Tensor], shape: NetworkShape, **metadata: object) -> None:
     """Write trained parameters as float16 safetensors, with the shape and what else is to be known of them, as JSON;
-    replaced atomically.
+    replaced atomically. Beside it `<name>.sha256` has its checksum, as `sha256sum` writes it.
     """
     half = {name: value.detach().to("cpu", torch.float16).contiguous() for name, value in state.items()}
     told = {name: json.dumps(value) for name, value in {"shape": asdict(shape), **metadata}.items()}
     partial = path.with_suffix(".partial")
     save_file(half, partial, metadata=told)
     partial.chmod(0o644)
+    checksum = hashlib.sha256(partial.read_bytes()).hexdigest()
     partial.replace(path)
+    path.with_name(f"{path.name}.sha256").write_text(f"{checksum}  {path.name}\n", encoding="ascii")
 
 
 E = TypeVar("E", bound=Encoder)

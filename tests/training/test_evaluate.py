@@ -149,7 +149,11 @@ def test_a_finished_run_leaves_calibrated_weights_a_diagram_and_a_report(
     finish(trainer, tokenizer, corpus, tmp_path / "weights" / "reader.safetensors", count=60)
     report = json.loads((tmp_path / "run" / "report.json").read_text())
     assert report["held_out"]["single paragraphs"]["questions"] > 0
-    assert sorted(path.name for path in (tmp_path / "weights").iterdir()) == ["reader.safetensors", "reliability.svg"]
+    assert sorted(path.name for path in (tmp_path / "weights").iterdir()) == [
+        "reader.safetensors",
+        "reader.safetensors.sha256",
+        "reliability.svg",
+    ]
     assert ET.parse(tmp_path / "weights" / "reliability.svg").getroot().tag.endswith("svg")
 
 

@@ -1,5 +1,6 @@
 """The command's way to the page: the real models, a process of its own, a real browser."""
 
+import json
 import os
 import re
 import signal
@@ -84,3 +85,28 @@ def test_the_real_models_answer_and_the_server_stops_cleanly(page, home, article
         stdout, stderr = server.communicate(timeout=PATIENCE / 1000)
     assert stdout == ""
     assert "Traceback" not in stderr
+
+
+@pytest.mark.e2e
+def test_the_server_stops_cleanly_while_an_article_is_indexed(home):
+    with listen("127.0.0.1", 0) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-c", SERVE, str(home), str(port)]
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "ARTICLE_CHAT_LLM": "none"}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as server:
+        try:
+            url = server.stdout.readline().strip()  # once its models are loaded
+            text = "the mill burned down and nobody was hurt " * 20_000
+            pasted = httpx.stream(
+                "POST", f"{url}/own/articles/paste", json={"text": text, "title": ""}, headers={"Origin": url}
+            )
+            with pasted as answer:
+                lines = answer.iter_lines()
+                assert [json.loads(next(lines))["stage"] for _ in range(2)] == ["reading", "waiting"]
+                server.send_signal(signal.SIGINT)
+                stdout, stderr = server.communicate(timeout=PATIENCE / 1000)
+        finally:
+            server.kill()
+    assert (server.returncode, stdout, stderr) == (0, "", "")

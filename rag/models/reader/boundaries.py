@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rag.models.reader.quotes import MAX_QUOTE_WORDS
 from rag.models.reader.weights import READER
@@ -15,16 +15,20 @@ for F1 (`Calibration.boundary`). What is too long is cut anyway."""
 _LEAST_WORDS = 3
 
 
-def boundary_segments(text: str, *, window: int = 100, margin: int = 20) -> list[Span]:
+def boundary_segments(
+    text: str, *, window: int = 100, margin: int = 20, before_each: Callable[[], None] = lambda: None
+) -> list[Span]:
     """The sentences of a text without punctuation, where the network sees their boundaries; offsets into the text.
 
     It reads windows of `window` words and believes what it says of all but the `margin` words at their inner ends. A
-    sentence of more than MAX_QUOTE_WORDS is cut at its likeliest boundary, however unlikely that is.
+    sentence of more than MAX_QUOTE_WORDS is cut at its likeliest boundary, however unlikely that is. `before_each` is
+    called before each window, and may raise to end it.
     """
     words = [match.span() for match in WORD.finditer(text)]
     chances: list[float] = []  # for each word, that a sentence ends after it
     starts = range(0, max(1, len(words) - 2 * margin), window - 2 * margin)
     for first in starts:
+        before_each()
         found = _boundary_chances(text, words[first : first + window])
         kept = found if first == starts[-1] else found[: window - margin]
         chances += kept[len(chances) - first :]
