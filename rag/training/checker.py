@@ -22,7 +22,7 @@ from rag.models.embeddings import packaged_model_path
 from rag.models.encoder import load_base, plain_tokenizer, save
 from rag.models.reader.weights import WEIGHTS as READER_WEIGHTS
 from rag.training.claims import UNKNOWN, Claims, Labelled, from_question, read_drafts, read_statements
-from rag.training.data import Corpus, Question, load_corpus
+from rag.training.data import Corpus, load_corpus
 from rag.training.train import Plan, Trainer
 
 if TYPE_CHECKING:
@@ -111,9 +111,7 @@ def held_out(data: Path, statements: Sequence[Path], drafts: Sequence[Path]) -> 
     """Claims by kind, of articles and evidences that nothing was learnt from; deterministic."""
     random_ = random.Random(0)  # noqa: S311
     corpus = questions_of(load_corpus(data, held=True))
-    peers: dict[int, list[Question]] = {}
-    for question in corpus.questions:
-        peers.setdefault(question.document, []).append(question)
+    peers = corpus.by_document()
     asked = random_.sample(corpus.questions, min(_HELD, len(corpus.questions)))
     found = {"questions": [from_question(random_, corpus, question, peers[question.document]) for question in asked]}
     for path in statements:

@@ -250,9 +250,7 @@ class Claims:
     ) -> None:
         self._corpus, self._statements, self._drafts, self._tokenizer = corpus, statements, drafts, tokenizer
         self._seed, self.rows, self._group, self._shares = seed, rows, group, shares or Shares()
-        self._peers: dict[int, list[Question]] = {}
-        for question in corpus.questions:
-            self._peers.setdefault(question.document, []).append(question)
+        self._peers = corpus.by_document()
         self._siblings: dict[str, list[Drafted]] = {}
         for drafted in drafts:
             self._siblings.setdefault(drafted.document, []).append(drafted)

@@ -44,6 +44,13 @@ class Corpus:
     documents: tuple[Document, ...]
     questions: tuple[Question, ...]
 
+    def by_document(self) -> dict[int, list[Question]]:
+        """The questions about each document that has any, in their order."""
+        asked: dict[int, list[Question]] = {}
+        for question in self.questions:
+            asked.setdefault(question.document, []).append(question)
+        return asked
+
 
 def held_out(group: str) -> bool:
     """Whether an article is kept from training: by hash, so the same in every run and on every machine."""

@@ -53,9 +53,7 @@ def sample(
     there is such a one, another paragraph of the article answers.
     """
     random_ = random.Random(seed)
-    asked: dict[int, list[Question]] = {}
-    for question in corpus.questions:
-        asked.setdefault(question.document, []).append(question)
+    asked = corpus.by_document()
     made = []
     for source, share in SHARES.items():
         starts = [
