@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import signal
 from dataclasses import asdict
 from pathlib import Path
@@ -24,7 +23,7 @@ from rag.training.data import Corpus, load_corpus
 from rag.training.diagram import reliability_svg
 from rag.training.evaluate import full, quick
 from rag.training.examples import DEFAULT_MIX, Stream
-from rag.training.train import Plan, Reading, Trainer
+from rag.training.train import Plan, Reading, Trainer, add_options
 
 DEFAULTS = Plan(steps=15000)
 
@@ -33,10 +32,6 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     made = argparse.ArgumentParser(prog="python -m rag.training", description=__doc__)
     made.add_argument("data", type=Path, help="folder of question files (.jsonl)")
-    made.add_argument("--out", type=Path, help="write the calibrated weights here at the end")
-    made.add_argument(
-        "--checkpoint", type=Path, required=True, help="folder for checkpoint, log and report; resumed from"
-    )
     made.add_argument(
         "--warm-start", type=Path, metavar="WEIGHTS", help="start from these weights, not from MiniLM's own"
     )
@@ -44,22 +39,11 @@ def parser() -> argparse.ArgumentParser:
         "--mix-with", type=Path, metavar="WEIGHTS", help="at the end, mix in the weights of an earlier end"
     )
     made.add_argument("--share", type=float, default=0.4, help="of those in the mixture (%(default)s)")
-    made.add_argument("--steps", type=int, default=DEFAULTS.steps, help="optimiser steps in all (%(default)s)")
-    made.add_argument("--replan", action="store_true", help="on resuming, let the rate fall to zero at --steps instead")
-    made.add_argument("--rows", type=int, default=32, help="examples a batch (%(default)s)")
-    made.add_argument(
-        "--seed", type=int, default=DEFAULTS.seed, help="of data order, augmentation, dropout (%(default)s)"
-    )
-    made.add_argument(
-        "--rate", type=float, default=DEFAULTS.encoder_rate, help="peak rate of the encoder (%(default)s)"
-    )
     made.add_argument(
         "--save-every", type=int, default=DEFAULTS.save_every, help="steps between checkpoints (%(default)s)"
     )
-    made.add_argument("--evaluate-every", type=int, default=DEFAULTS.evaluate_every, help="in steps (%(default)s)")
     made.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto", help="(%(default)s)")
-    made.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="CPU threads (%(default)s)")
-    made.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="(%(default)s)")
+    add_options(made, DEFAULTS)
     return made
 
 

@@ -6,7 +6,6 @@ Stopped with Ctrl-C or SIGTERM it writes a checkpoint, and the same command goes
 from __future__ import annotations
 
 import argparse
-import os
 import random
 import signal
 from pathlib import Path
@@ -23,7 +22,7 @@ from rag.models.encoder import load_base, plain_tokenizer, save
 from rag.models.reader.weights import WEIGHTS as READER_WEIGHTS
 from rag.training.claims import UNKNOWN, Claims, Labelled, from_question, read_drafts, read_statements
 from rag.training.data import Corpus, load_corpus
-from rag.training.train import Plan, Trainer
+from rag.training.train import Plan, Trainer, add_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,16 +42,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("data", type=Path, help=f"folder of question files, and of {' and '.join(STATEMENTS)}")
     made.add_argument("--drafts", type=Path, action="append", default=[], help="file of drafts to learn from")
     made.add_argument("--held-drafts", type=Path, action="append", default=[], help="file of drafts to evaluate on")
-    made.add_argument("--checkpoint", type=Path, required=True, help="folder for checkpoint and log; resumed from")
-    made.add_argument("--out", type=Path, help="write the weights here at the end")
-    made.add_argument("--steps", type=int, default=DEFAULTS.steps, help="optimiser steps in all (%(default)s)")
-    made.add_argument("--replan", action="store_true", help="on resuming, let the rate fall to zero at --steps instead")
-    made.add_argument("--rows", type=int, default=32, help="claims a batch (%(default)s)")
-    made.add_argument("--seed", type=int, default=DEFAULTS.seed, help="of data order and dropout (%(default)s)")
-    made.add_argument("--rate", type=float, default=DEFAULTS.encoder_rate, help="the encoder's peak (%(default)s)")
-    made.add_argument("--evaluate-every", type=int, default=DEFAULTS.evaluate_every, help="in steps (%(default)s)")
-    made.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="CPU threads (%(default)s)")
-    made.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="(%(default)s)")
+    add_options(made, DEFAULTS)
     return made
 
 

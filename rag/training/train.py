@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import os
 import time
 from collections import defaultdict
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import torch
@@ -17,7 +20,6 @@ from rag.training.batches import SpanBatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     from rag.models.reader.network import ReaderNetwork
     from rag.training.batches import BoundaryBatch
@@ -248,3 +250,21 @@ def boundary_loss(
     logits = network.boundaries(network(batch.encoded.to(device), drop))
     known = labels >= 0
     return functional.binary_cross_entropy_with_logits(logits[known], labels[known])
+
+
+def add_options(parser: argparse.ArgumentParser, defaults: Plan) -> None:
+    """What every training command accepts: its plan, how it is resumed, and what it runs on."""
+    parser.add_argument("--out", type=Path, help="write the weights here at the end")
+    parser.add_argument("--checkpoint", type=Path, required=True, help="folder for checkpoint and log; resumed from")
+    parser.add_argument("--steps", type=int, default=defaults.steps, help="optimiser steps in all (%(default)s)")
+    parser.add_argument(
+        "--replan", action="store_true", help="on resuming, let the rate fall to zero at --steps instead"
+    )
+    parser.add_argument("--rows", type=int, default=32, help="examples a batch (%(default)s)")
+    parser.add_argument(
+        "--seed", type=int, default=defaults.seed, help="of data order, augmentation, dropout (%(default)s)"
+    )
+    parser.add_argument("--rate", type=float, default=defaults.encoder_rate, help="the encoder's peak (%(default)s)")
+    parser.add_argument("--evaluate-every", type=int, default=defaults.evaluate_every, help="in steps (%(default)s)")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="CPU threads (%(default)s)")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="(%(default)s)")
