@@ -25,12 +25,19 @@ def model() -> ScriptedModel:
 
 
 def write(
-    index: PassageIndex, settings: Settings, model: ScriptedModel, question: str = QUESTION, *history: Turn
+    index: PassageIndex,
+    settings: Settings,
+    model: ScriptedModel,
+    question: str = QUESTION,
+    *history: Turn,
+    failed: Draft | None = None,
 ) -> Draft | None:
     asked = understand(question, history)
     evidence = evidence_for(asked, index, OverlapReader(), settings)
-    reading = evidence.read(asked, evidence.retrieve(asked), ())
-    return ArticleWriter(model, index, OverlapReader(), settings).write(asked, history, reading, lambda: False)
+    found = evidence.retrieve(asked)
+    reading = evidence.read(asked, found, ())
+    writer = ArticleWriter(model, index, OverlapReader(), settings)
+    return writer.write(asked, history, found, reading, lambda: False, failed=failed)
 
 
 def test_before_it_has_read_the_article_it_sees_the_quotes_with_what_stands_around_them(
@@ -116,6 +123,30 @@ def test_a_written_answer_cites_the_sentence_that_says_so(
     assert answer.text == "The maritime museum was founded by Clara Lindt in 1911. [1]"
     assert answer.citations[0].quote == FOUNDED
     assert answer.short_answer == "Clara"
+
+
+def test_an_answer_that_fails_is_drafted_anew_from_what_is_like_it(
+    index: PassageIndex, settings: Settings, model: ScriptedModel
+) -> None:
+    invented, right = "The move to Zug took place in 1950.", "The museum moved to Basel."
+    model.replies = [invented, right]
+    pipeline = Pipeline(index, reader=OverlapReader(), model=model, settings=settings)
+    pipeline.study()
+    *steps, last = pipeline.stream("Where did the museum go?")
+    assert [step.stage for step in steps][2:] == ["write", "attribute", "check"] * 2
+    assert last.answer.text == f"{right} [1]"
+    assert "The museum moved to Basel" in last.answer.citations[0].quote
+    first, second = (prompt.messages[-1].content for prompt in model.prompts)
+    assert "\n- The museum moved to Basel" in second
+    assert first.count("\n- ") < second.count("\n- ") == 3
+
+
+def test_an_account_is_not_drafted_twice(index: PassageIndex, settings: Settings, model: ScriptedModel) -> None:
+    model.replies = ["Nobody in Zug knew."]
+    pipeline = Pipeline(index, reader=OverlapReader(), model=model, settings=settings)
+    answer = pipeline.answer("Tell me more about the museum")
+    assert len(model.prompts) == 1
+    assert "Zug" not in answer.text
 
 
 def test_what_the_writer_does_not_find_is_refused(

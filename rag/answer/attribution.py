@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -28,6 +29,22 @@ LEAST_GAIN = 0.2
 """A second sentence is cited where it has at least this share of the written words that the first lacks."""
 
 
+@dataclass(frozen=True)
+class _Near:
+    """Sentences that may say what a query says: m places and their texts; which of the query's w stems each has,
+    (m, w), the stems' weights, (w,), and how near each is, (m,).
+    """
+
+    places: Sequence[tuple[str, Span]]
+    texts: Sequence[str]
+    has: FloatArray
+    weights: FloatArray
+    scores: FloatArray
+
+    def source(self, row: int) -> Source:
+        return Source(*self.places[row], float(np.clip(self.scores[row], 0, 1)))
+
+
 class Attributor:
     """Finds, over one index, the sentences that say what was written; it embeds each sentence once."""
 
@@ -44,25 +61,37 @@ class Attributor:
         ("He said so.").
         """
         query = f"{question} {statement}" if len(statement.split()) < _SHORT else statement
-        like = [retrieved.passage for retrieved in retrieve(self._index, query, k=PASSAGES)]
-        passages = [*like, *(retrieved.passage for retrieved in found)]
-        places = list(dict.fromkeys((passage.document_id, span) for passage in passages for span in passage.sentences))
-        if not places:
+        near = self._near(query, found)
+        if not near.places:
             return Written(statement, ())
-        texts = [self._index.text_at(*place) for place in places]
-        has, weights = _words(query, texts)  # (m, w), (w,)
-        closeness = self._embedded(places) @ self._index.embedder.embed([query])[0]  # (m,)
-        scores = LEXICAL_WEIGHT * (has @ weights) + (1 - LEXICAL_WEIGHT) * closeness  # (m,)
-        best = int(np.argmax(scores))
-        first = Source(*places[best], float(np.clip(scores[best], 0, 1)))
-        gain = np.clip(has - has[best], 0, None) @ weights  # (m,): of the words that the first lacks
-        second = int(np.argmax(gain + 0.1 * scores))
-        other = self._with_particulars(particulars(statement) - known([texts[best], question]), first)
+        best = int(np.argmax(near.scores))
+        first = near.source(best)
+        gain = np.clip(near.has - near.has[best], 0, None) @ near.weights  # (m,): of the words that the first lacks
+        second = int(np.argmax(gain + 0.1 * near.scores))
+        other = self._with_particulars(particulars(statement) - known([near.texts[best], question]), first)
         if other is None and gain[second] >= LEAST_GAIN:
-            other = Source(*places[second], float(np.clip(scores[second], 0, 1)))
+            other = near.source(second)
         sources = [first] if other is None else [first, other]
         sources.sort(key=lambda source: (source.document_id != first.document_id, source.span.start))
         return Written(statement, tuple(sources))
+
+    def nearest(self, text: str, found: Sequence[RetrievedPassage], most: int) -> list[Source]:
+        """At most so many sentences that are like the text, in the order of theirs, sought where `attribute` seeks."""
+        near = self._near(text, found)
+        best = [near.source(int(row)) for row in np.argsort(-near.scores, kind="stable")[:most]]
+        return sorted(best, key=lambda source: (source.document_id, source.span.start))
+
+    def _near(self, query: str, found: Sequence[RetrievedPassage]) -> _Near:
+        like = [retrieved.passage for retrieved in retrieve(self._index, query, k=PASSAGES)]
+        passages = [*like, *(retrieved.passage for retrieved in found)]
+        places = list(dict.fromkeys((passage.document_id, span) for passage in passages for span in passage.sentences))
+        texts = [self._index.text_at(*place) for place in places]
+        has, weights = _words(query, texts)
+        if not places:
+            return _Near(places, texts, has, weights, weights)
+        closeness = self._embedded(places) @ self._index.embedder.embed([query])[0]  # (m,)
+        scores = LEXICAL_WEIGHT * (has @ weights) + (1 - LEXICAL_WEIGHT) * closeness
+        return _Near(places, texts, has, weights, scores)
 
     def _with_particulars(self, missing: set[str], first: Source) -> Source | None:
         """The sentence of the same document that has most of the missing names and numbers; of equals the nearest, one

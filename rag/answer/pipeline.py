@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from rag.answer.drafts import Source, Written
+from rag.answer.drafts import Draft, Source, Written
 from rag.answer.evidence import evidence_for
 from rag.answer.question import understand
 from rag.answer.retrieval import retrieve
@@ -19,6 +19,9 @@ from rag.models.llm import LanguageModel, LlamaCppModel
 from rag.models.reader.quotes import Reader, SpanReader
 from rag.settings import Settings
 from rag.types import NO_ANSWER, NOTHING_ELSE, Answer, Citation, Quote, Reading, Statement, Turn
+
+DRAFTS = 2
+"""An answer is drafted so often, at most, until a draft may be shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ class Pipeline:
         found = retrieve(self.index, "warm up", k=1)
         reading = self._reader.read("warm up", self.index.documents, found, max_quotes=1)
         if self._writer is not None:
-            self._writer.write(understand("warm up"), (), reading, lambda: False)
+            self._writer.write(understand("warm up"), (), found, reading, lambda: False)
 
     @property
     def reads(self) -> bool:
@@ -115,23 +118,28 @@ class Pipeline:
             return
 
         quotes = replace(answer, citations=by_quote.citations, short_answer=by_quote.short_answer)
-        yield Progress("write", quotes)
-        draft = self._writer.write(asked, history, reading, stopped)
-        clock.lap("write")
-        if draft is None:
-            yield Progress("done", replace(by_quote, timings_ms=clock.total()))
-            return
+        draft: Draft | None = None
+        shown: list[Written] = []
+        for _ in range(DRAFTS):
+            yield Progress("write", quotes)
+            written = self._writer.write(asked, history, found, reading, stopped, failed=draft)
+            clock.lap("write")
+            if written is None:
+                break
+            draft = written
 
-        yield Progress("attribute", quotes)
-        written = self._writer.attribute(asked, draft, found, reading)
-        clock.lap("attribute")
+            yield Progress("attribute", quotes)
+            attributed = self._writer.attribute(asked, draft, found, reading)
+            clock.lap("attribute")
 
-        yield Progress("check", quotes)
-        supported = self._writer.check(asked, draft, written, reading)
-        clock.lap("check")
-        if supported:
-            answer = self._by_statements(answer, supported, reading)
-        elif reading.answerable >= self._writer.sure:
+            yield Progress("check", quotes)
+            shown = self._writer.check(asked, draft, attributed, reading)
+            clock.lap("check")
+            if shown:
+                break
+        if shown:
+            answer = self._by_statements(answer, shown, reading)
+        elif draft is None or stopped() or reading.answerable >= self._writer.sure:
             answer = by_quote
         else:
             answer = replace(answer, refusal=NO_ANSWER)
@@ -212,7 +220,7 @@ def _overlap(one: Quote, other: Quote) -> bool:
 
 
 class _Clock:
-    """Milliseconds of each stage since the last lap."""
+    """Milliseconds of each stage, all its times together."""
 
     def __init__(self) -> None:
         self._start = self._last = time.perf_counter()
@@ -220,7 +228,7 @@ class _Clock:
 
     def lap(self, stage: str) -> dict[str, float]:
         now = time.perf_counter()
-        self._laps[stage] = (now - self._last) * 1000
+        self._laps[stage] = self._laps.get(stage, 0.0) + (now - self._last) * 1000
         self._last = now
         return dict(self._laps)
 

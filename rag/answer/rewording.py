@@ -91,11 +91,14 @@ class QuoteWriter:
         self,
         question: Question,
         history: Sequence[Turn],  # noqa: ARG002
+        found: Sequence[RetrievedPassage],  # noqa: ARG002
         reading: Reading,
         stopped: Callable[[], bool],
+        *,
+        failed: Draft | None = None,
     ) -> Draft | None:
         """As the protocol says; None, too, for what is about the whole article or not likely enough answered."""
-        if question.about_whole or reading.answerable < self.sure:
+        if failed is not None or question.about_whole or reading.answerable < self.sure:
             return None
         best = reading.quotes[0]
         prompt = rewording(question.standalone, best.highlighted or "", best.text)

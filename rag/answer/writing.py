@@ -27,6 +27,8 @@ HINTS = 2
 each token costs time. None, where the question leans on the conversation: the writer understands that better."""
 HINT_WORDS = 12
 """Words of a quote on both sides of those that answer."""
+NEAREST = 3
+"""So many sentences stand before a question that is answered anew."""
 TURNS = 2
 """So many earlier questions and answers stand in the prompt."""
 _ENDS = (".", "!", "?", '"', "”", "’", "'")
@@ -45,9 +47,18 @@ class Writer(Protocol):
         ...
 
     def write(
-        self, question: Question, history: Sequence[Turn], reading: Reading, stopped: Callable[[], bool]
+        self,
+        question: Question,
+        history: Sequence[Turn],
+        found: Sequence[RetrievedPassage],
+        reading: Reading,
+        stopped: Callable[[], bool],
+        *,
+        failed: Draft | None = None,
     ) -> Draft | None:
-        """The draft of an answer; None where it was stopped or cannot be written."""
+        """The draft of an answer; None where it was stopped or cannot be written, or not otherwise than the draft
+        that `failed`.
+        """
         ...
 
     def attribute(
@@ -92,17 +103,31 @@ class ArticleWriter:
         return Prompt(messages, len(messages), memory)
 
     def write(
-        self, question: Question, history: Sequence[Turn], reading: Reading, stopped: Callable[[], bool]
+        self,
+        question: Question,
+        history: Sequence[Turn],
+        found: Sequence[RetrievedPassage],
+        reading: Reading,
+        stopped: Callable[[], bool],
+        *,
+        failed: Draft | None = None,
     ) -> Draft | None:
-        quotes = [] if question.leans else self._likely(reading.quotes)
+        """After a draft that failed, the evidence is what is like it and the question, rather than what the reader
+        found for the question: a wrong answer often has the words that a right one needs (Shao et al., 2023,
+        "ITER-RETGEN").
+        """
+        if failed is not None and question.at_length:
+            return None
+        quotes = reading.quotes if failed is None else self._like(f"{question.in_context} {failed.text}", found)
         earlier = prompts.turns(history[-TURNS:])
         article = self.article
         if article is not None and self._model.knows(article):
-            asked = prompts.question(question.asked, map(self._hint, quotes), at_length=question.at_length)
+            hints = quotes if failed is not None else [] if question.leans else self._likely(quotes)
+            asked = prompts.question(question.asked, map(self._hint, hints), at_length=question.at_length)
             prompt = replace(article, messages=(*article.messages, *earlier, asked))
         else:
             asked = prompts.question(question.asked, (), at_length=question.at_length)
-            prompt = Prompt((*prompts.article(map(self._with_neighbours, reading.quotes)), *earlier, asked))
+            prompt = Prompt((*prompts.article(map(self._with_neighbours, quotes)), *earlier, asked))
         refusal = self._model.likelihood(prompt, NO_ANSWER, stopped=stopped)
         if refusal is None:
             return None
@@ -125,6 +150,13 @@ class ArticleWriter:
         if question.at_length:
             return [sentence for sentence in written if self._judge.is_said(question, draft, sentence, reading)]
         return [sentence for sentence in written if self._judge.is_right(question, draft, sentence, reading)]
+
+    def _like(self, text: str, found: Sequence[RetrievedPassage]) -> list[Quote]:
+        """The sentences that are most like the text."""
+        return [
+            Quote(near.document_id, near.span, self._index.text_at(near.document_id, near.span), near.score)
+            for near in self._attributor.nearest(text, found, NEAREST)
+        ]
 
     def _likely(self, quotes: Sequence[Quote]) -> list[Quote]:
         """Those of the best quotes that are worth a hint, in the order of the text."""

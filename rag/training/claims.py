@@ -3,7 +3,7 @@
 
 Three sources: a writer's own drafts, told right from wrong by the expected words; questions, with their answers, their
 sentences and others as statements; and statements with evidence. What is supported is also made unsupported, by
-another name or number, a negation, exchanged roles, or other quotes.
+another name or number, a negation, exchanged roles, other quotes, or something added that they do not say.
 """
 
 from __future__ import annotations
@@ -80,6 +80,8 @@ class Shares:
 
     drafts: float = 0.4
     statements: float = 0.25
+    joined: float = 0.15
+    """Two claims as one, of the quotes of both, or of one: those do not say all of it."""
     stripped: float = 0.3
     """Quotes without capitals and punctuation; of these, one statement in three as well."""
 
@@ -129,10 +131,10 @@ def from_draft(random_: random.Random, drafted: Drafted, others: Sequence[Drafte
         changed = falsified(random_, claim.statement, claim.quotes)
         if changed is not None:
             return Labelled(replace(claim, statement=changed), 0.0, UNKNOWN)
-    if drafted.right and others and draw < 0.4:
+    if drafted.right and others and draw < 0.6:
         other = random_.choice(others)
         apart = not any(recall(drafted.statement, gold) >= MOST_WRONG for gold in other.golds)
-        if draw < 0.3 and other.question != drafted.question and apart:
+        if draw < 0.5 and other.question != drafted.question and apart:
             return Labelled(replace(claim, question=other.question), supported, 0.0)
         if not set(other.quotes) & set(drafted.quotes) and other.quotes:
             return Labelled(replace(claim, quotes=" ".join(other.quotes)), 0.0, UNKNOWN)
@@ -154,7 +156,9 @@ def from_question(random_: random.Random, corpus: Corpus, question: Question, pe
         if short and random_.random() < 0.5:
             statement = statement[:1].upper() + statement[1:] + "."
         cited = [around, random_.choice(others)] if others and random_.random() < 0.4 else [around]
-        if draw < 0.08 and others:
+        if draw < 0.04:
+            return Labelled(Claim("", question.text, text[slice(*around)]), 0.0, UNKNOWN)  # it states nothing
+        if draw < 0.1 and others:
             return Labelled(Claim(question.text, statement, text[slice(*random_.choice(others))]), 0.0, UNKNOWN)
         if draw < 0.2 and not short:
             changed = falsified(random_, statement, statement)
@@ -176,6 +180,22 @@ def from_question(random_: random.Random, corpus: Corpus, question: Question, pe
     nearest = sorted(others or sentences, key=lambda s: -recall(text[slice(*s)], question.text))[:2]
     chosen = random_.choice(nearest)
     return Labelled(Claim(question.text, text[slice(*chosen)], text[slice(*chosen)]), 1.0, 0.0)
+
+
+def joined(random_: random.Random, one: Labelled, other: Labelled) -> Labelled:
+    """Both statements as one, in either order, of the quotes of both, or of the first claim's only."""
+    both = random_.random() < 0.5
+    statements, quotes = [one.claim.statement, other.claim.statement], [one.claim.quotes, other.claim.quotes]
+    if random_.random() < 0.5:
+        statements.reverse()
+    if random_.random() < 0.5:
+        quotes.reverse()
+    first, second = statements
+    if random_.random() < 0.5:
+        first = first.rstrip(" .!?") + random_.choice((", and", " and", ", but", ","))
+    said = min(one.supported, other.supported) if both else 0.0
+    claim = Claim(one.claim.question, f"{first} {second}", " ".join(quotes) if both else one.claim.quotes)
+    return Labelled(claim, said, UNKNOWN)
 
 
 def falsified(random_: random.Random, statement: str, quotes: str) -> str | None:
@@ -281,16 +301,22 @@ class Claims:
         return tuple(batches)
 
     def _compose(self, random_: random.Random) -> Labelled:
+        made = self._drawn(random_)
+        if random_.random() < self._shares.joined and made.supported != UNKNOWN:
+            other = self._drawn(random_)
+            if other.supported != UNKNOWN and other.claim.quotes != made.claim.quotes:
+                made = joined(random_, made, other)
+        return _as_written(random_, made, self._shares.stripped)
+
+    def _drawn(self, random_: random.Random) -> Labelled:
         draw, shares = random_.random(), self._shares
         if self._drafts and draw < shares.drafts:
             drafted = random_.choice(self._drafts)
-            made = from_draft(random_, drafted, self._siblings[drafted.document])
-        elif self._statements and draw < shares.drafts + shares.statements:
-            made = random_.choice(random_.choice(self._statements))
-        else:
-            question = random_.choice(self._corpus.questions)
-            made = from_question(random_, self._corpus, question, self._peers[question.document])
-        return _as_written(random_, made, shares.stripped)
+            return from_draft(random_, drafted, self._siblings[drafted.document])
+        if self._statements and draw < shares.drafts + shares.statements:
+            return random_.choice(random_.choice(self._statements))
+        question = random_.choice(self._corpus.questions)
+        return from_question(random_, self._corpus, question, self._peers[question.document])
 
 
 def _as_written(random_: random.Random, made: Labelled, stripped: float) -> Labelled:

@@ -50,7 +50,7 @@ def write_drafts(items: Sequence[Item], library: Library, settings: Settings, ou
             for question in asked:
                 understood = understand(question.text, question.history)
                 found, reading = read(understood, index, reader, settings)
-                draft = writer.write(understood, question.history, reading, lambda: False)
+                draft = writer.write(understood, question.history, found, reading, lambda: False)
                 line = {
                     "id": question.id,
                     "document": item.document.id,

@@ -41,8 +41,8 @@ class Schedule:
         return min(decay, (step + 1) / self.warmup)
 
     def replan(self, step: int, end: int) -> Schedule:
-        """From this step's rate down to zero at another end."""
-        return replace(self, anchor=step, peak=self.factor(step), end=end)
+        """From this step's rate, or anew from the peak where it had come to its end, down to zero at another end."""
+        return replace(self, anchor=step, peak=self.factor(step) or self.peak, end=end)
 
 
 @dataclass(frozen=True)

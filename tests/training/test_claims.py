@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from rag.training.claims import (
     falsified,
     from_draft,
     from_question,
+    joined,
     read_drafts,
     read_statements,
 )
@@ -93,13 +95,17 @@ def test_claims_of_a_draft() -> None:
 
 def test_claims_of_questions_are_labelled_by_their_answers(corpus: Corpus) -> None:
     random_ = random.Random(2)
-    kinds = set()
+    kinds: set[object] = set()
     for _ in range(4):
         for question in corpus.questions:
             peers = [q for q in corpus.questions if q.document == question.document]
             made = from_question(random_, corpus, question, peers)
             text = corpus.documents[question.document].text
             golds = [text[start:end] for start, end in question.spans]
+            if made.claim.statement == question.text:
+                assert (made.supported, made.answers) == (0, UNKNOWN)  # a question states nothing
+                kinds.add("question")
+                continue
             assert made.claim.question == question.text
             if made.answers == 1:
                 assert any(
@@ -110,7 +116,23 @@ def test_claims_of_questions_are_labelled_by_their_answers(corpus: Corpus) -> No
             if made.answers == 0 and made.supported == 1 and golds:
                 assert made.claim.statement not in golds
             kinds.add((made.supported, made.answers))
-    assert {(1, 1), (1, 0)} <= kinds
+    assert {(1, 1), (1, 0), "question"} <= kinds
+
+
+def test_two_claims_as_one_are_supported_by_the_quotes_of_both_only() -> None:
+    one, other = Labelled(RIGHT.claim, 1.0, 1.0), Labelled(OTHER.claim, 1.0, 1.0)
+    found = set()
+    for seed in range(60):
+        made = joined(random.Random(seed), one, other)
+        both = all(quotes in made.claim.quotes for quotes in (RIGHT.claim.quotes, OTHER.claim.quotes))
+        assert made.supported == float(both)
+        assert made.answers == UNKNOWN
+        assert "designed it in 1931" in made.claim.statement
+        assert "Otto Brandt sold it" in made.claim.statement
+        found.add((both, made.claim.statement.startswith("Otto")))
+    assert len(found) == 4
+    false = replace(other, supported=0.0)
+    assert {joined(random.Random(seed), one, false).supported for seed in range(20)} == {0.0}
 
 
 def test_statements_are_held_out_by_their_evidence(tmp_path: Path) -> None:

@@ -100,6 +100,8 @@ def test_the_rate_rises_then_falls_to_zero() -> None:
     later = schedule.replan(60, 260)
     assert later.factor(60) == pytest.approx(schedule.factor(60))
     assert later.factor(160) == pytest.approx(schedule.factor(60) / 2)
+    anew = schedule.replan(100, 300)  # it had come to its end
+    assert (anew.factor(100), anew.factor(200), anew.factor(300)) == (1, 0.5, 0)
 
 
 def test_loss_counts_every_right_span(corpus: Corpus, tokenizer: Tokenizer) -> None:
