@@ -1,10 +1,11 @@
-"""The checker's network: the encoder and two heads on its first column.
+"""The checker's network: the encoder, told which words of a statement its quotes have, and two heads on column 0.
 
 Shapes: B claims, T pieces, C = 384 channels.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -23,26 +24,53 @@ MAX_STATEMENT_PIECES = 96
 MAX_PIECES = 320
 
 
-def encode(tokenizer: Tokenizer, claims: Sequence[Claim]) -> Pieces:
+@dataclass(frozen=True)
+class Compared(Pieces):
+    """A padded batch of claims; `matches` says of each piece of a statement whether the quotes have it."""
+
+    matches: Tensor  # (B, T) int64: 1 in both, 2 in the statement only, 0 elsewhere
+
+    def to(self, device: torch.device) -> Compared:
+        """The same batch on a device."""
+        return Compared(*(part.to(device) for part in (self.ids, self.types, self.mask, self.matches)))
+
+
+def encode(tokenizer: Tokenizer, claims: Sequence[Claim]) -> Compared:
     """`[CLS] question [SEP] statement [SEP] quotes [SEP]` a row; the second segment is the quotes. A question keeps its
     last 64 pieces, a statement its first 96, a row at most 320. The tokenizer must neither truncate nor pad.
     """
     parts = [text for claim in claims for text in (claim.question, claim.statement, claim.quotes)]
     pieces = [encoding.ids for encoding in tokenizer.encode_batch(parts, add_special_tokens=False)]
-    rows, seconds = [], []
+    rows, seconds, matches = [], [], []
     for question, statement, quotes in zip(pieces[::3], pieces[1::3], pieces[2::3], strict=True):
-        head = [CLS, *question[-MAX_QUESTION_PIECES:], SEP, *statement[:MAX_STATEMENT_PIECES], SEP]
+        head, stated, there = (
+            [CLS, *question[-MAX_QUESTION_PIECES:], SEP],
+            statement[:MAX_STATEMENT_PIECES],
+            set(quotes),
+        )
+        matches.append([0] * len(head) + [1 if piece in there else 2 for piece in stated])
+        head += [*stated, SEP]
         rows.append([*head, *quotes[: MAX_PIECES - len(head) - 1], SEP])
         seconds.append(len(head))
-    return padded(rows, seconds)
+    batch = padded(rows, seconds)
+    compared = torch.zeros_like(batch.ids)
+    for row, match in zip(compared, matches, strict=True):
+        row[: len(match)] = torch.tensor(match)
+    return Compared(batch.ids, batch.types, batch.mask, compared)
 
 
 class CheckerNetwork(Encoder):
-    """The encoder and two heads: supported, answers."""
+    """The encoder, with an embedding of exact matches (Chen et al. 2017, DrQA), and two heads: supported, answers."""
 
     def __init__(self, shape: NetworkShape | None = None) -> None:
         super().__init__(shape)
+        self.matches = nn.Embedding(3, self.shape.channels)
+        nn.init.zeros_(self.matches.weight)
         self.verdict = nn.Linear(self.shape.channels, 2)
+
+    def embedded(self, batch: Pieces) -> Tensor:
+        assert isinstance(batch, Compared)  # noqa: S101 (no other batch has matches)
+        return super().embedded(batch) + self.matches(batch.matches)  # type: ignore[no-any-return]
 
     def verdicts(self, hidden: Tensor) -> Tensor:
         """Logits (B, 2) in float32 of a batch's hidden states: supported, answers."""

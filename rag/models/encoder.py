@@ -142,15 +142,19 @@ class Encoder(nn.Module):
         """The packaged embeddings, which are neither trained nor saved."""
         return self.words, self.places, self.kinds, self.norm
 
+    def embedded(self, batch: Pieces) -> Tensor:
+        """What the first layer sees of a batch, (B, T, C)."""
+        places = self.places.weight[: batch.ids.shape[1]]
+        return self.norm(self.words(batch.ids) + places + self.kinds(batch.types))  # type: ignore[no-any-return]
+
     def forward(self, batch: Pieces, drop: Dropout | None = None) -> Tensor:
         """Hidden states (B, T, C) of a batch."""
-        t = batch.ids.shape[1]
-        x = self.norm(self.words(batch.ids) + self.places.weight[:t] + self.kinds(batch.types))
+        x = self.embedded(batch)
         bias = torch.zeros(batch.mask.shape, dtype=x.dtype, device=x.device)
         bias = bias.masked_fill(~batch.mask, torch.finfo(torch.float16).min)[:, None, None, :]  # (B, 1, 1, T)
         for layer in self.layers:
             x = layer(x, bias, drop)
-        return x  # type: ignore[no-any-return]
+        return x
 
 
 def use_bfloat16(precision: str, device: torch.device) -> bool:

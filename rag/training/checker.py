@@ -42,6 +42,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("data", type=Path, help=f"folder of question files, and of {' and '.join(STATEMENTS)}")
     made.add_argument("--drafts", type=Path, action="append", default=[], help="file of drafts to learn from")
     made.add_argument("--held-drafts", type=Path, action="append", default=[], help="file of drafts to evaluate on")
+    made.add_argument("--start", type=Path, default=READER_WEIGHTS, help="weights to begin with (the reader's)")
     add_options(made, DEFAULTS)
     return made
 
@@ -53,7 +54,7 @@ def main(arguments: list[str] | None = None) -> None:
     torch.manual_seed(told.seed)
     model = packaged_model_path()
     tokenizer = plain_tokenizer(model)
-    network = start(model / "model.safetensors", READER_WEIGHTS)
+    network = start(model / "model.safetensors", told.start)
     files = [told.data / name for name in STATEMENTS if (told.data / name).exists()]
     drafts = [drafted for path in told.drafts for drafted in read_drafts(path)]
     task = Claims(
@@ -77,13 +78,14 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"written: {told.out}")
 
 
-def start(base: Path, reader: Path) -> CheckerNetwork:
-    """A network with the reader's encoder and new heads."""
+def start(base: Path, weights: Path) -> CheckerNetwork:
+    """A network with what the weights, a reader's or a checker's, have of it; the rest is new."""
     network = CheckerNetwork()
     load_base(network, base)
-    with safe_open(reader, framework="pt") as file:
-        known = {name: file.get_tensor(name).float() for name in file.keys() if name.startswith("layers.")}  # noqa: SIM118
-    network.load_state_dict(known, strict=False)
+    with safe_open(weights, framework="pt") as file:
+        known = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 (not a mapping)
+    own = network.state_dict()
+    network.load_state_dict({name: value for name, value in known.items() if name in own}, strict=False)
     return network
 
 
