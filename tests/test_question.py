@@ -87,6 +87,10 @@ def test_in_context_a_refusal_is_left_out_and_a_long_answer_is_cut() -> None:
         ("What did both Ann Lee and the mayor want?", ["What did Ann Lee want?", "What did the mayor want?"]),
         ("what did trump and kim disagree about", ["what did trump disagree about", "what did kim disagree about"]),
         ("Where were the fleet and its crew lost?", ["Where were the fleet lost?", "Where were its crew lost?"]),
+        (
+            "How do Ann Lee and the old ferry master each see the ban?",
+            ["How do Ann Lee see the ban?", "How do the old ferry master see the ban?"],
+        ),
         ("What happened between 1914 and 1918?", []),
         ("Who wrote Pride and Prejudice?", []),
         ("what is bread", []),
@@ -146,3 +150,9 @@ def test_a_question_is_understood_once() -> None:
     assert understand("What happened?").about_whole
     assert not understand("What happened?", history).about_whole
     assert understand("Who won and when?").parts == ("Who won", "Who won ; when?")
+    assert understand("Who won and when?").apart == ()  # "when?" alone is no question
+    assert [part.asked for part in understand("What do Kim and Moon want?").apart] == [
+        "What do Kim want?",
+        "What do Moon want?",
+    ]
+    assert understand("What do they and Moon want?", [Turn("Who came?", "Two did.")]).apart == ()

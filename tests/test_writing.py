@@ -141,6 +141,23 @@ def test_an_answer_that_fails_is_drafted_anew_from_what_is_like_it(
     assert first.count("\n- ") < second.count("\n- ") == 3
 
 
+def test_two_subjects_are_answered_apart_where_one_draft_for_both_fails(
+    index: PassageIndex, settings: Settings, model: ScriptedModel
+) -> None:
+    ferry, museum = "The ferry was two hours late on Monday.", "The museum moved to Basel after the war."
+    model.replies = ["The ferry and the museum went to Zug in 1950.", ferry, museum]
+    pipeline = Pipeline(index, reader=OverlapReader(), model=model, settings=settings)
+    answer = pipeline.answer("Where did the ferry and the museum each go?")
+    assert [prompt.messages[-1].content.split("Question: ")[1] for prompt in model.prompts] == [
+        "Where did the ferry and the museum each go?",
+        "Where did the ferry go?",
+        "Where did the museum go?",
+    ]
+    assert answer.text == f"{ferry} [1] {museum} [2]"
+    assert "two hours late" in answer.citations[0].quote
+    assert "moved to Basel" in answer.citations[1].quote
+
+
 def test_an_account_is_not_drafted_twice(index: PassageIndex, settings: Settings, model: ScriptedModel) -> None:
     model.replies = ["Nobody in Zug knew."]
     pipeline = Pipeline(index, reader=OverlapReader(), model=model, settings=settings)

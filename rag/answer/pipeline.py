@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from rag.answer.drafts import Draft, Source, Written
 from rag.answer.evidence import evidence_for
-from rag.answer.question import understand
+from rag.answer.question import Question, understand
 from rag.answer.retrieval import retrieve
 from rag.answer.rewording import QuoteWriter
 from rag.answer.writing import ArticleWriter, Writer
@@ -18,10 +18,7 @@ from rag.models.catalogue import find_writer
 from rag.models.llm import LanguageModel, LlamaCppModel
 from rag.models.reader.quotes import Reader, SpanReader
 from rag.settings import Settings
-from rag.types import NO_ANSWER, NOTHING_ELSE, Answer, Citation, Quote, Reading, Statement, Turn
-
-DRAFTS = 2
-"""An answer is drafted so often, at most, until a draft may be shown."""
+from rag.types import NO_ANSWER, NOTHING_ELSE, Answer, Citation, Quote, Reading, RetrievedPassage, Statement, Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,32 +114,21 @@ class Pipeline:
             yield Progress("done", replace(by_quote, timings_ms=clock.total()))
             return
 
-        quotes = replace(answer, citations=by_quote.citations, short_answer=by_quote.short_answer)
-        draft: Draft | None = None
-        shown: list[Written] = []
-        for _ in range(DRAFTS):
-            yield Progress("write", quotes)
-            written = self._writer.write(asked, history, found, reading, stopped, failed=draft)
-            clock.lap("write")
-            if written is None:
-                break
-            draft = written
-
-            yield Progress("attribute", quotes)
-            attributed = self._writer.attribute(asked, draft, found, reading)
-            clock.lap("attribute")
-
-            yield Progress("check", quotes)
-            shown = self._writer.check(asked, draft, attributed, reading)
-            clock.lap("check")
-            if shown:
-                break
+        answer = replace(answer, citations=by_quote.citations, short_answer=by_quote.short_answer)
+        drafting = _Drafting(self._writer, history, found, stopped, answer, clock)
+        draft, shown = yield from drafting.write(asked, reading)
+        if draft is not None and not shown:
+            for part in asked.apart:
+                _, of_part = yield from drafting.write(part, evidence.read(part, found, ()))
+                shown += of_part
+        if draft is not None and not shown:
+            _, shown = yield from drafting.write(asked, reading, failed=draft)
         if shown:
             answer = self._by_statements(answer, shown, reading)
         elif draft is None or stopped() or reading.answerable >= self._writer.sure:
             answer = by_quote
         else:
-            answer = replace(answer, refusal=NO_ANSWER)
+            answer = replace(answer, citations=(), short_answer=None, refusal=NO_ANSWER)
         yield Progress("done", replace(answer, timings_ms=clock.total()))
 
     def _by_quote(self, answer: Answer, reading: Reading, exclude: Sequence[Citation]) -> Answer:
@@ -213,6 +199,37 @@ def build_pipeline(index: PassageIndex, settings: Settings) -> Pipeline:
     path = find_writer(settings)
     model = LlamaCppModel(path, threads=settings.threads) if path is not None else None
     return Pipeline(index, reader=SpanReader(), model=model, settings=settings)
+
+
+@dataclass(frozen=True, slots=True)
+class _Drafting:
+    """One draft after the other for a question: written, attributed, checked, each step told as progress."""
+
+    writer: Writer
+    history: Sequence[Turn]
+    found: Sequence[RetrievedPassage]
+    stopped: Callable[[], bool]
+    answer: Answer
+    clock: _Clock
+
+    def write(
+        self, question: Question, reading: Reading, failed: Draft | None = None
+    ) -> Generator[Progress, None, tuple[Draft | None, list[Written]]]:
+        """A draft, None where there is none, and those of its sentences that may be shown."""
+        yield Progress("write", self.answer)
+        draft = self.writer.write(question, self.history, self.found, reading, self.stopped, failed=failed)
+        self.clock.lap("write")
+        if draft is None:
+            return None, []
+
+        yield Progress("attribute", self.answer)
+        written = self.writer.attribute(question, draft, self.found, reading)
+        self.clock.lap("attribute")
+
+        yield Progress("check", self.answer)
+        shown = self.writer.check(question, draft, written, reading)
+        self.clock.lap("check")
+        return draft, shown
 
 
 def _overlap(one: Quote, other: Quote) -> bool:

@@ -28,11 +28,18 @@ _MARKER = re.compile(r"\s*\[\d+\]")
 _WH = "|".join(sorted(QUESTION_WORDS))
 _TWO_QUESTIONS = re.compile(rf"((?:{_WH})\b.*[^\s,]),? and ((?:{_WH})\b.*)", re.IGNORECASE)
 _NAME = r"(?-i:[A-Z])[^\s,?]*"
-_TWO_SUBJECTS = re.compile(  # the subject follows the auxiliary: "what did [both] the cat and the dog want"
-    rf"(?P<ask>(?:{_WH})\b(?: [^\s,]+){{0,4}}? (?:do|does|did|is|are|was|were|has|have|had|can|could|will|would) )"
-    r"(?:both )?(?P<one>[^\s,]+(?: [^\s,]+){0,3}?) and "
-    rf"(?P<other>(?:(?:the|a|an|his|her|its|their) )?(?:{_NAME}(?: {_NAME})*|[^\s,?]+))(?P<rest> .+)",
-    re.IGNORECASE,
+_ASKING = ("do", "does", "did", "is", "are", "was", "were", "has", "have", "had", "can", "could", "will", "would")
+_SUBJECTS_ASKED = rf"(?P<ask>(?:{_WH})\b(?: [^\s,]+){{0,4}}? (?:{'|'.join(_ASKING)}) )(?:both )?"
+_ONE_AND = r"(?P<one>[^\s,]+(?: [^\s,]+){0,3}?) and "
+_TWO_SUBJECTS = (  # the subject follows the auxiliary: "what did [both] the cat and the dog want"
+    re.compile(
+        rf"{_SUBJECTS_ASKED}{_ONE_AND}(?P<other>[^\s,]+(?: [^\s,]+){{0,4}}?) (?:each|both)(?P<rest> .+)", re.IGNORECASE
+    ),
+    re.compile(
+        rf"{_SUBJECTS_ASKED}{_ONE_AND}"
+        rf"(?P<other>(?:(?:the|a|an|his|her|its|their) )?(?:{_NAME}(?: {_NAME})*|[^\s,?]+))(?P<rest> .+)",
+        re.IGNORECASE,
+    ),
 )
 _TEXT = rf"(?:{'|'.join(sorted(TEXT_NOUNS))})"
 _THIS = rf"(?:this|that|it|the|the whole|this whole)(?: {_TEXT})?"
@@ -77,6 +84,12 @@ class Question:
     def leans(self) -> bool:
         """Whether it is understood only from what was said before."""
         return self.asked != self.standalone
+
+    @property
+    def apart(self) -> tuple[Question, ...]:
+        """Its parts as questions of their own; none, where one of them is not understood without the rest."""
+        alone = not self.leans and all(_SEPARATOR not in part for part in self.parts)
+        return tuple(understand(part) for part in self.parts) if alone else ()
 
 
 def understand(text: str, history: Sequence[Turn] = ()) -> Question:
@@ -133,8 +146,9 @@ def parts(question: str) -> list[str]:
     if two := _TWO_QUESTIONS.match(question):
         first, second = two.groups()
         return [first, second if stands_alone(second) else in_context(first, second)]
-    if two := _TWO_SUBJECTS.match(question):
-        return [f"{two['ask']}{subject}{two['rest']}" for subject in two.group("one", "other")]
+    for subjects in _TWO_SUBJECTS:
+        if two := subjects.match(question):
+            return [f"{two['ask']}{subject}{two['rest']}" for subject in two.group("one", "other")]
     return []
 
 
