@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fakes import FakeEmbedder, OverlapReader, ScriptedModel
+from fakes import FakeEmbedder, OverlapChecker, OverlapReader, ScriptedModel
 
 from rag.answer.pipeline import Pipeline
 from rag.library.collections import Library
@@ -84,7 +84,7 @@ def index(article: Document, embedder: FakeEmbedder) -> PassageIndex:
 @pytest.fixture
 def pipeline(index: PassageIndex, settings: Settings, model: ScriptedModel) -> Pipeline:
     """The pipeline over that index, drafting with `model`."""
-    return Pipeline(index, reader=OverlapReader(), model=model, settings=settings)
+    return Pipeline(index, reader=OverlapReader(), checker=OverlapChecker(), model=model, settings=settings)
 
 
 @pytest.fixture

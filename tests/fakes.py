@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import numpy as np
 
 from rag.library.index import lexical_tokens
+from rag.models.checker import Claim, Verdict
 from rag.models.embeddings import TextsDone
 from rag.models.llm import Prompt, Token
 from rag.sentences import split_sentences
@@ -81,6 +82,17 @@ class OverlapReader:
                 quotes[passage.document_id, span] = Quote(passage.document_id, span, text, score, highlight)
         best = sorted((q for q in quotes.values() if q.score), key=lambda q: (-q.score, q.document_id, q.span.start))
         return Reading(tuple(best[:max_quotes]), best[0].score if best else 0.0)
+
+
+class OverlapChecker:
+    """`supported` is the share of the statement's words that the quotes have; everything answers."""
+
+    def check(self, claims: Sequence[Claim]) -> list[Verdict]:
+        verdicts = []
+        for claim in claims:
+            said, there = (set(tokens) for tokens in lexical_tokens([claim.statement, claim.quotes]))
+            verdicts.append(Verdict(len(said & there) / max(1, len(said)), 0.9))
+        return verdicts
 
 
 class ScriptedModel:

@@ -1,7 +1,8 @@
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
-from fakes import OverlapReader
+from fakes import OverlapChecker, OverlapReader
 
 from rag.answer.attribution import Attributor
 from rag.answer.checking import Features, Judge
@@ -9,6 +10,7 @@ from rag.answer.drafts import Draft, Written
 from rag.answer.question import understand
 from rag.answer.retrieval import retrieve
 from rag.library.index import PassageIndex
+from rag.models.checker import Claim, Verdict
 from rag.types import Reading
 
 QUESTION = understand("Who founded the maritime museum?")
@@ -22,9 +24,15 @@ def reading(index: PassageIndex) -> Reading:
     return OverlapReader().read(QUESTION.asked, index.documents, retrieve(index, QUESTION.asked, k=3), max_quotes=3)
 
 
+def judge(index: PassageIndex, writer: str = "standard") -> Judge:
+    return Judge(index, OverlapReader(), OverlapChecker(), writer)
+
+
 def features(index: PassageIndex, text: str, **draft: float) -> Features:
     told = Draft(text, draft.get("confidence", -0.1), draft.get("refusal", -8.0))
-    return Judge(index, OverlapReader(), "standard").examine(QUESTION, told, written(index, text), reading(index))
+    return Judge(index, OverlapReader(), OverlapChecker(), "standard").examine(
+        QUESTION, told, written(index, text), reading(index)
+    )
 
 
 def test_what_is_said_in_the_article_is_covered_and_what_is_invented_is_not(index: PassageIndex) -> None:
@@ -62,13 +70,37 @@ def test_sentences_far_from_each_other_are_less_together(index: PassageIndex) ->
     ],
 )
 def test_what_has_an_invented_name_or_number_is_never_shown(index: PassageIndex, text: str, shown: bool) -> None:
-    judge = Judge(index, OverlapReader(), "standard")
     draft = Draft(text, -0.05, -9.0)
-    assert judge.is_right(QUESTION, draft, written(index, text), reading(index)) is shown
+    assert judge(index).is_right(QUESTION, draft, written(index, text), reading(index)) is shown
 
 
 def test_a_judge_for_an_unknown_writer_is_that_of_the_standard_one(index: PassageIndex) -> None:
     seen = features(index, "Clara Lindt founded the maritime museum in 1911.")
-    chances = {Judge(index, OverlapReader(), name).probability(seen) for name in ("standard", "another-7b")}
+    chances = {judge(index, name).probability(seen) for name in ("standard", "another-7b")}
     assert len(chances) == 1
     assert 0.5 < chances.pop() < 1
+
+
+class SureOf:
+    """Gives every claim this probability to be said by its quotes."""
+
+    def __init__(self, supported: float) -> None:
+        self.supported = supported
+        self.claims: list[Claim] = []
+
+    def check(self, claims: Sequence[Claim]) -> list[Verdict]:
+        self.claims += claims
+        return [Verdict(self.supported, 1.0) for _ in claims]
+
+
+@pytest.mark.parametrize(("supported", "right", "said"), [(0.05, False, False), (0.3, True, False), (0.6, True, True)])
+def test_what_its_sources_do_not_say_is_not_shown(
+    index: PassageIndex, supported: float, right: bool, said: bool
+) -> None:
+    text = "Clara Lindt founded the maritime museum in 1911."
+    checker = SureOf(supported)
+    judge, sentence = Judge(index, OverlapReader(), checker, "standard"), written(index, text)
+    assert judge.is_right(QUESTION, Draft(text, -0.05, -9.0), sentence, reading(index)) is right
+    assert judge.is_said(QUESTION, sentence) is said
+    assert set(checker.claims) == {Claim(QUESTION.in_context, text, text)}
+    assert not judge.is_said(QUESTION, Written(text, ()))

@@ -12,7 +12,6 @@ from rag.library import storage
 from rag.library.collections import SEEDS, Library
 from rag.library.index import PassageIndex
 from rag.library.manifest import Manifest, sha256
-from rag.models.reader.weights import weights_fingerprint
 from rag.settings import Settings
 from rag.types import Document
 
@@ -159,13 +158,11 @@ def test_other_weights_build_the_index_again(
     weights = tmp_path / "newer.safetensors"
     weights.write_bytes(b"another reader")
     weights.with_name("newer.safetensors.sha256").write_text(f"{sha256(b'another reader')}  newer.safetensors\n")
-    weights_fingerprint.cache_clear()
     with monkeypatch.context() as patched:
         patched.setattr("rag.models.reader.weights.WEIGHTS", weights)
         newer = FakeEmbedder()
         Library(settings, newer).open("mine")
         Library(settings, newer).open("mine")
-    weights_fingerprint.cache_clear()
     assert newer.embedded == ["The mill burned down."]  # once
 
 

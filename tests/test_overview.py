@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from fakes import FakeEmbedder, OverlapReader, ScriptedModel
+from fakes import FakeEmbedder, OverlapChecker, OverlapReader, ScriptedModel
 
 from rag.answer.overview import central_passages, central_quotes
 from rag.answer.pipeline import Pipeline
@@ -56,7 +56,7 @@ def test_the_pipeline_answers_with_the_sentences_themselves_and_goes_on_when_ask
     owls: PassageIndex, settings: Settings
 ) -> None:
     model = ScriptedModel(["The barn owl is a bird."])
-    pipeline = Pipeline(owls, reader=OverlapReader(), model=model, settings=settings)
+    pipeline = Pipeline(owls, reader=OverlapReader(), checker=OverlapChecker(), model=model, settings=settings)
     answer = pipeline.answer("What is this article about?")
     assert answer.text == f"“{answer.citations[0].quote}” [1]"
     assert len(answer.citations) == 3

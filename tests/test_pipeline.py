@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
-from fakes import FakeEmbedder, OverlapReader, ScriptedModel
+from fakes import FakeEmbedder, OverlapChecker, OverlapReader, ScriptedModel
 
 from rag.answer.grounding import check
 from rag.answer.pipeline import Pipeline
@@ -81,7 +81,11 @@ def test_a_true_draft_that_leaves_out_the_answer_gives_way_to_the_quote(settings
 
     def ask(draft: str) -> str:
         model = ScriptedModel([draft])
-        return Pipeline(index, reader=FireReader(), model=model, settings=settings).answer("What did she show?").text
+        return (
+            Pipeline(index, reader=FireReader(), checker=OverlapChecker(), model=model, settings=settings)
+            .answer("What did she show?")
+            .text
+        )
 
     assert check("Anna Brandt refined this work.", text).supported
     assert ask("Anna Brandt refined this work.") == f"“{text}” [1]"
@@ -91,7 +95,7 @@ def test_a_true_draft_that_leaves_out_the_answer_gives_way_to_the_quote(settings
 def test_a_question_about_two_sides_shows_both(settings: Settings) -> None:
     text = "Anna Brandt wanted a bridge. The rain fell on the harbour for days. Otto Lindt wanted a tunnel."
     index = index_of(text)
-    asked = Pipeline(index, reader=OneQuoteReader(), settings=settings)
+    asked = Pipeline(index, reader=OneQuoteReader(), checker=OverlapChecker(), settings=settings)
     quotes = [c.quote for c in asked.answer("What did Otto Lindt and Anna Brandt want?").citations]
     assert sorted(quotes) == ["Anna Brandt wanted a bridge.", "Otto Lindt wanted a tunnel."]
     assert len(asked.answer("What did Otto Lindt want?").citations) == 1
@@ -124,7 +128,7 @@ def test_a_quote_far_less_likely_than_the_best_is_shown_only_when_asked_again(se
             quotes = [Quote("d", span, text[span.start : span.end], score) for span, score in found]
             return Reading(tuple(quotes[:max_quotes]), 0.9)
 
-    asked = Pipeline(index, reader=ThreeQuoteReader(), settings=settings)
+    asked = Pipeline(index, reader=ThreeQuoteReader(), checker=OverlapChecker(), settings=settings)
     first = asked.answer("Which mills?").citations
     assert [c.score for c in first] == [0.9, 0.3]
     *_, again = asked.stream("Which mills?", exclude=first)
@@ -190,7 +194,7 @@ def test_a_follow_up_is_asked_as_a_question_that_stands_alone(pipeline: Pipeline
 
 
 def test_without_a_model_the_answer_is_the_quote(index: PassageIndex, settings: Settings) -> None:
-    pipeline = Pipeline(index, reader=OverlapReader(), model=None, settings=settings)
+    pipeline = Pipeline(index, reader=OverlapReader(), checker=OverlapChecker(), model=None, settings=settings)
     answer = pipeline.answer("Who founded the maritime museum?")
     assert answer.text.startswith("“Clara Lindt founded")
     assert answer.model["llm"] == "none"
@@ -199,7 +203,7 @@ def test_without_a_model_the_answer_is_the_quote(index: PassageIndex, settings: 
 def test_max_quotes_and_abstaining_are_settings(index: PassageIndex, settings: Settings) -> None:
     def ask(**changes: float) -> object:
         changed = replace(settings, **changes)
-        return Pipeline(index, reader=OverlapReader(), settings=changed).answer(
+        return Pipeline(index, reader=OverlapReader(), checker=OverlapChecker(), settings=changed).answer(
             "Who founded the maritime museum with a bank?"
         )
 
@@ -238,6 +242,8 @@ def test_quotes_of_several_documents_are_cited_by_their_own(settings: Settings) 
     ]
     embedder = FakeEmbedder()
     index = PassageIndex.build(documents, embedder=embedder, chunking=Chunking(40, 15))
-    answer = Pipeline(index, reader=OverlapReader(), settings=settings).answer("When did the mill in Ost burn?")
+    answer = Pipeline(index, reader=OverlapReader(), checker=OverlapChecker(), settings=settings).answer(
+        "When did the mill in Ost burn?"
+    )
     assert {c.title for c in answer.citations} == {"Article A", "Article B"}
     assert all(index.documents[c.document_id].text[c.start : c.end] == c.quote for c in answer.citations)

@@ -10,6 +10,7 @@ from rag.ingest.passages import split_passages
 from rag.models.reader.boundaries import boundary_segments
 from rag.models.reader.quotes import MAX_QUOTE_WORDS, SpanReader, merge_touching, quote_span
 from rag.models.reader.weights import WEIGHTS, LoadedReader, _load, weights_fingerprint
+from rag.models.weights import fingerprint
 from rag.sentences import split_sentences
 from rag.types import Document, Passage, Quote, Reading, RetrievedPassage, Span
 
@@ -169,16 +170,16 @@ def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     copy = tmp_path / WEIGHTS.name
     copy.write_bytes(WEIGHTS.read_bytes())
     monkeypatch.setattr("rag.models.reader.weights.WEIGHTS", copy)
-    weights_fingerprint.cache_clear()
+    fingerprint.cache_clear()
     yield copy
-    weights_fingerprint.cache_clear()
+    fingerprint.cache_clear()
 
 
 def test_a_flipped_bit_of_the_weights_is_an_error_that_says_what_to_do(copied: Path) -> None:
     checksum = copied.with_name("reader.safetensors.sha256")
     checksum.write_bytes(WEIGHTS.with_name(checksum.name).read_bytes())
     assert isinstance(_load(), LoadedReader)
-    weights_fingerprint.cache_clear()
+    fingerprint.cache_clear()
     data = bytearray(copied.read_bytes())
     data[-1000] ^= 1
     copied.write_bytes(data)

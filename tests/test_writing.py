@@ -2,7 +2,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fakes import OverlapReader, ScriptedModel
+from fakes import OverlapChecker, OverlapReader, ScriptedModel
 
 from rag.answer.drafts import Draft
 from rag.answer.evidence import evidence_for
@@ -36,7 +36,7 @@ def write(
     evidence = evidence_for(asked, index, OverlapReader(), settings)
     found = evidence.retrieve(asked)
     reading = evidence.read(asked, found, ())
-    writer = ArticleWriter(model, index, OverlapReader(), settings)
+    writer = ArticleWriter(model, index, OverlapReader(), OverlapChecker(), settings)
     return writer.write(asked, history, found, reading, lambda: False, failed=failed)
 
 
@@ -57,7 +57,7 @@ def test_before_it_has_read_the_article_it_sees_the_quotes_with_what_stands_arou
 def test_once_it_has_read_the_article_the_question_and_two_hints_are_new(
     index: PassageIndex, settings: Settings, model: ScriptedModel
 ) -> None:
-    writer = ArticleWriter(model, index, OverlapReader(), settings)
+    writer = ArticleWriter(model, index, OverlapReader(), OverlapChecker(), settings)
     assert writer.article is not None
     model.study(writer.article, lambda *_: None, lambda: False)
     write(index, settings, model)
@@ -119,7 +119,9 @@ def test_a_written_answer_cites_the_sentence_that_says_so(
     index: PassageIndex, settings: Settings, model: ScriptedModel
 ) -> None:
     model.replies = ["The maritime museum was founded by Clara Lindt in 1911."]
-    answer = Pipeline(index, reader=OverlapReader(), model=model, settings=settings).answer(QUESTION)
+    answer = Pipeline(index, reader=OverlapReader(), checker=OverlapChecker(), model=model, settings=settings).answer(
+        QUESTION
+    )
     assert answer.text == "The maritime museum was founded by Clara Lindt in 1911. [1]"
     assert answer.citations[0].quote == FOUNDED
     assert answer.short_answer == "Clara"
@@ -130,7 +132,7 @@ def test_an_answer_that_fails_is_drafted_anew_from_what_is_like_it(
 ) -> None:
     invented, right = "The move to Zug took place in 1950.", "The museum moved to Basel."
     model.replies = [invented, right]
-    pipeline = Pipeline(index, reader=OverlapReader(), model=model, settings=settings)
+    pipeline = Pipeline(index, reader=OverlapReader(), checker=OverlapChecker(), model=model, settings=settings)
     pipeline.study()
     *steps, last = pipeline.stream("Where did the museum go?")
     assert [step.stage for step in steps][2:] == ["write", "attribute", "check"] * 2
@@ -146,7 +148,7 @@ def test_two_subjects_are_answered_apart_where_one_draft_for_both_fails(
 ) -> None:
     ferry, museum = "The ferry was two hours late on Monday.", "The museum moved to Basel after the war."
     model.replies = ["The ferry and the museum went to Zug in 1950.", ferry, museum]
-    pipeline = Pipeline(index, reader=OverlapReader(), model=model, settings=settings)
+    pipeline = Pipeline(index, reader=OverlapReader(), checker=OverlapChecker(), model=model, settings=settings)
     answer = pipeline.answer("Where did the ferry and the museum each go?")
     assert [prompt.messages[-1].content.split("Question: ")[1] for prompt in model.prompts] == [
         "Where did the ferry and the museum each go?",
@@ -160,7 +162,7 @@ def test_two_subjects_are_answered_apart_where_one_draft_for_both_fails(
 
 def test_an_account_is_not_drafted_twice(index: PassageIndex, settings: Settings, model: ScriptedModel) -> None:
     model.replies = ["Nobody in Zug knew."]
-    pipeline = Pipeline(index, reader=OverlapReader(), model=model, settings=settings)
+    pipeline = Pipeline(index, reader=OverlapReader(), checker=OverlapChecker(), model=model, settings=settings)
     answer = pipeline.answer("Tell me more about the museum")
     assert len(model.prompts) == 1
     assert "Zug" not in answer.text
@@ -170,7 +172,9 @@ def test_what_the_writer_does_not_find_is_refused(
     index: PassageIndex, settings: Settings, model: ScriptedModel
 ) -> None:
     model.replies = [NO_ANSWER]
-    answer = Pipeline(index, reader=OverlapReader(), model=model, settings=settings).answer("Who sold the old ships?")
+    answer = Pipeline(index, reader=OverlapReader(), checker=OverlapChecker(), model=model, settings=settings).answer(
+        "Who sold the old ships?"
+    )
     assert answer.text == NO_ANSWER
     assert answer.passages
 
@@ -179,7 +183,7 @@ def test_a_long_article_is_not_studied(
     settings: Settings, library: Library, model: ScriptedModel, article: Document
 ) -> None:
     long = library.index_of([replace(article, text="The ferry was late. " * 2000)])
-    pipeline = Pipeline(long, reader=OverlapReader(), model=model, settings=settings)
+    pipeline = Pipeline(long, reader=OverlapReader(), checker=OverlapChecker(), model=model, settings=settings)
     assert not pipeline.reads
     assert not pipeline.study()
     assert model.studied == []
@@ -188,7 +192,7 @@ def test_a_long_article_is_not_studied(
 def test_studies_read_each_article_once_and_tell_how_far_they_are(
     index: PassageIndex, settings: Settings, model: ScriptedModel
 ) -> None:
-    pipeline = Pipeline(index, reader=OverlapReader(), model=model, settings=settings)
+    pipeline = Pipeline(index, reader=OverlapReader(), checker=OverlapChecker(), model=model, settings=settings)
     studies = Studies()
     try:
         seen = [studies.of(pipeline)]
@@ -199,12 +203,14 @@ def test_studies_read_each_article_once_and_tell_how_far_they_are(
         assert all(0 <= share < 1 for share in seen if share is not None)
     finally:
         studies.stop()
-    assert Studies().of(Pipeline(index, reader=OverlapReader(), settings=settings)) is None
+    assert Studies().of(Pipeline(index, reader=OverlapReader(), checker=OverlapChecker(), settings=settings)) is None
 
 
 def test_a_stored_index_keeps_what_was_read_beside_it(
     library: Library, settings: Settings, model: ScriptedModel
 ) -> None:
-    pipeline = Pipeline(library.open(), reader=OverlapReader(), model=model, settings=settings)
+    pipeline = Pipeline(
+        library.open(), reader=OverlapReader(), checker=OverlapChecker(), model=model, settings=settings
+    )
     assert pipeline.study()
     assert model.studied[0].memory == Path(settings.indexes) / "seeds" / "read"

@@ -15,6 +15,7 @@ from rag.answer.writing import ArticleWriter, Writer
 from rag.library.index import PassageIndex
 from rag.models import states
 from rag.models.catalogue import find_writer
+from rag.models.checker import Checker, NeuralChecker
 from rag.models.llm import LanguageModel, LlamaCppModel
 from rag.models.reader.quotes import Reader, SpanReader
 from rag.settings import Settings
@@ -33,21 +34,28 @@ class Pipeline:
     """Answers questions about the documents of one index; without a language model it answers in quotes."""
 
     def __init__(
-        self, index: PassageIndex, *, reader: Reader, model: LanguageModel | None = None, settings: Settings
+        self,
+        index: PassageIndex,
+        *,
+        reader: Reader,
+        checker: Checker,
+        model: LanguageModel | None = None,
+        settings: Settings,
     ) -> None:
         self.index = index
         self._reader = reader
+        self._checker = checker
         self._model = model
         self._settings = settings
         self._writer: Writer | None = None
         if model is not None and model.reads:
-            self._writer = ArticleWriter(model, index, reader, settings)
+            self._writer = ArticleWriter(model, index, reader, checker, settings)
         elif model is not None:
             self._writer = QuoteWriter(model, reader, settings)
 
     def over(self, index: PassageIndex) -> Pipeline:
         """A pipeline with the same models and settings over another index."""
-        return Pipeline(index, reader=self._reader, model=self._model, settings=self._settings)
+        return Pipeline(index, reader=self._reader, checker=self._checker, model=self._model, settings=self._settings)
 
     def warm_up(self) -> None:
         """Load the models and read the common start of prompts, so that the first question is as quick as others."""
@@ -198,7 +206,7 @@ def build_pipeline(index: PassageIndex, settings: Settings) -> Pipeline:
     """
     path = find_writer(settings)
     model = LlamaCppModel(path, threads=settings.threads) if path is not None else None
-    return Pipeline(index, reader=SpanReader(), model=model, settings=settings)
+    return Pipeline(index, reader=SpanReader(), checker=NeuralChecker(), model=model, settings=settings)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from rag.answer.drafts import Draft, Written
 from rag.answer.question import Question
 from rag.library.index import PassageIndex
 from rag.models import states
+from rag.models.checker import Checker
 from rag.models.llm import LanguageModel, Prompt
 from rag.models.reader.quotes import Reader
 from rag.sentences import split_sentences, with_words_around
@@ -86,10 +87,12 @@ class ArticleWriter:
 
     sure = 0.8
 
-    def __init__(self, model: LanguageModel, index: PassageIndex, reader: Reader, settings: Settings) -> None:
+    def __init__(
+        self, model: LanguageModel, index: PassageIndex, reader: Reader, checker: Checker, settings: Settings
+    ) -> None:
         self._model = model
         self._attributor = Attributor(index)
-        self._judge = Judge(index, reader, model.name)
+        self._judge = Judge(index, reader, checker, model.name)
         self._index = index
         self._settings = settings
         self._whole = sum(len(document.text) for document in index.documents.values()) <= CHARACTERS_READ
@@ -148,7 +151,7 @@ class ArticleWriter:
         likely right.
         """
         if question.at_length:
-            return [sentence for sentence in written if self._judge.is_said(question, draft, sentence, reading)]
+            return [sentence for sentence in written if self._judge.is_said(question, sentence)]
         return [sentence for sentence in written if self._judge.is_right(question, draft, sentence, reading)]
 
     def _like(self, text: str, found: Sequence[RetrievedPassage]) -> list[Quote]:

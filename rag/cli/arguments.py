@@ -132,9 +132,14 @@ def build_parser() -> argparse.ArgumentParser:
 
     judge = command("evaluate", "measure the answers to a file of questions", "evaluate questions.jsonl")
     judge.add_argument("file", type=Path, metavar="FILE.jsonl", help="one article with its questions on each line")
+    judge.add_argument(
+        "--statements",
+        action="store_true",
+        help="on each line are a statement, evidence, and whether that supports it: measure the checker",
+    )
     judge.add_argument("--predictions", type=Path, metavar="OUT.jsonl", help="write each answer there, one a line")
     judge.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
-    judge.add_argument("--limit", type=_positive, metavar="N", help="ask the first N questions only")
+    judge.add_argument("--limit", type=_positive, metavar="N", help="take the first N questions only")
     return parser
 
 

@@ -22,10 +22,12 @@ from rag.cli.arguments import NAME, build_parser
 from rag.cli.terminal import PlainFormatter, plain, readable
 from rag.errors import ArticleChatError, UsageError
 from rag.evaluation.questions import read_history, read_questions
-from rag.evaluation.reports import Outcome, evaluate
+from rag.evaluation.reports import Report, evaluate
+from rag.evaluation.statements import SupportReport, evaluate_support, read_cases
 from rag.ingest.documents import SUFFIXES
 from rag.library.collections import SEEDS, Library
 from rag.models.catalogue import known
+from rag.models.checker import NeuralChecker
 from rag.models.embeddings import Embedder, SentenceTransformerEmbedder
 from rag.models.fetch import fetch, fetch_address
 from rag.settings import DEBUG, Settings, load_settings
@@ -191,34 +193,53 @@ def _download(context: _Context) -> int:
 
 
 def _evaluate(context: _Context) -> int:
-    arguments, settings = context.arguments, context.settings
-    items = read_questions(arguments.file, limit=arguments.limit)
-    out: Path | None = arguments.predictions
+    arguments, out = context.arguments, context.arguments.predictions
     if out is not None and out.exists() and out.samefile(arguments.file):
         raise UsageError("the predictions would overwrite the questions; give --predictions another file")
-    library = context.library
-    pipeline = build_pipeline(library.index_of([items[0].document]), settings)
-    pipeline.warm_up()
-    with ExitStack() as stack:
-        try:
-            file = stack.enter_context(out.open("w", encoding="utf-8")) if out is not None else None
-        except OSError as error:
-            raise UsageError(f"cannot write the predictions to {out}: {error.strerror}") from error
-        questions = sum(len(item.questions) for item in items)
-        bar = stack.enter_context(tqdm(total=questions, desc="Asking", unit=" questions", disable=None, leave=False))
-
-        def record(outcome: Outcome) -> None:
-            if file is not None:
-                line = {"id": outcome.question.id, **outcome.answer.to_json()}
-                print(json.dumps(line, ensure_ascii=False), file=file, flush=True)
-            bar.update()
-
-        report = evaluate(pipeline, items, library.index_of, record)
+    report = _statements(context) if arguments.statements else _questions(context)
     if arguments.json:
         _print_json(report.to_json())
     else:
         print(report.table())
     return 0
+
+
+def _questions(context: _Context) -> Report:
+    arguments, library = context.arguments, context.library
+    items = read_questions(arguments.file, limit=arguments.limit)
+    pipeline = build_pipeline(library.index_of([items[0].document]), context.settings)
+    pipeline.warm_up()
+    with _progress(arguments.predictions, sum(len(item.questions) for item in items), "questions") as record:
+        return evaluate(
+            pipeline, items, library.index_of, lambda asked: record({"id": asked.question.id, **asked.answer.to_json()})
+        )
+
+
+def _statements(context: _Context) -> SupportReport:
+    arguments = context.arguments
+    cases = read_cases(arguments.file)[: arguments.limit]
+    with _progress(arguments.predictions, len(cases), "statements") as record:
+        return evaluate_support(
+            NeuralChecker(), cases, lambda case, supported: record({"id": case.id, "supported": round(supported, 4)})
+        )
+
+
+@contextmanager
+def _progress(out: Path | None, total: int, unit: str) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """What is to be called with each result, which goes to the file, if there is one, and moves a bar."""
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(out.open("w", encoding="utf-8")) if out is not None else None
+        except OSError as error:
+            raise UsageError(f"cannot write the predictions to {out}: {error.strerror}") from error
+        bar = stack.enter_context(tqdm(total=total, desc="Asking", unit=f" {unit}", disable=None, leave=False))
+
+        def record(result: dict[str, Any]) -> None:
+            if file is not None:
+                print(json.dumps(result, ensure_ascii=False), file=file, flush=True)
+            bar.update()
+
+        yield record
 
 
 _COMMANDS: dict[str, Callable[[_Context], int]] = {

@@ -77,11 +77,31 @@ class CheckerNetwork(Encoder):
         return self.verdict(hidden[:, 0]).float()  # type: ignore[no-any-return]
 
 
-def verdicts(network: CheckerNetwork, tokenizer: Tokenizer, claims: Sequence[Claim]) -> list[Verdict]:
+@dataclass(frozen=True)
+class Calibration:
+    """What makes logit and share of matching pieces a probability that the quotes say all of a statement."""
+
+    slope: float = 1.0
+    share: float = 0.0
+    offset: float = 0.0
+
+
+def examine(network: CheckerNetwork, tokenizer: Tokenizer, claims: Sequence[Claim]) -> tuple[Tensor, Tensor]:
+    """Of each claim the logits (B, 2), supported and answers; the share of its statement's pieces that match (B)."""
+    with fast_inference(torch.device("cpu")):
+        batch = encode(tokenizer, claims)
+        logits = network.verdicts(network(batch))
+    return logits, (batch.matches == 1).sum(1) / (batch.matches > 0).sum(1).clamp(min=1)
+
+
+def verdicts(
+    network: CheckerNetwork, tokenizer: Tokenizer, claims: Sequence[Claim], calibration: Calibration | None = None
+) -> list[Verdict]:
     """What the network says of each claim."""
     if not claims:
         return []
-    with fast_inference(torch.device("cpu")):
-        batch = encode(tokenizer, claims)
-        found = network.verdicts(network(batch)).sigmoid().tolist()
-    return [Verdict(supported, answers) for supported, answers in found]
+    logits, share = examine(network, tokenizer, claims)
+    fitted = calibration or Calibration()
+    supported = fitted.slope * logits[:, 0] + fitted.share * share + fitted.offset
+    found = torch.stack([supported, logits[:, 1]], dim=1).sigmoid().tolist()
+    return [Verdict(said, answers) for said, answers in found]

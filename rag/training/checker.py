@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import random
 import signal
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,12 +17,13 @@ import torch
 from safetensors import safe_open
 
 from rag.evaluation.metrics import auc
-from rag.models.checker_network import CheckerNetwork, verdicts
+from rag.models.checker_network import Calibration, CheckerNetwork, examine, verdicts
 from rag.models.embeddings import packaged_model_path
 from rag.models.encoder import load_base, plain_tokenizer, save
 from rag.models.reader.weights import WEIGHTS as READER_WEIGHTS
 from rag.training.claims import UNKNOWN, Claims, Labelled, from_question, read_drafts, read_statements
 from rag.training.data import Corpus, load_corpus
+from rag.training.judge import fit
 from rag.training.train import Plan, Trainer, add_options
 
 if TYPE_CHECKING:
@@ -66,6 +68,14 @@ def main(arguments: list[str] | None = None) -> None:
         rows=told.rows,
     )
     held = held_out(told.data, files, told.held_drafts)
+    unseen = Claims(
+        questions_of(load_corpus(told.data, held=True)),
+        [],
+        [drafted for path in told.held_drafts for drafted in read_drafts(path)],
+        tokenizer,
+        seed=told.seed,
+        rows=told.rows,
+    )
     plan = Plan(told.steps, told.seed, told.rate, save_every=100, evaluate_every=told.evaluate_every)
     trainer = Trainer(network, task, plan, told.checkpoint, torch.device(told.device))
     resumed = trainer.resume(replan=told.replan)
@@ -74,8 +84,20 @@ def main(arguments: list[str] | None = None) -> None:
     signal.signal(signal.SIGINT, lambda *_: trainer.stop())
     trainer.run(lambda current: evaluate(current, tokenizer, held))
     if told.out and not trainer.stopped:
-        save(told.out, trainer.averaged, network.shape)
+        calibration = calibrate(trainer.averaged_network(), tokenizer, unseen)
+        save(told.out, trainer.averaged, network.shape, calibration=asdict(calibration))
         print(f"written: {told.out}")
+
+
+def calibrate(network: CheckerNetwork, tokenizer: Tokenizer, task: Claims, batches: int = 40) -> Calibration:
+    """The logistic model of logit and matching share, fitted on so many batches of claims that were not learnt from."""
+    known = [one for step in range(batches) for one in task.batch(step) if one.supported != UNKNOWN]
+    values = []
+    for at in range(0, len(known), task.rows):
+        logits, share = examine(network, tokenizer, [one.claim for one in known[at : at + task.rows]])
+        values.append(torch.stack([logits[:, 0], share], dim=1).double().numpy())
+    fitted = fit(np.concatenate(values), np.array([one.supported == 1 for one in known]))
+    return Calibration(*(round(float(value), 4) for value in fitted))
 
 
 def start(base: Path, weights: Path) -> CheckerNetwork:

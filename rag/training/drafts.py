@@ -19,6 +19,7 @@ from rag.evaluation.questions import Item, read_questions
 from rag.library.collections import Library
 from rag.library.index import PassageIndex
 from rag.models.catalogue import STANDARD, find_writer
+from rag.models.checker import NeuralChecker
 from rag.models.llm import LlamaCppModel
 from rag.models.reader.quotes import Reader, SpanReader
 from rag.settings import Settings, load_settings
@@ -37,14 +38,15 @@ def write_drafts(items: Sequence[Item], library: Library, settings: Settings, ou
     path = find_writer(settings)
     if path is None:
         raise ModelError("drafts need a language model; leave --llm none away")
-    model, reader = LlamaCppModel(path, threads=settings.threads), SpanReader()
+    model = LlamaCppModel(path, threads=settings.threads)
+    reader, checker = SpanReader(), NeuralChecker()
     with out.open("a", encoding="utf-8") as file:
         for item in items:
             asked = [question for question in item.questions if question.id not in done]
             if not asked:
                 continue
             index = library.index_of([item.document])
-            writer = ArticleWriter(model, index, reader, settings)
+            writer = ArticleWriter(model, index, reader, checker, settings)
             if writer.article is not None:
                 model.study(writer.article, lambda *_: None, lambda: False)
             for question in asked:

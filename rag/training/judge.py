@@ -25,6 +25,7 @@ from rag.evaluation.metrics import auc
 from rag.evaluation.questions import Item, read_questions
 from rag.library.collections import Library
 from rag.models.catalogue import STANDARD
+from rag.models.checker import NeuralChecker
 from rag.models.reader.quotes import SpanReader
 from rag.settings import Settings, load_settings
 from rag.training.calibrate import reliability
@@ -47,13 +48,13 @@ def examples(items: Sequence[Item], library: Library, settings: Settings, writte
     """What the witnesses say of every draft in the file that states something."""
     lines = [json.loads(line) for line in written.read_text(encoding="utf-8").splitlines()]
     known = {line["id"]: Draft(line["text"], line["confidence"], line["refusal"]) for line in lines if line["text"]}
-    reader = SpanReader()
+    reader, checker = SpanReader(), NeuralChecker()
     for item in items:
         stated = [question for question in item.questions if question.id in known and known[question.id].sentences]
         if not stated:
             continue
         index = library.index_of([item.document])
-        judge, attributor = Judge(index, reader, ""), Attributor(index)
+        judge, attributor = Judge(index, reader, checker, ""), Attributor(index)
         for question in stated:
             draft, asked = known[question.id], understand(question.text, question.history)
             found, reading = read(asked, index, reader, settings)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from axe_playwright_python.sync_playwright import Axe
-from fakes import FakeEmbedder, OverlapReader, ScriptedModel
+from fakes import FakeEmbedder, OverlapChecker, OverlapReader, ScriptedModel
 from fastapi import FastAPI
 from playwright.sync_api import Locator, Page, expect
 
@@ -69,7 +69,7 @@ def pipeline_over(
     settings: Settings, *documents: Document, model: LanguageModel | None = None, reader: Reader | None = None
 ) -> Pipeline:
     index = PassageIndex.build(documents, embedder=FakeEmbedder(), chunking=Chunking(40, 15))
-    return Pipeline(index, reader=reader or OverlapReader(), model=model, settings=settings)
+    return Pipeline(index, reader=reader or OverlapReader(), checker=OverlapChecker(), model=model, settings=settings)
 
 
 def shelf_in(settings: Settings, embedder: Embedder | None = None) -> Shelf:

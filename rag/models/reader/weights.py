@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rag.errors import ModelError
 from rag.models.embeddings import packaged_model_path
 from rag.models.lazy import Lazy
+from rag.models.weights import FOLDER, fingerprint
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
     from rag.models.reader.network import Calibration, ReaderNetwork
 
-WEIGHTS = Path(__file__).parents[2] / "weights" / "reader.safetensors"
-_INSTALL = "where that stays so, install article-chat again"
+WEIGHTS = FOLDER / "reader.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,21 +26,9 @@ class LoadedReader:
     tokenizer: Tokenizer
 
 
-@cache
 def weights_fingerprint() -> str:
-    """Tells these weights from others: an index remembers it, as its sentences depend on them.
-
-    Raises ModelError where the file is not what the checksum beside it says: a flipped bit would change every
-    probability, and nobody would know.
-    """
-    try:
-        found = hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()
-        expected = WEIGHTS.with_name(f"{WEIGHTS.name}.sha256").read_bytes().partition(b" ")[0]
-    except OSError as error:
-        raise ModelError(f"{error.filename} cannot be read ({error.strerror}); {_INSTALL}") from error
-    if found.encode() != expected:
-        raise ModelError(f"{WEIGHTS} is damaged, as its SHA-256 is another; {_INSTALL}")
-    return found[:16]
+    """Tells these weights from others: an index remembers it, as its sentences depend on them."""
+    return fingerprint(WEIGHTS)
 
 
 def _load() -> LoadedReader:
