@@ -104,3 +104,14 @@ def test_what_its_sources_do_not_say_is_not_shown(
     assert judge.is_said(QUESTION, sentence) is said
     assert set(checker.claims) == {Claim(QUESTION.in_context, text, text)}
     assert not judge.is_said(QUESTION, Written(text, ()))
+
+
+def test_a_denial_follows_from_its_sources(index: PassageIndex) -> None:
+    judge = Judge(index, OverlapReader(), SureOf(0.05), "standard")
+    for text, shown in [
+        ("No, Clara Lindt founded the maritime museum in 1911.", True),
+        ("No, Otto Brandt founded the maritime museum in 1911.", False),  # invented
+        ("Yes, Clara Lindt founded the maritime museum in 1911.", False),
+    ]:
+        draft = Draft(text, -0.05, -9.0)
+        assert judge.is_right(QUESTION, draft, written(index, text), reading(index)) is shown
