@@ -14,7 +14,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from functools import cache
-from pathlib import Path
 
 from rag.answer.drafts import Draft, Source, Written
 from rag.answer.particulars import known, particulars
@@ -23,6 +22,7 @@ from rag.library.index import PassageIndex, lexical_tokens
 from rag.models.catalogue import STANDARD
 from rag.models.checker import Checker, Claim
 from rag.models.reader.quotes import Reader
+from rag.models.weights import FOLDER
 from rag.types import Document, Passage, Reading, RetrievedPassage, Span
 
 LEAST_SUPPORTED, LEAST_SUPPORTED_OF_ACCOUNTS = 0.1, 0.5
@@ -32,7 +32,7 @@ LEAST_CHANCE = 0.2
 """A sentence that is less likely right than this is not shown; of right drafts over held-out articles, 96 of 100 are.
 Most questions there are in the words of the text, which the reader knows best: in other words, right drafts look less
 likely than they are."""
-WEIGHTS = Path(__file__).parents[1] / "weights" / "judge.json"
+WEIGHTS = FOLDER / "judge.json"
 _DENIES = re.compile(r"\b(?:no|not|never)\b|n['’]t\b", re.IGNORECASE)
 _MOST = 6.0
 """Log-odds beyond which a witness is not believed more."""
