@@ -28,6 +28,11 @@ def judge(index: PassageIndex, writer: str = "standard") -> Judge:
     return Judge(index, OverlapReader(), OverlapChecker(), writer)
 
 
+def is_right(judge: Judge, index: PassageIndex, draft: Draft) -> bool:
+    sentence = written(index, draft.text)
+    return judge.is_right(QUESTION, sentence, judge.chance(QUESTION, draft, sentence, reading(index)))
+
+
 def features(index: PassageIndex, text: str, **draft: float) -> Features:
     told = Draft(text, draft.get("confidence", -0.1), draft.get("refusal", -8.0))
     return Judge(index, OverlapReader(), OverlapChecker(), "standard").examine(
@@ -71,7 +76,7 @@ def test_sentences_far_from_each_other_are_less_together(index: PassageIndex) ->
 )
 def test_what_has_an_invented_name_or_number_is_never_shown(index: PassageIndex, text: str, shown: bool) -> None:
     draft = Draft(text, -0.05, -9.0)
-    assert judge(index).is_right(QUESTION, draft, written(index, text), reading(index)) is shown
+    assert is_right(judge(index), index, draft) is shown
 
 
 def test_a_judge_for_an_unknown_writer_is_that_of_the_standard_one(index: PassageIndex) -> None:
@@ -100,7 +105,7 @@ def test_what_its_sources_do_not_say_is_not_shown(
     text = "Clara Lindt founded the maritime museum in 1911."
     checker = SureOf(supported)
     judge, sentence = Judge(index, OverlapReader(), checker, "standard"), written(index, text)
-    assert judge.is_right(QUESTION, Draft(text, -0.05, -9.0), sentence, reading(index)) is right
+    assert is_right(judge, index, Draft(text, -0.05, -9.0)) is right
     assert judge.is_said(QUESTION, sentence) is said
     assert set(checker.claims) == {Claim(QUESTION.in_context, text, text)}
     assert not judge.is_said(QUESTION, Written(text, ()))
@@ -113,5 +118,4 @@ def test_a_denial_follows_from_its_sources(index: PassageIndex) -> None:
         ("No, Otto Brandt founded the maritime museum in 1911.", False),  # invented
         ("Yes, Clara Lindt founded the maritime museum in 1911.", False),
     ]:
-        draft = Draft(text, -0.05, -9.0)
-        assert judge.is_right(QUESTION, draft, written(index, text), reading(index)) is shown
+        assert is_right(judge, index, Draft(text, -0.05, -9.0)) is shown

@@ -130,17 +130,27 @@ def test_a_written_answer_cites_the_sentence_that_says_so(
 def test_an_answer_that_fails_is_drafted_anew_from_what_is_like_it(
     index: PassageIndex, settings: Settings, model: ScriptedModel
 ) -> None:
-    invented, right = "The move to Zug took place in 1950.", "The museum moved to Basel."
+    invented, right = "The museum moved to Basel in 1950.", "The museum moved to Basel."
     model.replies = [invented, right]
     pipeline = Pipeline(index, reader=OverlapReader(), checker=OverlapChecker(), model=model, settings=settings)
     pipeline.study()
-    *steps, last = pipeline.stream("Where did the museum go?")
+    *steps, last = pipeline.stream("Who moved to Basel?")
     assert [step.stage for step in steps][2:] == ["write", "attribute", "check"] * 2
     assert last.answer.text == f"{right} [1]"
     assert "The museum moved to Basel" in last.answer.citations[0].quote
     first, second = (prompt.messages[-1].content for prompt in model.prompts)
     assert "\n- The museum moved to Basel" in second
     assert first.count("\n- ") < second.count("\n- ") == 3
+
+
+def test_a_draft_that_is_far_from_right_is_not_worth_another(
+    index: PassageIndex, settings: Settings, model: ScriptedModel
+) -> None:
+    model.replies = ["Zug sold 700 ships to Otto Brandt in 1950."]
+    pipeline = Pipeline(index, reader=OverlapReader(), checker=OverlapChecker(), model=model, settings=settings)
+    answer = pipeline.answer("Who paid for the ferry?")
+    assert len(model.prompts) == 1
+    assert answer.text == NO_ANSWER
 
 
 def test_two_subjects_are_answered_apart_where_one_draft_for_both_fails(

@@ -32,6 +32,8 @@ LEAST_CHANCE = 0.2
 """A sentence that is less likely right than this is not shown; of right drafts over held-out articles, 96 of 100 are.
 Most questions there are in the words of the text, which the reader knows best: in other words, right drafts look less
 likely than they are."""
+LEAST_HOPE = 0.05
+"""After a draft that is less likely right than this, another from the same article was never shown."""
 WEIGHTS = FOLDER / "judge.json"
 _DENIES = re.compile(r"\b(?:no|not|never)\b|n['’]t\b", re.IGNORECASE)
 _MOST = 6.0
@@ -79,15 +81,18 @@ class Judge:
         self._checker = checker
         self._writer = writer
 
-    def is_right(self, question: Question, draft: Draft, written: Written, reading: Reading) -> bool:
-        """Whether a sentence of the draft may be shown: its sources say it, and it is likely right.
+    def is_right(self, question: Question, written: Written, chance: float) -> bool:
+        """Whether a sentence with this chance to be right may be shown: it is likely enough, and its sources say it.
 
         What it denies follows from its sources rather than stands in them; of that the checker, which learnt denials
         from made-up falsehoods, knows too little to forbid it.
         """
-        if not self.is_said(question, written, 0.0 if _DENIES.search(written.text) else LEAST_SUPPORTED):
-            return False
-        return self.probability(self.examine(question, draft, written, reading)) >= LEAST_CHANCE
+        least = 0.0 if _DENIES.search(written.text) else LEAST_SUPPORTED
+        return chance >= LEAST_CHANCE and self.is_said(question, written, least)
+
+    def chance(self, question: Question, draft: Draft, written: Written, reading: Reading) -> float:
+        """How likely a sentence of the draft is right, in [0, 1], whether its sources say it or not."""
+        return self.probability(self.examine(question, draft, written, reading))
 
     def is_said(self, question: Question, written: Written, least: float = LEAST_SUPPORTED_OF_ACCOUNTS) -> bool:
         """Whether the cited sentences say all of the sentence, whatever was asked: nothing in it is invented, and the

@@ -49,3 +49,13 @@ class Written:
 
     text: str
     sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Those of a draft's sentences that may be shown, in order; and, where none may, whether writing once more is worth
+    its time.
+    """
+
+    shown: tuple[Written, ...]
+    hopeful: bool = False

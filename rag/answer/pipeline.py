@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from rag.answer.drafts import Draft, Source, Written
+from rag.answer.drafts import Checked, Draft, Source, Written
 from rag.answer.evidence import evidence_for
 from rag.answer.question import Question, understand
 from rag.answer.retrieval import retrieve
@@ -124,13 +124,15 @@ class Pipeline:
 
         answer = replace(answer, citations=by_quote.citations, short_answer=by_quote.short_answer)
         drafting = _Drafting(self._writer, history, found, stopped, answer, clock)
-        draft, shown = yield from drafting.write(asked, reading)
+        draft, checked = yield from drafting.write(asked, reading)
+        shown = checked.shown
         if draft is not None and not shown:
             for part in asked.apart:
                 _, of_part = yield from drafting.write(part, evidence.read(part, found, ()))
-                shown += of_part
-        if draft is not None and not shown:
-            _, shown = yield from drafting.write(asked, reading, failed=draft)
+                shown += of_part.shown
+        if draft is not None and not shown and checked.hopeful:
+            _, again = yield from drafting.write(asked, reading, failed=draft)
+            shown = again.shown
         if shown:
             answer = self._by_statements(answer, shown, reading)
         elif draft is None or stopped() or reading.answerable >= self._writer.sure:
@@ -222,22 +224,22 @@ class _Drafting:
 
     def write(
         self, question: Question, reading: Reading, failed: Draft | None = None
-    ) -> Generator[Progress, None, tuple[Draft | None, list[Written]]]:
-        """A draft, None where there is none, and those of its sentences that may be shown."""
+    ) -> Generator[Progress, None, tuple[Draft | None, Checked]]:
+        """A draft, None where there is none, and what may be shown of it."""
         yield Progress("write", self.answer)
         draft = self.writer.write(question, self.history, self.found, reading, self.stopped, failed=failed)
         self.clock.lap("write")
         if draft is None:
-            return None, []
+            return None, Checked(())
 
         yield Progress("attribute", self.answer)
         written = self.writer.attribute(question, draft, self.found, reading)
         self.clock.lap("attribute")
 
         yield Progress("check", self.answer)
-        shown = self.writer.check(question, draft, written, reading)
+        checked = self.writer.check(question, draft, written, reading)
         self.clock.lap("check")
-        return draft, shown
+        return draft, checked
 
 
 def _overlap(one: Quote, other: Quote) -> bool:

@@ -70,11 +70,12 @@ _EXAMPLES: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
 )
 
 
-def article(texts: Iterable[str]) -> tuple[Message, ...]:
-    """The beginning of every prompt about the texts, each of an article or a part of one: what is wanted, examples, the
-    texts.
+def article(texts: Iterable[str], *, examples: bool = True) -> tuple[Message, ...]:
+    """The beginning of every prompt about the texts, each of an article or a part of one: what is wanted, examples
+    unless the writer was tuned to do without, the texts.
     """
-    return (*_INTRODUCTION, *_reading("\n[…]\n".join(" ".join(text.split()) for text in texts)))
+    introduction = _INTRODUCTION if examples else _INTRODUCTION[:1]
+    return (*introduction, *_reading("\n[…]\n".join(" ".join(text.split()) for text in texts)))
 
 
 def question(asked: str, quotes: Iterable[str], *, at_length: bool = False) -> Message:

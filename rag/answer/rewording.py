@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from rag.answer import grounding
-from rag.answer.drafts import Draft, Source, Written
+from rag.answer.drafts import Checked, Draft, Source, Written
 from rag.answer.question import Question
 from rag.answer.writing import drafted
 from rag.models.llm import LanguageModel, Message, Prompt
@@ -121,7 +121,7 @@ class QuoteWriter:
         draft: Draft,  # noqa: ARG002
         written: Sequence[Written],
         reading: Reading,
-    ) -> list[Written]:
+    ) -> Checked:
         """The sentences up to the first that is no compression of the quote; none, where the first lacks the answer."""
         best = reading.quotes[0]
         shown: list[Written] = []
@@ -131,7 +131,7 @@ class QuoteWriter:
             if not shown and not self._answers(sentence.text, question.standalone, best.highlighted):
                 break
             shown.append(sentence)
-        return shown
+        return Checked(tuple(shown))
 
     def _answers(self, sentence: str, question: str, short_answer: str | None) -> bool:
         """Whether the reader, asked the same question of the sentence, finds most of the short answer again: a true

@@ -9,8 +9,8 @@ from typing import Protocol
 
 from rag.answer import prompts
 from rag.answer.attribution import Attributor
-from rag.answer.checking import Judge
-from rag.answer.drafts import Draft, Written
+from rag.answer.checking import LEAST_HOPE, Judge
+from rag.answer.drafts import Checked, Draft, Written
 from rag.answer.question import Question
 from rag.library.index import PassageIndex
 from rag.models import states
@@ -68,8 +68,8 @@ class Writer(Protocol):
         """The draft's sentences, each with the sentences of the article that it rests on."""
         ...
 
-    def check(self, question: Question, draft: Draft, written: Sequence[Written], reading: Reading) -> list[Written]:
-        """Those of the sentences that may be shown, in order."""
+    def check(self, question: Question, draft: Draft, written: Sequence[Written], reading: Reading) -> Checked:
+        """Those of the sentences that may be shown."""
         ...
 
     @property
@@ -146,13 +146,19 @@ class ArticleWriter:
     ) -> list[Written]:
         return [self._attributor.attribute(sentence, found, question.in_context) for sentence in draft.sentences]
 
-    def check(self, question: Question, draft: Draft, written: Sequence[Written], reading: Reading) -> list[Written]:
+    def check(self, question: Question, draft: Draft, written: Sequence[Written], reading: Reading) -> Checked:
         """Of an account, which answers nothing in particular, the sentences that the article says; else those that are
-        likely right.
+        likely right. A draft that is not likely right at all is not worth another.
         """
         if question.at_length:
-            return [sentence for sentence in written if self._judge.is_said(question, sentence)]
-        return [sentence for sentence in written if self._judge.is_right(question, draft, sentence, reading)]
+            return Checked(tuple(sentence for sentence in written if self._judge.is_said(question, sentence)))
+        chances = [self._judge.chance(question, draft, sentence, reading) for sentence in written]
+        shown = (
+            sentence
+            for sentence, chance in zip(written, chances, strict=True)
+            if self._judge.is_right(question, sentence, chance)
+        )
+        return Checked(tuple(shown), hopeful=max(chances, default=0.0) >= LEAST_HOPE)
 
     def _like(self, text: str, found: Sequence[RetrievedPassage]) -> list[Quote]:
         """The sentences that are most like the text."""
