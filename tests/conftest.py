@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from fakes import FakeEmbedder, OverlapChecker, OverlapReader, ScriptedModel
 
@@ -15,6 +16,11 @@ from rag.library.collections import Library
 from rag.library.index import Chunking, PassageIndex
 from rag.settings import Settings
 from rag.types import Document
+
+# The gate looks at the same examples each time; `--hypothesis-profile=soak` at many more, and at others each time.
+hypothesis.settings.register_profile("gate", deadline=None, derandomize=True, database=None, max_examples=60)
+hypothesis.settings.register_profile("soak", deadline=None, database=None, max_examples=3000)
+hypothesis.settings.load_profile("gate")
 
 ARTICLE = """\
 The ferry to Aland was two hours late on Monday. A spokeswoman said the harbour pilot had fallen ill.
