@@ -1,0 +1,274 @@
+# ruff: noqa: S311 (the draws are for repeatable augmentation)
+"""Lessons -> a low-rank adapter that llama.cpp adds to a writer's untouched weights (Hu et al. 2021, "LoRA").
+
+A text and all that was asked about it is one conversation, read once, as a writer in use reads an article once: every
+reply in it is learnt. Needs the packages of the extra `test`; goes on from its checkpoint.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import random
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.nn import functional
+
+from rag.answer import prompts
+from rag.models.chat_template import framed
+from rag.models.llm import Message
+from rag.sentences import split_sentences
+from rag.training.augment import Marked, casual, strip
+from rag.training.claims import recall
+from rag.training.dialogues import follow_up
+from rag.training.targets import Lesson, read_lessons
+
+if TYPE_CHECKING:
+    from llama_cpp import Llama
+    from torch import Tensor
+
+RANK, SCALE = 8, 16.0
+"""Of an adapter: the columns of its factors, and llama.cpp's `alpha`, which over the rank multiplies their product."""
+PROJECTIONS = {
+    "q_proj": "attn_q",
+    "k_proj": "attn_k",
+    "v_proj": "attn_v",
+    "o_proj": "attn_output",
+    "gate_proj": "ffn_gate",
+    "up_proj": "ffn_up",
+    "down_proj": "ffn_down",
+}
+"""The adapted matrices, by their names in transformers and in a GGUF."""
+SAVE_EVERY = 10
+"""Steps between two checkpoints."""
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Of all conversations: about a text without punctuation; with a hint before each question. Of the hints: those
+    that do not answer. Of the questions: those that name what the one before named by a pronoun.
+    """
+
+    stripped: float = 0.3
+    hinted: float = 0.6
+    misleading: float = 0.2
+    leaning: float = 0.3
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """Tokens, and which of them are learnt."""
+
+    tokens: tuple[int, ...]
+    learnt: tuple[bool, ...]
+
+
+def conversation(
+    random_: random.Random, text: str, taught: Sequence[Lesson], shares: Shares | None = None
+) -> tuple[Message, ...]:
+    """The text and the questions about it, in any order, as people type them, with the replies to learn."""
+    shares = shares or Shares()
+    plain, hinted = random_.random() < shares.stripped, random_.random() < shares.hinted
+
+    def as_written(words: str) -> str:
+        return strip(Marked(words, ())).text if plain else words
+
+    messages = [*prompts.article([as_written(text)], examples=False)]
+    before = ""
+    for lesson in random_.sample(taught, len(taught)):
+        leaning = follow_up(lesson.question, before, text) if random_.random() < shares.leaning else lesson.question
+        hints = [as_written(_hint(random_, lesson, text, shares))] if hinted and leaning == lesson.question else []
+        asked = casual(random_, leaning)
+        messages += [prompts.question(asked, hints), Message("assistant", lesson.answer)]
+        before = lesson.question
+    return tuple(messages)
+
+
+def _hint(random_: random.Random, lesson: Lesson, text: str, shares: Shares) -> str:
+    """The sentence that answers, or one that is only like the question."""
+    sentences = _sentences(text)
+    if lesson.evidence and random_.random() >= shares.misleading:
+        return max(_sentences(lesson.evidence), key=lambda sentence: recall(sentence, lesson.answer))
+    others = [sentence for sentence in sentences if sentence not in lesson.evidence] or sentences
+    return random_.choice(sorted(others, key=lambda other: -recall(other, lesson.question))[:3])
+
+
+def _sentences(text: str) -> list[str]:
+    """The sentences of a text."""
+    return [text[span.start : span.end] for span in split_sentences(text)]
+
+
+def encode(llama: Llama, messages: Sequence[Message], learnt_from: int) -> Conversation:
+    """The conversation in the model's own chat template; learnt are the replies from that message on, each with the
+    mark that ends it.
+    """
+    tokens: list[int] = []
+    learnt: list[bool] = []
+    pieces = framed(llama, [(message.role, message.content) for message in messages], reply=False)
+    for number, (part, frame) in enumerate(pieces):
+        made = llama.tokenize(part.encode(), add_bos=False, special=frame)
+        said = (number - 1) // 2  # the message whose content this is, or that this comes after
+        reply = number > 0 and said >= learnt_from and messages[said].role == "assistant"
+        tokens += made
+        learnt += [reply and (not frame or place == 0) for place in range(len(made))]
+    return Conversation(tuple(tokens), tuple(learnt))
+
+
+class Tuner:
+    """A base model with an adapter, its optimiser, and its place among the steps."""
+
+    def __init__(self, base: Path, folder: Path, *, steps: int, rate: float = 3e-4, first_layer: int = 0) -> None:
+        from peft import LoraConfig, get_peft_model
+        from transformers import AutoModelForCausalLM
+
+        torch.manual_seed(0)
+        model = AutoModelForCausalLM.from_pretrained(str(base.parent), gguf_file=base.name, dtype=torch.float32)
+        self.shape = model.config
+        config = LoraConfig(
+            r=RANK,
+            lora_alpha=int(SCALE),
+            target_modules=list(PROJECTIONS),
+            layers_to_transform=list(range(first_layer, model.config.num_hidden_layers)),
+        )
+        self.model: Any = get_peft_model(model, config)
+        self.folder, self.steps, self.rate, self.step = folder, steps, rate, 0
+        self.trained: dict[str, Tensor] = {
+            name: value for name, value in self.model.named_parameters() if value.requires_grad
+        }
+        self._optimiser = torch.optim.AdamW(self.trained.values(), lr=rate, weight_decay=0.0, betas=(0.9, 0.99))
+
+    def loss(self, learning: Conversation) -> Tensor:
+        """The sum of the negative log-likelihoods of the learnt tokens, in nats."""
+        base = self.model.base_model.model
+        ids = torch.tensor([learning.tokens])  # (1, T)
+        hidden = base.model(ids).last_hidden_state[0]  # (T, d)
+        targets = torch.tensor([place for place, learnt in enumerate(learning.learnt) if learnt])  # (L,)
+        return functional.cross_entropy(base.lm_head(hidden[targets - 1]), ids[0, targets], reduction="sum")
+
+    def train_step(self, batch: Sequence[Conversation]) -> float:
+        """One optimiser step; the mean loss of a token, before it."""
+        warm = min(1.0, (self.step + 1) / max(1, min(20, self.steps // 10)))
+        for group in self._optimiser.param_groups:
+            group["lr"] = self.rate * min(warm, max(0.02, 1 - self.step / self.steps))
+        count, total = sum(sum(learning.learnt) for learning in batch), 0.0
+        for learning in batch:
+            loss = self.loss(learning) / count
+            torch.autograd.backward(loss)
+            total += float(loss.detach())
+        torch.nn.utils.clip_grad_norm_(self.trained.values(), 1.0)
+        self._optimiser.step()
+        self._optimiser.zero_grad()
+        self.step += 1
+        return total
+
+    def save(self) -> None:
+        """Write `checkpoint.pt`, from which a run goes on, and `latest.gguf`, the adapter."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        partial = self.folder / "checkpoint.partial"
+        torch.save({"trained": self.trained, "optimiser": self._optimiser.state_dict(), "step": self.step}, partial)
+        partial.replace(self.folder / "checkpoint.pt")
+        export(self.folder / "latest.gguf", self.trained, self.shape)
+
+    def resume(self) -> bool:
+        """Go on from the folder's checkpoint, if there is one."""
+        path = self.folder / "checkpoint.pt"
+        if not path.exists():
+            return False
+        state = torch.load(path, weights_only=True)
+        with torch.no_grad():
+            for name, value in state["trained"].items():
+                self.trained[name].copy_(value)
+        self._optimiser.load_state_dict(state["optimiser"])
+        self.step = state["step"]
+        return True
+
+
+def export(path: Path, trained: Mapping[str, Tensor], shape: Any) -> None:
+    """The adapter as llama.cpp loads it, in half precision; `shape` is the model's configuration in transformers."""
+    from gguf import GGUFWriter
+
+    writer = GGUFWriter(path.with_suffix(".partial"), shape.model_type)
+    writer.add_type("adapter")
+    writer.add_string("adapter.type", "lora")
+    writer.add_float32("adapter.lora.alpha", SCALE)
+    heads = {"q_proj": shape.num_attention_heads, "k_proj": shape.num_key_value_heads}
+    for name, value in trained.items():
+        parts = name.split(".")
+        layer, projection = parts[parts.index("layers") + 1], next(part for part in parts if part in PROJECTIONS)
+        factor = "lora_a" if "lora_A" in parts else "lora_b"
+        matrix = value.detach().half().numpy()
+        if factor == "lora_b" and shape.model_type == "llama" and projection in heads:
+            # a GGUF of this family has the two halves of each rotated pair beside each other
+            rows = matrix.reshape(heads[projection], 2, -1, matrix.shape[1])
+            matrix = rows.swapaxes(1, 2).reshape(matrix.shape)
+        writer.add_tensor(f"blk.{layer}.{PROJECTIONS[projection]}.weight.{factor}", matrix)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    path.with_suffix(".partial").replace(path)
+
+
+def batches(
+    llama: Llama, texts: Sequence[tuple[str, tuple[Lesson, ...]]], *, rows: int, most_tokens: int, first: int = 0
+) -> Iterator[list[Conversation]]:
+    """Conversations about the texts, in another order with every epoch, from a step on; without end.
+
+    Those of more tokens are left out. Raises ValueError where fewer than `rows` remain.
+    """
+    step, epoch, begins = 0, 0, len(prompts.article([""], examples=False))
+    while True:
+        made, before = [], step
+        for place in random.Random(f"epoch {epoch}").sample(range(len(texts)), len(texts)):
+            messages = conversation(random.Random(f"{epoch} {place}"), *texts[place])
+            learning = encode(llama, messages, begins)
+            made += [learning] if len(learning.tokens) <= most_tokens else []
+            if len(made) == rows:
+                if step >= first:
+                    yield made
+                step, made = step + 1, []
+        if step == before:
+            message = f"fewer than {rows} lessons of at most {most_tokens} tokens: write more of them"
+            raise ValueError(message)
+        epoch += 1
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Train the adapter from where it stands."""
+    parser = argparse.ArgumentParser(prog="python -m rag.training.writer", description=__doc__)
+    parser.add_argument("lessons", type=Path, help="file of lessons, as `python -m rag.training.targets` writes it")
+    parser.add_argument("--base", type=Path, required=True, help="the writer's GGUF file")
+    parser.add_argument("--checkpoint", type=Path, required=True, help="folder for checkpoint and adapter")
+    parser.add_argument("--steps", type=int, default=100, help="optimiser steps in all (%(default)s)")
+    parser.add_argument("--rows", type=int, default=4, help="conversations a step (%(default)s)")
+    parser.add_argument("--rate", type=float, default=3e-4, help="AdamW's peak (%(default)s)")
+    parser.add_argument("--first-layer", type=int, default=8, help="layers below stay as they are (%(default)s)")
+    parser.add_argument("--most-tokens", type=int, default=900, help="of a conversation (%(default)s)")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="stop after so many (no end)")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="CPU threads (%(default)s)")
+    given = parser.parse_args(argv)
+    from llama_cpp import Llama
+
+    torch.set_num_threads(given.threads)
+    tuner = Tuner(given.base, given.checkpoint, steps=given.steps, rate=given.rate, first_layer=given.first_layer)
+    tuner.resume()
+    llama, began = Llama(str(given.base), vocab_only=True, verbose=False), time.monotonic()
+    made = batches(llama, read_lessons(given.lessons), rows=given.rows, most_tokens=given.most_tokens, first=tuner.step)
+    while tuner.step < tuner.steps and time.monotonic() - began < given.minutes * 60:
+        loss, minutes = tuner.train_step(next(made)), (time.monotonic() - began) / 60
+        print(json.dumps({"step": tuner.step, "loss": round(loss, 4), "minutes": round(minutes, 1)}), flush=True)
+        if tuner.step % SAVE_EVERY == 0:
+            tuner.save()
+    tuner.save()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
