@@ -21,6 +21,7 @@ from ui.chat import Chat
 from ui.owners import Accounts, Owners, owner_of
 from ui.page import build_app
 from ui.paragraphs import article_json
+from ui.policy import OnePage
 from ui.security import LOOPBACK, Guard, Hosts, is_every_address
 from ui.server import listen, server_of, url_of
 from ui.sessions import Sessions
@@ -118,7 +119,7 @@ def web_app(
         pwa=False,
         favicon_path=str(ASSETS / "favicon.svg"),
         max_file_size=0,
-        app_kwargs={**closed, "middleware": [Middleware(Sessions)]},
+        app_kwargs={**closed, "middleware": [Middleware(Sessions), Middleware(OnePage)]},
     )
     return mounted
 
