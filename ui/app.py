@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import socket
@@ -15,7 +16,18 @@ from starlette.middleware import Middleware
 from starlette.staticfiles import StaticFiles
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from rag import ArticleChatError, Examples, Library, Pipeline, Settings, Shelf, Studies, UsageError, build_pipeline
+from rag import (
+    ArticleChatError,
+    Examples,
+    Library,
+    Pipeline,
+    Settings,
+    Shelf,
+    Studies,
+    UsageError,
+    build_pipeline,
+    reachable,
+)
 from ui.articles import add_article_routes
 from ui.chat import Chat
 from ui.owners import Accounts, Owners, owner_of
@@ -27,6 +39,7 @@ from ui.server import listen, server_of, url_of
 from ui.sessions import Sessions
 from ui.waiting import Loading
 
+log = logging.getLogger(__name__)
 ASSETS = Path(__file__).parent / "assets"
 STYLES = (
     *("theme", "page"),
@@ -152,6 +165,8 @@ def serve(
     if public_url and accounts is None:
         raise UsageError("--public-url lets others reach the page, so it needs accounts: add --auth NAME:PASSWORD")
     with listen(host, port, open_to_others=accounts is not None) as listener:
+        if accounts is not None and (open_to_files := reachable()):
+            log.warning("what reads HTML and PDF files could reach %s on this system", " and ".join(open_to_files))
         os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
         pipeline = build_pipeline(library.open(collection), settings)
         loading = Loading(pipeline.warm_up)

@@ -15,6 +15,7 @@ from contextlib import suppress
 from importlib import import_module
 
 from .cleaning import Refused
+from .confinement import confine
 from .pdf import read_pdf
 from .web import read_html
 
@@ -26,6 +27,7 @@ def main() -> None:
     request = json.loads(sys.stdin.buffer.readline())
     import_module(_LIBRARIES[request["format"]])  # before the limits: what it compiles is kept for the next time
     _limit(seconds=request["seconds"], memory_mb=request["memory_mb"])
+    confine()
     data = sys.stdin.buffer.read(request["size"])
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
