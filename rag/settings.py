@@ -71,6 +71,10 @@ class Settings:
     max_articles_mb: float = field(
         default=20.0, metadata={"help": "text of all articles that a visitor adds, in megabytes"}
     )
+    max_passages: int = field(
+        default=1000,
+        metadata={"help": "passages of an article that a visitor adds, at most; 1000 are about 0.5 MB of text"},
+    )
     passage_pieces: int = field(default=160, metadata={"help": "longest passage, in word pieces of the embedder"})
     passage_overlap_pieces: int = field(default=50, metadata={"help": "how much consecutive passages share"})
     retrieved_passages: int = field(default=5, metadata={"help": "passages that the reader sees for a question"})
@@ -121,6 +125,7 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("parse_memory_mb", 256, 65536),
     ("max_articles", 1, 10_000),
     ("max_articles_mb", 0.001, 102_400),
+    ("max_passages", 1, 1_000_000),
     ("passage_pieces", 32, 200),  # MiniLM reads 256 pieces; 200 leaves room for the markers and for a title
     ("passage_overlap_pieces", 0, 100),
     ("retrieved_passages", 1, 50),

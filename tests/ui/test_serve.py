@@ -104,7 +104,7 @@ def test_the_server_stops_cleanly_while_an_article_is_indexed(home):
             )
             with pasted as answer:
                 lines = answer.iter_lines()
-                assert [json.loads(next(lines))["stage"] for _ in range(2)] == ["reading", "waiting"]
+                assert [json.loads(next(lines))["stage"] for _ in range(2)] == ["reading", "indexing"]
                 server.send_signal(signal.SIGINT)
                 stdout, stderr = server.communicate(timeout=PATIENCE / 1000)
         finally:
