@@ -87,6 +87,9 @@ class Settings:
     )
     draft_tokens: int = field(default=80, metadata={"help": "longest draft of the language model, in tokens"})
     draft_seconds: float = field(default=20.0, metadata={"help": "give up on a draft after so many seconds"})
+    answer_seconds: float = field(
+        default=180.0, metadata={"help": "stop an answer on the page after so many seconds, and let others go on"}
+    )
     max_states_mb: float = field(
         default=1000.0,
         metadata={"help": "disk for what the language model keeps of the articles that it has read, in megabytes"},
@@ -133,6 +136,7 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("abstain_below", 0.0, 1.0),
     ("draft_tokens", 8, 512),
     ("draft_seconds", 0.1, 600),
+    ("answer_seconds", 1, 3600),
     ("max_states_mb", 0, 1_000_000),
 )
 

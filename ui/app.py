@@ -6,6 +6,7 @@ import logging
 import os
 import secrets
 import socket
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,8 @@ from ui.waiting import Loading
 
 log = logging.getLogger(__name__)
 ASSETS = Path(__file__).parent / "assets"
+ENDING_SECONDS = 30.0
+"""Once the server was told to stop, what it still computes has so long to end."""
 STYLES = (
     *("theme", "page"),
     *(f"conversation/{name}" for name in ("toolbar", "history", "conversation", "citations", "preview", "examples")),
@@ -170,7 +173,7 @@ def serve(
         os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
         pipeline = build_pipeline(library.open(collection), settings)
         loading = Loading(pipeline.warm_up)
-        chat = Chat(loading)
+        chat = Chat(loading, seconds=settings.answer_seconds)
         examples, studies = Examples(chat.is_busy), Studies()
         shelf = Shelf(library, settings)
         site = web_app(pipeline, shelf, chat, examples, studies, host=host, public_url=public_url, accounts=accounts)
@@ -190,10 +193,16 @@ def serve(
             server.run(sockets=[listener])
         except KeyboardInterrupt:
             pass  # uvicorn raises the signal again once it has shut down
-        finally:
+        finally:  # a process that ends while native code runs in it crashes; what never ends is not waited for
+            impatient = threading.Timer(ENDING_SECONDS, os._exit, [1])
+            impatient.daemon = True
+            impatient.start()
             shelf.close()
-            loading.finished.wait()  # a process that ends while native code loads a model in it crashes
+            loading.finished.wait()
             examples.stop()
             studies.stop()
+            if not chat.responds():
+                os._exit(1)
+            impatient.cancel()
     if loading.error is not None:
         raise loading.error
