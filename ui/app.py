@@ -31,6 +31,7 @@ from rag import (
 )
 from ui.articles import add_article_routes
 from ui.chat import Chat
+from ui.kept import Kept
 from ui.owners import Accounts, Owners, owner_of
 from ui.page import build_app
 from ui.paragraphs import article_json
@@ -123,9 +124,11 @@ def web_app(
             share = None  # it was removed meanwhile
         return JSONResponse({"share": share, "loads": bool(chat.loads())}, headers={"Cache-Control": "no-store"})
 
+    kept = Kept()
+    page = build_app(pipeline_of, chat, [document.title for document in index.documents.values()])
     mounted: FastAPI = gr.mount_gradio_app(
         site,
-        build_app(pipeline_of, chat, [document.title for document in index.documents.values()]),
+        page,
         path="/",
         head=HEAD,
         theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
@@ -135,8 +138,11 @@ def web_app(
         pwa=False,
         favicon_path=str(ASSETS / "favicon.svg"),
         max_file_size=0,
-        app_kwargs={**closed, "middleware": [Middleware(Sessions), Middleware(OnePage)]},
+        app_kwargs={**closed, "middleware": [Middleware(Sessions, kept=kept), Middleware(OnePage)]},
     )
+    kept.set_blocks(page)
+    mounts = [getattr(route, "app", None) for route in mounted.routes]
+    next(app for app in mounts if isinstance(app, gr.routes.App)).state_holder = kept
     return mounted
 
 
