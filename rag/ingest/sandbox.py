@@ -37,7 +37,7 @@ class Parsed:
 
 
 def parse(data: bytes, kind: str, settings: Settings, *, program: Path = PROGRAM) -> Parsed:
-    """The file's text, read by `program` in a child; `kind` is "pdf" or "html".
+    """The file's text, read by `program` in a child; `kind` is "docx", "epub", "html" or "pdf".
 
     Nothing that the child says is believed without a look. Nothing of it is left when this returns.
     """

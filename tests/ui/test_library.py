@@ -173,7 +173,7 @@ def test_pasted_text_is_an_article(site):
 @pytest.mark.parametrize(
     ("data", "name", "says"),
     [
-        (b"%PDF-1.4 rubbish", "a.pdf", "a.pdf: the file is damaged, or no PDF; "),
+        (b"%PDF-1.4 rubbish", "a.pdf", "a.pdf: the file is damaged, or not what its name says; "),
         (b"caf\xe9", "a.txt", "a.txt: byte 3 (0xe9) is not valid UTF-8; "),
         (b"", "<img src=x onerror=window.hacked=1>.txt", "<img src=x onerror=window.hacked=1>.txt: it is empty"),
         (b"word", "a.docx", "a.docx: only .txt, .md, "),

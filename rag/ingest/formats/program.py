@@ -14,12 +14,15 @@ import threading
 from contextlib import suppress
 from importlib import import_module
 
+from .book import read_epub
 from .cleaning import Refused
 from .confinement import confine
 from .pdf import read_pdf
 from .web import read_html
+from .word import read_docx
 
-_LIBRARIES = {"html": "trafilatura", "pdf": "pypdfium2"}
+_LIBRARIES = {"docx": "docx", "epub": "ebooklib.epub", "html": "trafilatura", "pdf": "pypdfium2"}
+_READERS = {"docx": read_docx, "epub": read_epub, "html": read_html}
 
 
 def main() -> None:
@@ -34,7 +37,7 @@ def main() -> None:
         if request["format"] == "pdf":
             result = read_pdf(data, max_pages=request["max_pages"], max_characters=request["max_characters"])
         else:
-            result = read_html(data)
+            result = _READERS[request["format"]](data)
     except Refused as refused:
         result = {"error": str(refused)}
     except MemoryError:
