@@ -24,6 +24,7 @@ from rag.errors import (
     UsageError,
 )
 from rag.ingest.documents import SUFFIXES, document_from_text, load_document, read_document
+from rag.ingest.sandbox import reachable
 from rag.library.collections import SEEDS, Library
 from rag.library.manifest import ArticleEntry
 from rag.library.shelf import Shelf
@@ -79,5 +80,6 @@ __all__ = [
     "document_from_text",
     "load_document",
     "load_settings",
+    "reachable",
     "read_document",
 ]

@@ -71,6 +71,10 @@ class Settings:
     max_articles_mb: float = field(
         default=20.0, metadata={"help": "text of all articles that a visitor adds, in megabytes"}
     )
+    max_passages: int = field(
+        default=1000,
+        metadata={"help": "passages of an article that a visitor adds, at most; 1000 are about 0.5 MB of text"},
+    )
     passage_pieces: int = field(default=160, metadata={"help": "longest passage, in word pieces of the embedder"})
     passage_overlap_pieces: int = field(default=50, metadata={"help": "how much consecutive passages share"})
     retrieved_passages: int = field(default=5, metadata={"help": "passages that the reader sees for a question"})
@@ -83,6 +87,9 @@ class Settings:
     )
     draft_tokens: int = field(default=80, metadata={"help": "longest draft of the language model, in tokens"})
     draft_seconds: float = field(default=20.0, metadata={"help": "give up on a draft after so many seconds"})
+    answer_seconds: float = field(
+        default=180.0, metadata={"help": "stop an answer on the page after so many seconds, and let others go on"}
+    )
     max_states_mb: float = field(
         default=1000.0,
         metadata={"help": "disk for what the language model keeps of the articles that it has read, in megabytes"},
@@ -121,6 +128,7 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("parse_memory_mb", 256, 65536),
     ("max_articles", 1, 10_000),
     ("max_articles_mb", 0.001, 102_400),
+    ("max_passages", 1, 1_000_000),
     ("passage_pieces", 32, 200),  # MiniLM reads 256 pieces; 200 leaves room for the markers and for a title
     ("passage_overlap_pieces", 0, 100),
     ("retrieved_passages", 1, 50),
@@ -128,6 +136,7 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("abstain_below", 0.0, 1.0),
     ("draft_tokens", 8, 512),
     ("draft_seconds", 0.1, 600),
+    ("answer_seconds", 1, 3600),
     ("max_states_mb", 0, 1_000_000),
 )
 

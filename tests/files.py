@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from io import BytesIO
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -23,6 +24,13 @@ PARAGRAPHS = (
         "Oslo, and pays it back over thirty years."
     ),
 )
+BOOK_CHAPTER = """\
+<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml"><head><title>no</title></head><body>
+<h1>Ice in the harbour</h1><p>The pier broke in <b>March</b>,<br/>as
+Clara <i>Lindt</i> had said.</p><!-- not this --><script>nor(this)</script>
+<ul><li>No pilot came.</li></ul>
+<table><tr><td><p>Year</p></td><td>Ships</td></tr><tr><td>1911</td><td>12</td></tr></table>
+</body></html>"""
 PAGE = """\
 <!doctype html><html><head><meta charset="{charset}"><title>Harbour museum reopens - Åland Times</title>
 <script>var menu = 1;</script></head><body>
@@ -98,3 +106,41 @@ def scan() -> bytes:
         pdf.add_page()
         pdf.rect(20, 20, 100, 100, style="F")
     return bytes(pdf.output())
+
+
+def word(title: str = "") -> bytes:
+    """A Word document with a heading, paragraphs, a list and a table with a merged cell."""
+    import docx
+
+    document = docx.Document()
+    document.core_properties.title = title
+    document.add_heading("Ice in the harbour", 0)
+    document.add_paragraph(PARAGRAPHS[0])
+    document.add_paragraph("No pilot came.", style="List Bullet")
+    table = document.add_table(rows=2, cols=2)
+    for cell, text in zip([c for row in table.rows for c in row.cells], ["Year", "Ships", "1911", "12"], strict=True):
+        cell.text = text
+    merged = table.add_row().cells
+    merged[0].merge(merged[1]).text = "both years"
+    document.add_paragraph(PARAGRAPHS[1])
+    out = BytesIO()
+    document.save(out)
+    return out.getvalue()
+
+
+def book(*chapters: str, title: str = "The pier") -> bytes:
+    """An electronic book of the chapters, with a table of contents; the last chapter is no part of the text."""
+    from ebooklib import epub
+
+    made = epub.EpubBook()
+    made.set_identifier("pier")
+    made.set_title(title)
+    items = [epub.EpubHtml(title=f"{n}", file_name=f"{n}.xhtml", content=text) for n, text in enumerate(chapters)]
+    for item in items:
+        made.add_item(item)
+    made.add_item(epub.EpubNcx())
+    made.add_item(epub.EpubNav())
+    made.spine = ["nav", *items[:-1], (items[-1].id, "no")]
+    out = BytesIO()
+    epub.write_epub(out, made)
+    return out.getvalue()

@@ -1,8 +1,10 @@
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
-from files import PAGE, PARAGRAPHS, columns, pages, paper, scan
+from files import BOOK_CHAPTER, PAGE, PARAGRAPHS, book, columns, pages, paper, scan, word
 
 from rag.errors import DocumentError
 from rag.ingest.documents import load_document, read_document
@@ -83,11 +85,11 @@ def test_a_page_without_text_has_a_number_all_the_same() -> None:
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (scan(), "it holds pictures of pages and no text; run text recognition"),
+        (scan(), "it holds no text, perhaps pictures of pages only; run text recognition"),
         (pages("Secret.", password="key"), "the PDF is locked with a password; save a copy without one"),
-        (pages("Text.")[:300], "the file is damaged, or no PDF"),
-        (b"no PDF at all", "the file is damaged, or no PDF"),
-        (b"", "the file is damaged, or no PDF"),
+        (pages("Text.")[:300], "the file is damaged, or not what its name says"),
+        (b"no PDF at all", "the file is damaged, or not what its name says"),
+        (b"", "the file is damaged, or not what its name says"),
     ],
     ids=["scan", "locked", "cut off", "no PDF", "empty"],
 )
@@ -162,3 +164,51 @@ def test_titles_of_slides_are_no_headers_and_something_always_stays() -> None:
 
 def test_clean_text_has_no_control_characters_and_is_composed() -> None:
     assert clean("a\x00b\x1b  u\u0308\ufffe \ud83d\ude00 \ud83d") == "ab ü- 😀"
+
+
+def test_a_word_document_is_read_in_its_order() -> None:
+    document = read(word("Of ice"), "harbour-ice.docx")
+    assert document.text.split("\n\n") == [
+        *("Ice in the harbour", PARAGRAPHS[0], "- No pilot came."),
+        *("Year | Ships", "1911 | 12", "both years", PARAGRAPHS[1]),
+    ]
+    assert (document.title, document.id, document.pages) == ("Ice in the harbour", "harbour-ice", ())
+    assert read(word("ice in the Harbour"), "a.docx").title == "ice in the Harbour"
+
+
+def test_a_book_is_read_in_the_order_of_its_chapters() -> None:
+    document = read(book(BOOK_CHAPTER, "<p>Nobody was hurt.</p>", "<p>An advertisement.</p>"), "pier.epub")
+    assert document.text.split("\n\n") == [
+        *("Ice in the harbour", "The pier broke in March, as Clara Lindt had said.", "- No pilot came."),
+        *("Year | Ships", "1911 | 12", "Nobody was hurt."),
+    ]
+    assert document.title == "The pier"
+
+
+@pytest.mark.parametrize("name", ["a.docx", "a.epub"])
+@pytest.mark.parametrize("data", [b"", b"PK rubbish", word()[:2000], book("<p>a</p>", "<p>b</p>")[:700]])
+def test_damaged_documents_and_books_are_refused(name: str, data: bytes) -> None:
+    with pytest.raises(DocumentError, match=rf"^{name}: the file is damaged, or not what its name says; open it"):
+        read(data, name)
+
+
+def test_documents_and_books_are_not_taken_for_each_other() -> None:
+    for data, name in ((word(), "a.epub"), (book("<p>One.</p>", "<p>b</p>"), "a.docx")):
+        with pytest.raises(DocumentError, match="the file is damaged, or not what its name says"):
+            read(data, name)
+
+
+def test_a_book_without_words_is_refused() -> None:
+    with pytest.raises(DocumentError, match="it holds no text"):
+        read(book("<p>1 2 3</p>", "<p>words</p>"), "a.epub")
+
+
+def test_a_zip_bomb_ends_at_the_limit_of_memory() -> None:
+    out = BytesIO()
+    with ZipFile(BytesIO(word())) as whole, ZipFile(out, "w", ZIP_DEFLATED) as bomb:
+        for entry in whole.namelist():
+            data = whole.read(entry)
+            bomb.writestr(entry, data + b" " * 900_000_000 if entry == "word/document.xml" else data)
+    assert len(out.getvalue()) < 5_000_000
+    with pytest.raises(DocumentError, match=r"takes more than 700 MB of memory|takes more than 60 s|cannot be read"):
+        read(out.getvalue(), "a.docx", parse_memory_mb=700, parse_seconds=60)

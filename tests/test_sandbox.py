@@ -16,7 +16,8 @@ from files import pages
 import rag.ingest.sandbox
 from rag.errors import DocumentError
 from rag.ingest.documents import read_document
-from rag.ingest.sandbox import PROGRAM, Parsed, parse
+from rag.ingest.formats import confinement
+from rag.ingest.sandbox import PROGRAM, Parsed, parse, reachable
 from rag.settings import Settings
 
 QUICK = replace(Settings(), parse_seconds=2.0)
@@ -114,6 +115,68 @@ except MemoryError:
 """
     program = child(tmp_path, body, limited=True)
     assert parse(b"x", "pdf", Settings(), program=program) == Parsed(error="memory")
+
+
+REACHES = """
+import ctypes, mmap, os, signal, socket, subprocess, sys
+sys.path.insert(0, {root!r})
+from rag.ingest.formats import program
+
+def reaches(name, act):
+    try:
+        act()
+    except OSError:
+        return []
+    return [name]
+
+def fork_exec():
+    if os.waitpid(os.posix_spawn(sys.executable, [sys.executable, "-c", ""], {{}}), 0)[1]:
+        raise OSError
+
+def read_pdf(data, **limits):
+    libc = ctypes.CDLL(None, use_errno=True)
+    def call(*numbers):
+        if libc.syscall(*numbers) < 0:
+            raise OSError
+    found = [
+        *reaches("socket", lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM)),
+        *reaches("unix", lambda: socket.socket(socket.AF_UNIX)),
+        *reaches("ring", lambda: call(425, 1, ctypes.create_string_buffer(120))),
+        *reaches("file", lambda: open({file!r}).read()),
+        *reaches("home", lambda: os.listdir({home!r})),
+        *reaches("environment", lambda: open(f"/proc/{{os.getppid()}}/environ").read()),
+        *reaches("folder", lambda: os.mkdir({file!r} + "new")),
+        *reaches("removal", lambda: os.remove({file!r})),
+        *reaches("program", fork_exec),
+        *reaches("signal", lambda: os.kill(os.getppid(), 0)),
+    ]
+    return {{"title": "", "text": " ".join(found) or "nothing", "pages": []}}
+
+program.read_pdf = read_pdf
+program.main()
+"""
+
+
+@pytest.mark.skipif(reachable() != (), reason=f"this system cannot keep a process from {' and '.join(reachable())}")
+def test_a_file_that_takes_over_its_reader_reaches_no_files_and_no_network(tmp_path: Path) -> None:
+    secret = tmp_path / "secret.txt"
+    secret.write_text("seven owls")
+    program = tmp_path / "child.py"
+    program.write_text(REACHES.format(root=str(PROGRAM.parents[2]), home=str(Path.home()), file=str(secret)))
+    assert parse(b"x", "pdf", Settings(), program=program) == Parsed(text="nothing")
+    assert secret.read_text() == "seven owls"
+    program.write_text(
+        program.read_text().replace("program.read_pdf", "program.confine = lambda: None; program.read_pdf")
+    )
+    everything = set("socket unix file home environment folder removal program signal".split())
+    assert everything <= set(parse(b"x", "pdf", Settings(), program=program).text.split())  # a ring not on all systems
+    assert not secret.exists()
+
+
+def test_a_system_that_cannot_keep_files_from_the_network_is_said_to_be_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert reachable() == ("files", "network")
+    confinement.confine()  # and files are read there all the same
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not keep this limit")

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fakes import FakeEmbedder
+from fakes import FakeEmbedder, GatedEmbedder
 
 import rag
 from rag.errors import ArticleChatError, CollectionError, IndexDamagedError, IndexUnreadableError
@@ -212,6 +212,70 @@ def test_closing_ends_what_is_indexed_and_what_waits_before_it_returns(settings:
     assert errors == ["the server is stopping; add the article again when it is back"] * 2
 
 
+def test_owners_take_turns_and_each_hears_its_place(settings: Settings) -> None:
+    embedder = GatedEmbedder()
+    shelf = Shelf(Library(settings, embedder), settings)
+    heard: dict[str, list[int]] = {}
+    places: dict[str, threading.Event] = {}
+
+    def add(owner: str, text: str) -> threading.Thread:
+        heard[text], places[text] = [], threading.Event()
+
+        def waits(before: int) -> None:
+            heard[text].append(before)
+            places[text].set()
+
+        thread = threading.Thread(target=shelf.add, args=(owner, document(text)), kwargs={"waits": waits})
+        thread.start()
+        assert (places[text] if len(heard) > 1 else embedder.begun).wait(60)
+        return thread
+
+    threads = [add(ANN, f"Ann {n}.") for n in range(4)] + [add(BOB, f"Bob {n}.") for n in range(2)]
+    embedder.let.set()
+    for thread in threads:
+        thread.join()
+    turns = ["Ann 0.", "Bob 0.", "Ann 1.", "Bob 1.", "Ann 2.", "Ann 3."]
+    assert [text for text in embedder.embedded if text in turns] == turns
+    assert heard["Ann 0."] == []
+    assert (heard["Bob 0."][0], heard["Bob 1."][0]) == (1, 3)
+
+
+def test_what_the_listeners_raise_gives_up_the_place_or_the_indexing(settings: Settings, home: Path) -> None:
+    embedder = GatedEmbedder()
+    shelf = Shelf(Library(settings, embedder), settings)
+    before = files(home)
+
+    def give_up(*_: int) -> None:
+        raise ArticleChatError("given up")
+
+    first = threading.Thread(target=shelf.add, args=(ANN, document("First.")))
+    first.start()
+    assert embedder.begun.wait(60)
+    with pytest.raises(ArticleChatError, match="given up"):
+        shelf.add(BOB, document("Second."), waits=give_up)
+    embedder.let.set()
+    first.join()
+    shelf.remove(ANN, shelf.articles(ANN)[0].id)
+    with pytest.raises(ArticleChatError, match="given up"):
+        shelf.add(BOB, document("Second."), progress=give_up)
+    assert files(home) == before
+
+
+def test_an_article_of_too_many_passages_is_refused_before_any_model_sees_it(
+    settings: Settings, home: Path, embedder: FakeEmbedder
+) -> None:
+    shelf = Shelf(Library(settings, embedder), replace(settings, max_passages=2))
+    with pytest.raises(
+        CollectionError, match=r"^this article is too long: 2 passages are allowed, .* split it, or raise"
+    ):
+        shelf.add(ANN, document("owls " * 500))
+    with pytest.raises(CollectionError, match=r"has at least 3; split it"):
+        shelf.add(ANN, document("The seven owls under the mill sleep. " * 45))  # of which two passages would hold 44
+    assert embedder.embedded == []
+    assert places(home) == []
+    shelf.add(ANN, document("The seven owls under the mill sleep. " * 20))
+
+
 class Counting(FakeEmbedder):
     """Lists the texts whose pieces it counted, which comes after a text is cut into sentences."""
 
@@ -272,7 +336,7 @@ def test_what_a_killed_server_left_is_swept(shelf: Shelf, library: Library, sett
 import os, signal, sys
 sys.path[:0] = {[str(Path(__file__).parent), str(Path(rag.__file__).parent.parent)]!r}
 from pathlib import Path
-from fakes import FakeEmbedder
+from fakes import FakeEmbedder, GatedEmbedder
 from rag import Document, Library, Settings, Shelf
 from rag.library import storage
 storage._sync_tree = lambda new: os.kill(os.getpid(), signal.SIGKILL)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import socket
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +17,34 @@ from starlette.middleware import Middleware
 from starlette.staticfiles import StaticFiles
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from rag import ArticleChatError, Examples, Library, Pipeline, Settings, Shelf, Studies, UsageError, build_pipeline
+from rag import (
+    ArticleChatError,
+    Examples,
+    Library,
+    Pipeline,
+    Settings,
+    Shelf,
+    Studies,
+    UsageError,
+    build_pipeline,
+    reachable,
+)
 from ui.articles import add_article_routes
 from ui.chat import Chat
+from ui.kept import Kept
 from ui.owners import Accounts, Owners, owner_of
 from ui.page import build_app
 from ui.paragraphs import article_json
+from ui.policy import OnePage
 from ui.security import LOOPBACK, Guard, Hosts, is_every_address
 from ui.server import listen, server_of, url_of
 from ui.sessions import Sessions
 from ui.waiting import Loading
 
+log = logging.getLogger(__name__)
 ASSETS = Path(__file__).parent / "assets"
+ENDING_SECONDS = 30.0
+"""Once the server was told to stop, what it still computes has so long to end."""
 STYLES = (
     *("theme", "page"),
     *(f"conversation/{name}" for name in ("toolbar", "history", "conversation", "citations", "preview", "examples")),
@@ -106,9 +124,11 @@ def web_app(
             share = None  # it was removed meanwhile
         return JSONResponse({"share": share, "loads": bool(chat.loads())}, headers={"Cache-Control": "no-store"})
 
+    kept = Kept()
+    page = build_app(pipeline_of, chat, [document.title for document in index.documents.values()])
     mounted: FastAPI = gr.mount_gradio_app(
         site,
-        build_app(pipeline_of, chat, [document.title for document in index.documents.values()]),
+        page,
         path="/",
         head=HEAD,
         theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
@@ -118,8 +138,11 @@ def web_app(
         pwa=False,
         favicon_path=str(ASSETS / "favicon.svg"),
         max_file_size=0,
-        app_kwargs={**closed, "middleware": [Middleware(Sessions)]},
+        app_kwargs={**closed, "middleware": [Middleware(Sessions, kept=kept), Middleware(OnePage)]},
     )
+    kept.set_blocks(page)
+    mounts = [getattr(route, "app", None) for route in mounted.routes]
+    next(app for app in mounts if isinstance(app, gr.routes.App)).state_holder = kept
     return mounted
 
 
@@ -151,10 +174,12 @@ def serve(
     if public_url and accounts is None:
         raise UsageError("--public-url lets others reach the page, so it needs accounts: add --auth NAME:PASSWORD")
     with listen(host, port, open_to_others=accounts is not None) as listener:
+        if accounts is not None and (open_to_files := reachable()):
+            log.warning("what reads HTML and PDF files could reach %s on this system", " and ".join(open_to_files))
         os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
         pipeline = build_pipeline(library.open(collection), settings)
         loading = Loading(pipeline.warm_up)
-        chat = Chat(loading)
+        chat = Chat(loading, seconds=settings.answer_seconds)
         examples, studies = Examples(chat.is_busy), Studies()
         shelf = Shelf(library, settings)
         site = web_app(pipeline, shelf, chat, examples, studies, host=host, public_url=public_url, accounts=accounts)
@@ -174,10 +199,16 @@ def serve(
             server.run(sockets=[listener])
         except KeyboardInterrupt:
             pass  # uvicorn raises the signal again once it has shut down
-        finally:
+        finally:  # a process that ends while native code runs in it crashes; what never ends is not waited for
+            impatient = threading.Timer(ENDING_SECONDS, os._exit, [1])
+            impatient.daemon = True
+            impatient.start()
             shelf.close()
-            loading.finished.wait()  # a process that ends while native code loads a model in it crashes
+            loading.finished.wait()
             examples.stop()
             studies.stop()
+            if not chat.responds():
+                os._exit(1)
+            impatient.cancel()
     if loading.error is not None:
         raise loading.error

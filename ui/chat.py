@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 from rag import Answer, ArticleChatError, ModelError, Pipeline, Turn
 from ui.exchanges import Conversation, Exchange
 from ui.waiting import BusyError, Loading, Place, WaitingLine
+from ui.watch import UnresponsiveError, Watch
 
 log = logging.getLogger(__name__)
 _STAGES = {
@@ -36,10 +39,14 @@ class View:
 class Chat:
     """Answers questions for any number of page visits, one after the other; each visit has an id, its conversation is
     kept by the caller.
+
+    An answer that takes longer than `seconds` is stopped; where what computes it does not end then, whoever asked is
+    told so, and the others are answered in quotes alone until it does.
     """
 
-    def __init__(self, loading: Loading | None = None) -> None:
+    def __init__(self, loading: Loading | None = None, *, seconds: float = math.inf) -> None:
         self._loading = loading
+        self._watch = Watch(seconds)
         self._line = WaitingLine()
         self._running: dict[str, threading.Event] = {}
 
@@ -84,6 +91,10 @@ class Chat:
         """Whether anybody's question is being answered, or the models still load."""
         return not self._line.is_empty() or (self._loading is not None and not self._loading.finished.is_set())
 
+    def responds(self) -> bool:
+        """Whether everything that was asked to end did."""
+        return not self._watch.unresponsive()
+
     def loads(self) -> str:
         """One line that says so while the models load, or why they could not be; else ""."""
         return self._loading.message() if self._loading is not None else ""
@@ -106,7 +117,8 @@ class Chat:
         except BusyError as error:
             yield View(conversation, sentence(str(error)), failed=True)
             return
-        stop = self._running[visit] = threading.Event()
+        stop, late = threading.Event(), threading.Event()
+        self._running[visit] = stop
         named = conversation.named()
         history = [Turn(exchange.answer.question, exchange.last_answered().spoken) for exchange in before]
         exclude = Exchange(earlier[-1], earlier[:-1]).cited() if earlier else ()
@@ -123,10 +135,18 @@ class Chat:
             if stop.is_set():
                 last = View(conversation, "Stopped before it was answered.", failed=True)
             else:
-                for progress in pipeline.stream(question, history, exclude=exclude, stopped=stop.is_set):
-                    if progress.stage != "done":
-                        yield view(progress.answer, _STAGES[progress.stage], running=True)
-                last = view(progress.answer, _outcome(progress.answer, stopped=stop.is_set()), running=False)
+                responsive = self._responsive(pipeline)
+                steps = responsive.stream(
+                    question, history, exclude=exclude, stopped=lambda: stop.is_set() or late.is_set()
+                )
+                with closing(self._watch.over(steps, stop, late)) as watched:
+                    for progress in watched:
+                        if progress.stage != "done":
+                            yield view(progress.answer, _STAGES[progress.stage], running=True)
+                status = _outcome(progress.answer, stopped=stop.is_set(), late=late.is_set())
+                if responsive is not pipeline:
+                    status += " The language model does not respond, so these are quotes alone."
+                last = view(progress.answer, status, running=False)
         except ArticleChatError as error:
             last = View(conversation, sentence(str(error)), failed=True)
         except Exception:
@@ -139,6 +159,15 @@ class Chat:
             self._line.leave(place)
             del self._running[visit]
         yield last  # who sees it can go on at once: nothing runs any more
+
+    def _responsive(self, pipeline: Pipeline) -> Pipeline:
+        """The pipeline, without its language model while that does not respond; raises UnresponsiveError where what is
+        left of it did not either.
+        """
+        left_behind = self._watch.unresponsive()
+        if left_behind > 1:
+            raise UnresponsiveError("the models do not respond any more; restart the server: article-chat serve")
+        return pipeline.in_quotes() if left_behind else pipeline
 
     def _waits(self, place: Place, stop: threading.Event) -> Iterator[str]:
         """What it waits for, again and again, until it is the question's turn or it was stopped.
@@ -155,10 +184,12 @@ class Chat:
             raise ModelError(self._loading.message())
 
 
-def _outcome(answer: Answer, *, stopped: bool) -> str:
+def _outcome(answer: Answer, *, stopped: bool, late: bool) -> str:
     if answer.abstained:
         return answer.text
     quotes = "1 quote" if len(answer.citations) == 1 else f"{len(answer.citations)} quotes"
+    if late:
+        return f"It took too long and was stopped; found {quotes}."
     return f"Stopped; found {quotes}." if stopped else f"Answered, with {quotes}."
 
 

@@ -1,4 +1,4 @@
-"""What stands between the page and other web sites: who may ask (Host, Origin), and what the page may load (CSP).
+"""What stands between the page and other web sites: who may ask (Host, Origin), and the headers of every answer.
 
 A page on the loopback address is reachable by every site that the user's browser has open: by a name that the site
 points at 127.0.0.1 (DNS rebinding: the Host check), and by requests sent across origins (the Origin check).
@@ -6,20 +6,15 @@ points at 127.0.0.1 (DNS rebinding: the Host check), and by requests sent across
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import ipaddress
 import re
 import socket
-from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_INLINE_SCRIPT = re.compile(rb"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.DOTALL)
-_INLINE_STYLE = re.compile(rb"<style[^>]*>(.*?)</style>", re.DOTALL)
 _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -92,55 +87,26 @@ class Guard:
         if _is_foreign(scope, headers):
             await PlainTextResponse("Not from this page", status_code=403)(scope, receive, send)
             return
-        # Forwarding headers would rewrite the page's own address; a compressed page could not be hashed.
-        page = "text/html" in headers.get("accept", "")
-        scope["headers"] = [
+        scope["headers"] = [  # without forwarding headers, which would rewrite the page's own address
             (name, value)
             for name, value in scope["headers"]
-            if not name.startswith(b"x-forwarded-")
-            and name != b"forwarded"
-            and not (page and name == b"accept-encoding")
+            if not name.startswith(b"x-forwarded-") and name != b"forwarded"
         ]
-        await self.app(scope, receive, _Sealed(send))
+        await self.app(scope, receive, _sealed(send))
 
 
-class _Sealed:
-    """`send` with the security headers added; a page is held back until its inline scripts have been hashed."""
+def _sealed(send: Send) -> Send:
+    """`send` with the security headers added; what brings no policy of its own gets the one that allows nothing."""
 
-    def __init__(self, send: Send) -> None:
-        self._send = send
-        self._start: Message | None = None
-        self._body = b""
-
-    async def __call__(self, message: Message) -> None:
+    async def sealed(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             for name, value in _HEADERS.items():
                 headers[name] = value
-            if headers.get("content-type", "").startswith("text/html"):
-                self._start = message
-                return
-            headers["Content-Security-Policy"] = NOTHING
-        elif self._start is not None:
-            self._body += message.get("body", b"")
-            if message.get("more_body", False):
-                return
-            MutableHeaders(scope=self._start)["Content-Security-Policy"] = page_policy(self._body)
-            await self._send(self._start)
-            message = {**message, "body": self._body}
-            self._start = None
-        await self._send(message)
+            headers.setdefault("Content-Security-Policy", NOTHING)
+        await send(message)
 
-
-def page_policy(html: bytes) -> str:
-    """The policy under which this page works: its own files, its own inline scripts, nothing from elsewhere."""
-    scripts = " ".join(_hashes(_INLINE_SCRIPT.findall(html)))
-    styles = " ".join(_hashes([b"", *_INLINE_STYLE.findall(html)]))
-    return (
-        f"default-src 'none'; script-src 'self' {scripts}; style-src 'self' {styles}; "
-        "style-src-attr 'unsafe-inline'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
-        "manifest-src 'self'; base-uri 'self'; form-action 'none'; frame-ancestors 'none'"
-    )
+    return sealed
 
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
@@ -148,11 +114,6 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return ipaddress.ip_address(host)
     except ValueError:
         return None
-
-
-def _hashes(texts: Iterable[bytes]) -> list[str]:
-    digests = (base64.b64encode(hashlib.sha256(text).digest()).decode() for text in texts)
-    return [f"'sha256-{digest}'" for digest in dict.fromkeys(digests)]
 
 
 def _is_foreign(scope: Scope, headers: Headers) -> bool:

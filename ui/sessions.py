@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ui.bodies import RefusedError, receive_body
 from ui.exchanges import LONGEST_RECORD
+from ui.kept import OWNER_DIGITS, Kept
 from ui.owners import owner_of
 
 LONGEST_EVENT = 2 * LONGEST_RECORD
@@ -37,8 +38,9 @@ class Sessions:
     else, is another session.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, kept: Kept) -> None:
         self.app = app
+        self.kept = kept
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -61,8 +63,11 @@ class Sessions:
                 return
             receive = _before(receive, {"type": "http.request", "body": body, "more_body": False})
         elif path.startswith(_HEARTBEAT):
-            path = _HEARTBEAT + _own(path.removeprefix(_HEARTBEAT), owner)
-            scope = {**scope, "path": path, "raw_path": path.encode()}
+            session = _own(path.removeprefix(_HEARTBEAT), owner)
+            path = _HEARTBEAT + session
+            with self.kept.open(session):
+                await self.app({**scope, "path": path, "raw_path": path.encode()}, receive, send)
+            return
         elif path == _DATA:
             query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
             query["session_hash"] = _own(query.get("session_hash", ""), owner)
@@ -71,7 +76,11 @@ class Sessions:
 
 
 def _own(session: str, owner: str) -> str:
-    return hashlib.sha256(f"{owner}:{session}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return _hash(owner)[:OWNER_DIGITS] + _hash(f"{owner}:{session}")[:32]
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _with_own_session(body: IO[bytes], owner: str) -> bytes:

@@ -57,6 +57,10 @@ class Pipeline:
         """A pipeline with the same models and settings over another index."""
         return Pipeline(index, reader=self._reader, checker=self._checker, model=self._model, settings=self._settings)
 
+    def in_quotes(self) -> Pipeline:
+        """A pipeline over the same index that answers without a language model."""
+        return Pipeline(self.index, reader=self._reader, checker=self._checker, settings=self._settings)
+
     def warm_up(self) -> None:
         """Load the models and read the common start of prompts, so that the first question is as quick as others."""
         found = retrieve(self.index, "warm up", k=1)

@@ -15,11 +15,11 @@ from rag.ingest.sandbox import parse
 from rag.settings import Settings
 from rag.types import Document
 
-PARSED = {".html": "html", ".htm": "html", ".pdf": "pdf"}
+PARSED = {".docx": "docx", ".epub": "epub", ".html": "html", ".htm": "html", ".pdf": "pdf"}
 """Formats that `formats/` reads, in a process of its own."""
 SUFFIXES = (".txt", ".md", ".markdown", *PARSED)
 _REFUSALS = {
-    "broken": "the file is damaged, or no PDF; open it in a viewer and save it anew",
+    "broken": "the file is damaged, or not what its name says; open it in a viewer and save it anew",
     "characters": "it is longer than the {0.max_document_mb:g} MB of text allowed; split it, or raise the setting "
     "max_document_mb",
     "crashed": "it cannot be read, perhaps because it is damaged; copy its text into a .txt file",
@@ -27,7 +27,8 @@ _REFUSALS = {
     "memory": "reading it takes more than {0.parse_memory_mb} MB of memory; copy its text into a .txt file, or raise "
     "the setting parse_memory_mb",
     "no_article": "there is no article in this web page; copy the text that you want to ask into a .txt file",
-    "no_text": "it holds pictures of pages and no text; run text recognition (OCR) over it, for example ocrmypdf",
+    "no_text": "it holds no text, perhaps pictures of pages only; run text recognition (OCR) over it, for example "
+    "ocrmypdf",
     "pages": "it has more than the {0.max_pages} pages allowed; split it, or raise the setting max_pages",
     "time": "reading it takes more than {0.parse_seconds:g} s; copy its text into a .txt file, or raise the setting "
     "parse_seconds",
@@ -65,8 +66,8 @@ def read_document(data: bytes, name: str, settings: Settings) -> Document:
     """The article in a file's bytes; `name`, the file's path or name, tells its format, and its id is made from it.
 
     Text (`.txt`) and Markdown (`.md`), UTF-8 with or without byte-order mark, UTF-16 with one; web pages (`.html`), of
-    which the article is taken; PDF (`.pdf`) that has text. Raises DocumentError, which begins with the name and, for a
-    wrong encoding, tells the byte.
+    which the article is taken; PDF (`.pdf`) that has text; Word documents (`.docx`) and books (`.epub`). Raises
+    DocumentError, which begins with the name and, for a wrong encoding, tells the byte.
     """
     _check(name, len(data), settings)
     path = Path(name)

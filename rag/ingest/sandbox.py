@@ -1,4 +1,6 @@
-"""Run `formats/` on a stranger's file in a child process that time, memory and the parent's end put an end to."""
+"""Run `formats/` on a stranger's file in a child process that time, memory and the parent's end put an end to, and that
+reaches no files and no network where the system can see to that (`formats/confinement.py`).
+"""
 
 from __future__ import annotations
 
@@ -12,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from rag.ingest.formats.confinement import missing
 from rag.settings import Settings
 
 PROGRAM = Path(__file__).with_name("formats")
@@ -34,7 +37,7 @@ class Parsed:
 
 
 def parse(data: bytes, kind: str, settings: Settings, *, program: Path = PROGRAM) -> Parsed:
-    """The file's text, read by `program` in a child; `kind` is "pdf" or "html".
+    """The file's text, read by `program` in a child; `kind` is "docx", "epub", "html" or "pdf".
 
     Nothing that the child says is believed without a look. Nothing of it is left when this returns.
     """
@@ -51,6 +54,11 @@ def parse(data: bytes, kind: str, settings: Settings, *, program: Path = PROGRAM
     with _AT_ONCE:
         output = _run(program, json.dumps(request).encode() + b"\n" + data, settings.parse_seconds, 12 * most + 100_000)
     return Parsed(error="time") if output is None else _checked(output, most)
+
+
+def reachable() -> tuple[str, ...]:
+    """What a file that takes over its reader could reach on this system: nothing, or of "files" and "network"."""
+    return missing()
 
 
 def _run(program: Path, request: bytes, seconds: float, most: int) -> bytes | None:

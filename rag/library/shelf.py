@@ -14,8 +14,8 @@ import shutil
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from weakref import WeakValueDictionary
@@ -25,6 +25,7 @@ from filelock import FileLock, Timeout
 from rag.errors import ArticleChatError, CollectionError, IndexDamagedError, IndexUnreadableError
 from rag.library.collections import Library
 from rag.library.index import PassageIndex, PassagesDone
+from rag.library.line import FairLine
 from rag.library.manifest import MANIFEST, ArticleEntry, read_manifest, sha256
 from rag.library.storage import make_folder
 from rag.settings import Settings
@@ -50,7 +51,7 @@ class Shelf:
         self._open: OrderedDict[tuple[str, str], PassageIndex] = OrderedDict()
         self._turns: WeakValueDictionary[tuple[str, str], threading.Lock] = WeakValueDictionary()
         self._lock = threading.Lock()
-        self._indexing = threading.Lock()
+        self._line = FairLine()
         self._closed = threading.Event()
         self._sweep()
 
@@ -60,14 +61,30 @@ class Shelf:
         """
         return tuple(_entry(manifest.parent) for manifest in sorted(self._folder_of(owner).glob(f"*/{MANIFEST}")))
 
-    def add(self, owner: str, document: Document, progress: PassagesDone | None = None) -> ArticleEntry:
-        """Index the document for the owner, one at a time; where the text is there already, that article.
+    def add(
+        self,
+        owner: str,
+        document: Document,
+        progress: PassagesDone = lambda *_: None,
+        waits: Callable[[int], None] = lambda _: None,
+    ) -> ArticleEntry:
+        """Index the document for the owner, one at a time, the owners in turn; where the text is there already, that
+        article.
 
-        The document gets a new id that no other article has. Raises CollectionError where the owner has no room left
-        (the settings `max_articles` and `max_articles_mb`); whatever it raises, nothing of the document is left.
+        `waits` is told, again and again, how many are before it; then `progress` how far it is: what they raise ends
+        this. The document gets a new id that no other article has. Raises CollectionError where it is too long (the
+        setting `max_passages`) or the owner has no room left (`max_articles`, `max_articles_mb`); whatever it raises,
+        nothing of the document is left.
         """
         folder = self._folder_of(owner)
-        with self._turn():
+        self._check_length(len(document.text.split()) // self.settings.passage_pieces)  # at least a word piece a word
+
+        def told_to_wait(before: int) -> None:
+            self._check_open()
+            waits(before)
+
+        with self._line.turn(owner, told_to_wait):
+            self._check_open()
             before = self.articles(owner)
             content = (sha256(document.text.encode()), document.pages)
             for entry in before:
@@ -78,8 +95,8 @@ class Shelf:
 
             def told(done: int, total: int) -> None:
                 self._check_open()
-                if progress is not None and total:
-                    progress(done, total)
+                self._check_length(total)
+                progress(done, total)
 
             try:
                 make_folder(self._folder, mode=0o700)
@@ -126,8 +143,7 @@ class Shelf:
     def close(self) -> None:
         """End what is being indexed, within a moment, wait for that, and let nothing more in."""
         self._closed.set()
-        with self._indexing:  # a process that ends while a thread of it runs native code crashes
-            pass
+        self._line.wait_until_empty()  # a process that ends while a thread of it runs native code crashes
 
     def _load(self, folder: Path) -> PassageIndex:
         try:
@@ -164,16 +180,12 @@ class Shelf:
                 f"{self.settings.max_articles_mb:g} MB; remove one that you no longer need"
             )
 
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """Wait for the articles that came before."""
-        while not self._indexing.acquire(timeout=0.2):
-            self._check_open()
-        try:
-            self._check_open()
-            yield
-        finally:
-            self._indexing.release()
+    def _check_length(self, passages: int) -> None:
+        if passages > self.settings.max_passages:
+            raise CollectionError(
+                f"this article is too long: {self.settings.max_passages} passages are allowed, and it has at least "
+                f"{passages}; split it, or raise the setting max_passages"
+            )
 
     def _check_open(self) -> None:
         if self._closed.is_set():

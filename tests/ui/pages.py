@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import tempfile
 import threading
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import httpx
 from axe_playwright_python.sync_playwright import Axe
 from fakes import FakeEmbedder, OverlapChecker, OverlapReader, ScriptedModel
 from fastapi import FastAPI
@@ -47,6 +49,21 @@ class GatedModel(ScriptedModel):
             if stopped():
                 self.was_stopped.set()
                 return
+        yield from super().generate(prompt, max_tokens=max_tokens, seconds=seconds, stopped=stopped, avoid=avoid)
+
+
+class DeafModel(ScriptedModel):
+    """Neither writes nor looks whether it was stopped until `let` is set; `begun` is set once it is asked to write."""
+
+    def __init__(self, *replies: str) -> None:
+        super().__init__(replies, name="deaf")
+        self.begun, self.let = threading.Event(), threading.Event()
+
+    def generate(
+        self, prompt: Prompt, *, max_tokens: int, seconds: float, stopped: Callable[[], bool], avoid: str = ""
+    ) -> Iterator[Token]:
+        self.begun.set()
+        self.let.wait(120)
         yield from super().generate(prompt, max_tokens=max_tokens, seconds=seconds, stopped=stopped, avoid=avoid)
 
 
@@ -121,6 +138,14 @@ def open_page(page: Page, url: str) -> None:
     page.goto(url)
     expect(page.locator("#article p").first).to_be_visible(timeout=PATIENCE)
     expect(status_of(page)).to_have_count(1, timeout=PATIENCE)
+
+
+def event_of(client: httpx.Client, name: str, *, kind: str = "click") -> int:
+    """The number of the page's event on the button or box of that name."""
+    html = client.get("/", headers={"Accept": "text/html"}).text
+    config = json.loads(re.search(r"window\.gradio_config = (\{.*?\});</script>", html)[1])
+    ids = [c["id"] for c in config["components"] if name in (c["props"].get("value"), c["props"].get("label"))]
+    return next(d["id"] for d in config["dependencies"] if any(list(t) == [ids[0], kind] for t in d["targets"]))
 
 
 def status_of(page: Page) -> Locator:

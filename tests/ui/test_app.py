@@ -8,10 +8,11 @@ import httpx
 import pytest
 from fakes import FakeEmbedder
 from pages import pipeline_over, served
+from starlette.testclient import TestClient
 
 from rag import Library, ModelError, UsageError
 from ui.app import ASSETS, HEAD, serve
-from ui.security import page_policy
+from ui.policy import MOST_HOSTS, OnePage, page_policy
 from ui.server import listen
 
 
@@ -62,6 +63,43 @@ def test_the_policy_hashes_inline_scripts_and_no_others():
     policy = page_policy(b"<script>one()</script><script src='x.js'></script>")
     digest = base64.b64encode(hashlib.sha256(b"one()").digest()).decode()
     assert f"script-src 'self' 'sha256-{digest}';" in policy
+
+
+def test_nothing_of_a_request_gets_into_the_page_or_its_policy(url):
+    """Gradio writes into its script whether the deep link that a request names exists."""
+    headers = {"Accept": "text/html"}
+    plain = httpx.get(url, headers=headers)
+    brought = {**headers, "Cookie": "access-token=x", "Accept-Language": "de", "User-Agent": "<script>evil()</script>"}
+    for query in ("deep_link=%3C/script%3E%3Cscript%3Eevil()", "view=api", "__theme=dark"):
+        other = httpx.get(f"{url}/?{query}", headers=brought)
+        assert other.text == plain.text
+        assert other.headers["content-security-policy"] == plain.headers["content-security-policy"]
+    named = httpx.get(url.replace("127.0.0.1", "localhost"), headers=headers)
+    assert "http://localhost" in named.text
+    assert "http://127.0.0.1" not in named.text
+    assert named.headers["content-security-policy"] == page_policy(named.content)
+
+
+async def echo(scope, receive, send):
+    """A page that takes whatever a request says into its script; `asked` counts the requests."""
+    echo.asked += 1
+    said = b" ".join([scope["query_string"], *(b"=".join(header) for header in scope["headers"])])
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/html")]})
+    await send({"type": "http.response.body", "body": b"<script>" + said + b"</script>"})
+
+
+def test_what_a_request_brings_into_a_script_is_never_allowed_and_pages_are_kept_for_few_hosts():
+    echo.asked = 0
+    app = OnePage(echo)
+    client = TestClient(app, base_url="http://one.example")
+    for _ in range(2):
+        response = client.get("/?evil()", headers={"X-Said": "evil()"})
+        assert response.text == "<script> host=one.example</script>"
+        assert response.headers["content-security-policy"] == page_policy(b"<script> host=one.example</script>")
+    assert echo.asked == 1
+    for number in range(MOST_HOSTS + 5):
+        client.get("/", headers={"Host": f"{number}.example"})
+    assert len(app._pages) == MOST_HOSTS
 
 
 def test_there_is_no_description_of_the_interface(url):

@@ -23,8 +23,9 @@ from rag.answer.examples import Examples
 from rag.answer.studies import Studies
 from ui import articles, bodies
 from ui.app import web_app
-from ui.articles import MOST_AT_ONCE, add_article_routes
+from ui.articles import add_article_routes
 from ui.chat import Chat
+from ui.intake import MOST_AT_ONCE
 from ui.owners import COOKIE, Accounts, Owners
 from ui.security import Guard, Hosts
 
@@ -86,8 +87,7 @@ def places(home, text="seven owls"):
 def test_an_article_of_each_format_is_added_listed_read_and_removed(visitor, home, data, name, title, page_count):
     client = visitor()
     lines = events(client.post("/own/articles", params={"name": name}, content=data))
-    assert [line["stage"] for line in lines[:2]] == ["reading", "waiting"]
-    assert [line["stage"] for line in lines[2:-1]] == ["indexing"] * (len(lines) - 3)
+    assert [line["stage"] for line in lines[:-1]] == ["reading", *["indexing"] * (len(lines) - 2)]
     assert lines[-2]["done"] == lines[-2]["total"] > 0
     article = lines[-1]["article"]
     assert (article["title"], article["source"], article["pages"]) == (title, name, page_count)
@@ -164,9 +164,9 @@ def test_other_sites_post_and_delete_nothing(visitor, home, headers):
         (b"caf\xe9", "a.txt", "a.txt: byte 3 (0xe9) is not valid UTF-8; save the file as UTF-8"),
         (b"text", "a.docx", "a.docx: only .txt, .md, "),
         (b"text", "txt", "txt: only .txt, "),
-        (scan(), "a.pdf", "a.pdf: it holds pictures of pages and no text; "),
+        (scan(), "a.pdf", "a.pdf: it holds no text, perhaps pictures of pages only; "),
         (pages("x", password="p"), "a.pdf", "a.pdf: the PDF is locked with a password; "),
-        (b"%PDF-1.4 rubbish", "a.pdf", "a.pdf: the file is damaged, or no PDF; "),
+        (b"%PDF-1.4 rubbish", "a.pdf", "a.pdf: the file is damaged, or not what its name says; "),
         (b"<html></html>", "a.html", "a.html: there is no article in this web page; "),
         (b"word " * 3000, "a.txt", "a.txt: 0.0 MB is more than the 0.01 MB allowed; "),
     ],
@@ -357,12 +357,90 @@ def test_an_article_is_added_also_where_the_tab_is_closed_meanwhile(settings, ar
     with served(pipeline_over(settings, article), shelf=shelf) as url, httpx.Client(base_url=url) as client:
         client.get("/own/articles")
         with client.stream("POST", "/own/articles?name=owls.txt", content=TEXT) as response:
-            assert json.loads(next(response.iter_lines())) == {"stage": "reading"}
+            assert json.loads(next(response.iter_lines()))["stage"] == "reading"
             assert embedder.begun.wait(60)
         embedder.let.set()
         while not (found := client.get("/own/articles").json()["articles"]):
             pass
         assert found[0]["title"] == "Owls"
+
+
+@contextlib.contextmanager
+def coming(client, text):
+    """The events of an article that is being added, one by one, after the first; and its id."""
+    with client.stream("POST", "/own/articles?name=owls.txt", content=text) as response:
+        events = map(json.loads, response.iter_lines())
+        first = next(events)
+        assert first["stage"] == "reading"
+        yield events, first["id"]
+
+
+def test_an_article_tells_its_place_in_line_and_owners_take_turns(settings, article):
+    embedder = GatedEmbedder()
+    shelf = Shelf(Library(settings, embedder), settings)
+    with (
+        served(pipeline_over(settings, article), shelf=shelf) as url,
+        httpx.Client(base_url=url, timeout=60) as ann,
+        httpx.Client(base_url=url, timeout=60) as bob,
+    ):
+        ann.get("/own/articles")
+        bob.get("/own/articles")
+        with coming(ann, "Ann's first.") as (first, _):
+            assert embedder.begun.wait(60)
+            with coming(ann, "Ann's second.") as (second, other):
+                assert next(second) == {"stage": "waiting", "id": other, "before": 1}
+                with coming(bob, "Bob's first.") as (bobs, his):
+                    assert next(bobs) == {"stage": "waiting", "id": his, "before": 1}
+                    assert next(second) == {"stage": "waiting", "id": other, "before": 2}
+                    arriving = ann.get("/own/articles").json()["arriving"]
+                    assert [(one["name"], one["stage"]) for one in arriving] == [
+                        ("owls.txt", "indexing"),
+                        ("owls.txt", "waiting"),
+                    ]
+                    assert [one["id"] for one in bob.get("/own/articles").json()["arriving"]] == [his]
+                    embedder.let.set()
+                    assert [list(events)[-1]["stage"] for events in (first, bobs, second)] == ["done"] * 3
+        assert [text for text in embedder.embedded if "'s" in text] == ["Ann's first.", "Bob's first.", "Ann's second."]
+        assert ann.get("/own/articles").json()["arriving"] == []
+
+
+def test_what_is_indexed_and_what_waits_can_be_given_up_by_its_owner_alone(settings, article, home):
+    embedder = GatedEmbedder()
+    shelf = Shelf(Library(settings, embedder), settings)
+    with (
+        served(pipeline_over(settings, article), shelf=shelf) as url,
+        httpx.Client(base_url=url, timeout=60) as ann,
+        httpx.Client(base_url=url, timeout=60) as bob,
+    ):
+        ann.get("/own/articles")
+        bob.get("/own/articles")
+        with coming(ann, TEXT) as (indexed, one), coming(ann, f"{TEXT} Twice.") as (waiting, two):
+            assert embedder.begun.wait(60)
+            refused = bob.delete(f"/own/arriving/{one}")
+            assert (refused.status_code, refused.json()["message"]) == (
+                404,
+                "This article is not, or no longer, on its way",
+            )
+            assert ann.delete(f"/own/arriving/{two}").status_code == 204
+            assert list(waiting)[-1] == {"stage": "cancelled"}  # while the other is still being indexed
+            assert ann.delete(f"/own/arriving/{one}").status_code == 204
+            embedder.let.set()
+            assert list(indexed)[-1] == {"stage": "cancelled"}
+        assert ann.delete(f"/own/arriving/{one}").status_code == 404
+        assert listed(ann) == []
+        assert places(home) == []
+        add(ann)  # there is room again, and nobody holds the turn
+
+
+def test_an_article_of_too_many_passages_is_refused_in_a_line(library, settings, home):
+    client = TestClient(site(Shelf(library, replace(settings, max_passages=3))), base_url=HOME)
+    last = events(client.post("/own/articles", params={"name": "long.txt"}, content="The owls sleep. " * 400))[-1]
+    assert last == {
+        "stage": "failed",
+        "message": "This article is too long: 3 passages are allowed, and it has at least 7; split it, or raise the "
+        "setting max_passages",
+    }
+    assert places(home, "owls") == []
 
 
 def test_an_unexpected_error_is_told_and_logged(shelf, visitor, monkeypatch, caplog):

@@ -2,9 +2,10 @@ import threading
 
 import pytest
 from fakes import ScriptedModel
-from pages import GatedModel, pipeline_over
+from pages import DeafModel, FixedReader, GatedModel, pipeline_over
 
 from rag import NOTHING_ELSE, ModelError
+from ui import watch
 from ui.chat import Chat
 from ui.exchanges import Conversation, Exchange
 from ui.waiting import LOADING, MOST_IN_LINE, MOST_OF_ONE, Loading, WaitingLine
@@ -210,3 +211,84 @@ def test_the_model_is_asked_once_for_a_question(settings, article):
     view = last(Chat().ask(pipeline_over(settings, article, model=model), QUESTION, Conversation(), "visit"))
     assert len(model.prompts) == 1
     assert view.conversation.exchanges[0].answer.text == "Clara Lindt founded the maritime museum. [1]"
+
+
+@pytest.fixture
+def deaf(monkeypatch):
+    """A model that does not respond, until the test is over; nothing has grace."""
+    monkeypatch.setattr(watch, "GRACE_SECONDS", 0.0)
+    model = DeafModel("Clara Lindt founded the maritime museum.")
+    yield model
+    model.let.set()
+
+
+def test_a_model_that_never_yields_holds_up_nobody_but_is_told_and_forgiven(settings, article, deaf, caplog):
+    pipeline = pipeline_over(settings, article, model=deaf)
+    chat = Chat(seconds=0.0)
+    told = last(chat.ask(pipeline, QUESTION, Conversation(), "1"))
+    assert told.failed
+    assert told.status.startswith("There was no answer in time, and the model does not respond; ask again")
+    assert "restart the server" in caplog.text
+    assert deaf.begun.wait(60)
+    assert not chat.responds()
+    chat._watch.seconds = 60.0
+    other = last(chat.ask(pipeline, QUESTION, Conversation(), "2", owner="bob"))
+    assert other.status == "Answered, with 2 quotes. The language model does not respond, so these are quotes alone."
+    assert other.conversation.exchanges[0].answer.citations
+    deaf.let.set()
+    while not chat.responds():
+        pass
+    assert last(chat.ask(pipeline, QUESTION, Conversation(), "3")).status == "Answered, with 2 quotes."
+
+
+def test_stopping_what_does_not_listen_frees_the_line(settings, article, deaf):
+    pipeline = pipeline_over(settings, article, model=deaf)
+    chat = Chat()
+    views = chat.ask(pipeline, QUESTION, Conversation(), "1")
+    next(views)
+    assert deaf.begun.wait(60)
+    chat.stop("1")
+    assert last(views).failed
+    assert last(chat.ask(pipeline, QUESTION, Conversation(), "2")).status.startswith(
+        "Answered, with 2 quotes. The lang"
+    )
+
+
+def test_where_nothing_responds_any_more_a_question_is_refused_at_once(settings, article, deaf):
+    class DeafReader(FixedReader):
+        def read(self, *arguments, **options):
+            deaf.let.wait(120)
+            return super().read(*arguments, **options)
+
+    pipeline = pipeline_over(settings, article, model=deaf, reader=DeafReader((0, 5)))
+    chat = Chat(seconds=0.0)
+    for visit in ("1", "2"):
+        assert last(chat.ask(pipeline, QUESTION, Conversation(), visit)).status.startswith(
+            "There was no answer in time"
+        )
+    chat._watch.seconds = 60.0
+    refused = last(chat.ask(pipeline, QUESTION, Conversation(), "3"))
+    assert refused.status == "The models do not respond any more; restart the server: article-chat serve"
+
+
+def test_an_answer_that_takes_too_long_is_stopped_and_shows_what_there_is(settings, article):
+    model = GatedModel("never written")
+    chat = Chat(seconds=0.0)
+    view = last(chat.ask(pipeline_over(settings, article, model=model), QUESTION, Conversation(), "visit"))
+    assert view.status == "It took too long and was stopped; found 2 quotes."
+    assert not view.failed
+    assert chat.responds()
+
+
+def test_a_question_whose_page_is_left_ends_before_the_next_begins(settings, article):
+    model = GatedModel("Clara Lindt founded the maritime museum.")
+    pipeline, chat = pipeline_over(settings, article, model=model), Chat()
+    views = chat.ask(pipeline, QUESTION, Conversation(), "1")
+    while not next(views).status.startswith("Writing"):
+        pass
+    views.close()
+    following = chat.ask(pipeline, QUESTION, Conversation(), "2")
+    next(following)
+    assert model.was_stopped.is_set()
+    model.gate.set()
+    assert last(following).status == "Answered, with 2 quotes."

@@ -173,7 +173,7 @@ def test_pasted_text_is_an_article(site):
 @pytest.mark.parametrize(
     ("data", "name", "says"),
     [
-        (b"%PDF-1.4 rubbish", "a.pdf", "a.pdf: the file is damaged, or no PDF; "),
+        (b"%PDF-1.4 rubbish", "a.pdf", "a.pdf: the file is damaged, or not what its name says; "),
         (b"caf\xe9", "a.txt", "a.txt: byte 3 (0xe9) is not valid UTF-8; "),
         (b"", "<img src=x onerror=window.hacked=1>.txt", "<img src=x onerror=window.hacked=1>.txt: it is empty"),
         (b"word", "a.docx", "a.docx: only .txt, .md, "),
@@ -219,6 +219,35 @@ def test_progress_is_shown_and_announced_and_moves_nothing(site, settings):
     expect(page.locator("#library .hint")).to_be_visible()
     assert choice(page).get_by_role("option").all_inner_texts() == ["Harbour news", "Owls", "Second"]
     assert page.locator("#article").bounding_box()["y"] == top
+
+
+def test_what_is_on_its_way_tells_its_place_and_can_be_given_up_also_after_a_reload(browser, serve, settings):
+    embedder = GatedEmbedder()
+    url = serve(shelf=shelf_in(settings, embedder))
+    ann, bob = (browser.new_context(reduced_motion="reduce").new_page() for _ in range(2))
+    for page in (ann, bob):
+        open_page(page, url)
+    add(ann, OWLS)
+    progress = ann.locator("#library .progress")
+    expect(progress).to_contain_text("Indexing owls.txt… 0 of 1 passages", timeout=PATIENCE)
+    add(bob, HARBOUR, "bobs.txt")
+    expect(bob.locator("#library .progress")).to_contain_text(
+        "bobs.txt waits for 1 article before it…", timeout=PATIENCE
+    )
+    expect(status_of(bob)).to_have_text("bobs.txt waits for 1 article before it…")
+    press(bob, "Stop adding")
+    expect(status_of(bob)).to_have_text("bobs.txt was not added.", timeout=PATIENCE)
+    expect(bob.locator("#library .hint")).to_be_visible()
+    ann.reload()
+    expect(progress).to_contain_text("Indexing owls.txt… 0 of 1 passages", timeout=PATIENCE)
+    press(ann, "Stop adding")
+    embedder.let.set()
+    expect(ann.locator("#library .hint")).to_be_visible(timeout=PATIENCE)
+    for page in (ann, bob):
+        expect(choice(page).get_by_role("option")).to_have_count(1)
+        page.goto("about:blank")
+        page.context.close()
+    assert not list(settings.indexes.rglob("*.txt"))
 
 
 def test_an_article_that_arrives_during_an_answer_waits_for_its_end(site):

@@ -7,11 +7,12 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import httpx
 import pytest
 from files import PARAGRAPHS, pages
-from pages import PATIENCE, ask, begin, current_mark, open_page, press, status_of, text_of
+from pages import PATIENCE, ask, begin, current_mark, event_of, open_page, press, status_of, text_of
 from playwright.sync_api import expect
 
 from ui.server import listen
@@ -104,9 +105,79 @@ def test_the_server_stops_cleanly_while_an_article_is_indexed(home):
             )
             with pasted as answer:
                 lines = answer.iter_lines()
-                assert [json.loads(next(lines))["stage"] for _ in range(2)] == ["reading", "waiting"]
+                assert [json.loads(next(lines))["stage"] for _ in range(2)] == ["reading", "indexing"]
                 server.send_signal(signal.SIGINT)
                 stdout, stderr = server.communicate(timeout=PATIENCE / 1000)
         finally:
             server.kill()
     assert (server.returncode, stdout, stderr) == (0, "", "")
+
+
+DEAF = """
+import sys, threading
+from dataclasses import replace
+from pathlib import Path
+sys.path[:0] = [sys.argv[3], sys.argv[3] + "/ui"]
+from fakes import FakeEmbedder, OverlapChecker, OverlapReader, ScriptedModel
+from rag import Library, Pipeline, load_settings
+from ui import app, watch
+
+def hang(when):
+    if sys.argv[4] == when:
+        threading.Event().wait()
+
+class Model(ScriptedModel):
+    def generate(self, *arguments, **options):
+        hang("while it answers")
+        yield from super().generate(*arguments, **options)
+
+class Embedder(FakeEmbedder):
+    def embed(self, texts, *, query=False, progress=None):
+        if query:  # first when the models are warmed up
+            hang("while it loads")
+        return super().embed(texts, query=query, progress=progress)
+
+def build(index, settings):
+    return Pipeline(index, reader=OverlapReader(), checker=OverlapChecker(), model=Model(), settings=settings)
+
+settings = load_settings(flags={"home": Path(sys.argv[1]), "threads": 1, "answer_seconds": 1.0})
+watch.GRACE_SECONDS = app.ENDING_SECONDS = 1.0
+app.build_pipeline = build
+app.serve(Library(settings, Embedder()), settings, collection="seeds", host="127.0.0.1", port=int(sys.argv[2]))
+"""
+
+
+@pytest.mark.parametrize("when", ["while it loads", "while it answers"])
+def test_the_server_stops_and_serves_meanwhile_though_its_model_does_not_respond(home, when):
+    with listen("127.0.0.1", 0) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-c", DEAF, str(home), str(port), str(Path(__file__).parents[1]), when]
+    url = f"http://127.0.0.1:{port}"
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            wait_for(f"{url}/alive")
+            if when == "while it answers":
+                assert server.stdout.readline() == f"{url}\n"
+                with httpx.Client(base_url=url, timeout=60) as client:
+                    client.get("/alive")
+                    asked = [
+                        ("Who founded the maritime museum?", None, None),
+                        ("And who founded the museum?", None, None),
+                    ]
+                    told = [answered(client, question) for question in asked]
+                assert "the model does not respond" in told[0]
+                assert "The language model does not respond, so these are quotes alone." in told[1]
+            server.send_signal(signal.SIGINT)
+            _, stderr = server.communicate(timeout=PATIENCE / 1000)
+        finally:
+            server.kill()
+    assert server.returncode == 1
+    assert "Traceback" not in stderr
+
+
+def answered(client, data):
+    """All that the page is told of the question."""
+    event = event_of(client, "Your question", kind="submit")
+    body = {"session_hash": "chosen", "fn_index": event, "data": list(data)}
+    assert client.post("/gradio_api/queue/join", json=body).is_success
+    return client.get("/gradio_api/queue/data", params={"session_hash": "chosen"}).text

@@ -1,12 +1,11 @@
 """What Gradio is asked, and in whose session."""
 
 import json
-import re
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from pages import GatedModel, pipeline_over, served
+from pages import GatedModel, event_of, pipeline_over, served
 
 from ui.sessions import LONGEST_EVENT
 
@@ -29,14 +28,6 @@ def visitor():
     yield visitor
     for client in opened:
         client.close()
-
-
-def event_of(client, name, *, kind="click"):
-    """The number of the page's event on the button or box of that name."""
-    html = client.get("/", headers={"Accept": "text/html"}).text
-    config = json.loads(re.search(r"window\.gradio_config = (\{.*?\});</script>", html)[1])
-    ids = [c["id"] for c in config["components"] if name in (c["props"].get("value"), c["props"].get("label"))]
-    return next(d["id"] for d in config["dependencies"] if any(list(t) == [ids[0], kind] for t in d["targets"]))
 
 
 def join(client, event, *data):

@@ -14,11 +14,15 @@ import threading
 from contextlib import suppress
 from importlib import import_module
 
+from .book import read_epub
 from .cleaning import Refused
+from .confinement import confine
 from .pdf import read_pdf
 from .web import read_html
+from .word import read_docx
 
-_LIBRARIES = {"html": "trafilatura", "pdf": "pypdfium2"}
+_LIBRARIES = {"docx": "docx", "epub": "ebooklib.epub", "html": "trafilatura", "pdf": "pypdfium2"}
+_READERS = {"docx": read_docx, "epub": read_epub, "html": read_html}
 
 
 def main() -> None:
@@ -26,13 +30,14 @@ def main() -> None:
     request = json.loads(sys.stdin.buffer.readline())
     import_module(_LIBRARIES[request["format"]])  # before the limits: what it compiles is kept for the next time
     _limit(seconds=request["seconds"], memory_mb=request["memory_mb"])
+    confine()
     data = sys.stdin.buffer.read(request["size"])
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         if request["format"] == "pdf":
             result = read_pdf(data, max_pages=request["max_pages"], max_characters=request["max_characters"])
         else:
-            result = read_html(data)
+            result = _READERS[request["format"]](data)
     except Refused as refused:
         result = {"error": str(refused)}
     except MemoryError:

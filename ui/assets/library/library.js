@@ -8,7 +8,7 @@ import { say } from "../status.js";
 import * as drop from "./drop.js";
 import * as notices from "./notices.js";
 import * as paste from "./paste.js";
-import { ARTICLES, addFiles, isAdding, listen, setLimits } from "./upload.js";
+import { ARTICLES, addFiles, follow as followArrivals, isAdding, listen, setLimits } from "./upload.js";
 
 /** @import { OwnArticle } from "./upload.js" */
 
@@ -87,8 +87,8 @@ export async function build(chosen) {
   frame.addEventListener("keydown", pressed);
   addEventListener("focus", () => refresh().catch(console.error)); // another tab may have added or removed one
   drop.build(get("#article-panel"));
-  await refresh();
   notices.clear();
+  await refresh();
   onChange(follow);
   return login;
 }
@@ -107,6 +107,7 @@ async function refresh() {
       "Conversations are kept in this browser.",
   );
   if (!list.length || JSON.stringify(ownArticles) !== before) draw(); // a list that is open stays open
+  followArrivals(answer.arriving);
 }
 
 function draw() {

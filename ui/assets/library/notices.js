@@ -12,6 +12,8 @@ let reply = { yes() {}, no() {} };
 const hint = element("p", { className: "hint" });
 const step = element("span");
 const bar = element("progress", { id: "progress" });
+let stopAdding = () => {};
+const stop = button("Stop adding", { hidden: true }, () => stopAdding());
 const failure = element("p", { className: "message" });
 const question = element("span");
 const yes = button("Remove it", {}, () => reply.yes());
@@ -24,7 +26,7 @@ const frame = element(
   "div",
   { className: "notices" },
   hint,
-  element("p", { className: "progress" }, step, bar),
+  element("p", { className: "progress" }, step, stop, bar),
   element("div", { className: "failure" }, failure, button("Close", {}, clear)),
   confirmation,
 );
@@ -54,8 +56,11 @@ export function explain(text) {
 /**
  * How much is done of the total; of 0, nobody knows.
  * @param {string} text
+ * @param {(() => void) | null} giveUp  what to do where the visitor wants no more of it
  */
-export function progress(text, done = 0, total = 0) {
+export function progress(text, done = 0, total = 0, giveUp = null) {
+  stop.hidden = !giveUp;
+  stopAdding = giveUp ?? (() => {});
   step.textContent = text;
   if (total) [bar.max, bar.value] = [total, done];
   else bar.removeAttribute("value");

@@ -3,12 +3,13 @@ import { announce } from "../status.js";
 import * as notices from "./notices.js";
 
 export const ARTICLES = "/own/articles";
+const LAST = ["done", "failed", "cancelled"];
 
 /**
  * @typedef {{ id: string, title: string, source: string, characters: number, pages: number }} OwnArticle
  * @typedef {{ suffixes: string[], text_mb: number, file_mb: number }} Limits  as the server says them
- * @typedef {{ stage: string, done?: number, total?: number, message?: string, article?: OwnArticle }} Event  a line of the
- *   server's answer
+ * @typedef {{ stage: string, id?: string, name?: string, before?: number, done?: number, total?: number, message?: string,
+ *   article?: OwnArticle }} Event  a line of the server's answer
  * @typedef {{ name: string, path: string, request: RequestInit, refused: string }} Upload  `refused` says what is wrong with
  *   it before it is sent
  * @typedef {{ added: () => Promise<void>, finished: (article: OwnArticle) => void }} Listener  called after each article, and
@@ -62,41 +63,70 @@ async function* eventsOf(body) {
 }
 
 /**
- * Send what is to be added, and follow how far it is; the article, or an error that says why there is none.
+ * Tell how far it is, with a button that gives it up.
+ * @param {string} name
+ * @param {Event} event
+ */
+function tell(name, { stage, id, before = 0, done = 0, total = 0 }) {
+  const others = before === 1 ? "1 article" : `${before} articles`;
+  const text =
+    {
+      sending: `Sending ${name}…`,
+      reading: `Reading ${name}…`,
+      waiting: `${name} waits for ${others} before it…`,
+      indexing: `Indexing ${name}…`,
+    }[stage] ?? "";
+  const counted = stage === "indexing" && total > 0;
+  const giveUp = () => fetch(`/own/arriving/${id}`, { method: "DELETE" }).catch(console.error);
+  notices.progress(counted ? `${text} ${done} of ${total} passages` : text, done, total, id ? giveUp : null);
+  return text;
+}
+
+/**
+ * Send what is to be added, and follow how far it is; the article, null where it was given up, or an error that says why
+ * there is none.
  * @param {Upload} upload
  */
 async function send({ name, path, request }) {
-  let stage = "sending";
-  /** @type {Event | null} */
-  let last = null;
-  /** @param {string} text */
-  const begin = (text) => {
-    announce(text);
-    notices.progress(text);
-  };
-  begin(`Sending ${name}…`);
+  /** @type {Event} */
+  let last = { stage: "sending" };
+  let said = tell(name, last);
+  announce(said);
   try {
     const response = await fetch(path, { method: "POST", ...request });
     if (!response.ok || !response.body) throw new Error((await response.json()).message);
     for await (const event of eventsOf(response.body)) {
       last = event;
-      const isNew = event.stage !== stage;
-      stage = event.stage;
-      if (isNew && stage === "reading") begin(`Reading ${name}…`);
-      else if (isNew && stage === "waiting") begin(`${name} waits for articles that came before…`);
-      else if (isNew && stage === "indexing") begin(`Indexing ${name}…`);
-      if (stage === "indexing") {
-        const { done = 0, total = 0 } = event;
-        notices.progress(`Indexing ${name}… ${done} of ${total} passages`, done, total);
-      }
+      if (LAST.includes(event.stage)) break;
+      const text = tell(name, event);
+      if (text !== said) announce(text);
+      said = text;
     }
   } catch (error) {
     if (!(error instanceof TypeError)) throw error; // which is how fetch says that the server cannot be reached
   }
-  if (last?.stage === "failed") throw new Error(last.message);
-  if (last?.stage !== "done" || !last.article)
-    throw new Error(`The server went away before ${name} was added. Add it again.`);
-  return last.article;
+  if (last.stage === "failed") throw new Error(last.message);
+  if (last.stage === "cancelled") announce(`${name} was not added.`);
+  else if (!last.article) throw new Error(`The server went away before ${name} was added. Add it again.`);
+  return last.article ?? null;
+}
+
+let followed = false;
+let again = 0; // the timer after which it is looked at again
+/**
+ * Tell how far it is with the first of those that are on their way, though not from here: from before a reload, or from
+ * another tab.
+ * @param {Event[]} arriving
+ */
+export function follow(arriving) {
+  if (isAdding()) return;
+  const [first] = arriving;
+  clearTimeout(again);
+  if (first) {
+    tell(first.name ?? "", first);
+    again = setTimeout(() => listener.added().catch(console.error), 1000);
+  } else if (followed) notices.clear();
+  followed = Boolean(first);
 }
 
 /**
@@ -120,7 +150,8 @@ async function addEach(uploads) {
   for (const upload of uploads) {
     try {
       if (upload.refused) throw new Error(upload.refused);
-      added = await send(upload);
+      const article = await send(upload);
+      added = article ?? added;
       await listener.added();
     } catch (error) {
       failures.push(error instanceof Error ? error.message : String(error));
