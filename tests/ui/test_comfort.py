@@ -99,10 +99,10 @@ def test_everything_is_done_with_the_keyboard(visit, article):
     expect(group).to_contain_text("nothing else", timeout=PATIENCE)
     tab_to(group.get_by_role("button", name="Edit", exact=True))
     keyboard.press("Enter")
-    expect(box).to_be_focused()
-    expect(box).to_have_value(QUESTION)
+    expect(box).to_be_focused(timeout=PATIENCE)
+    expect(box).to_have_value(QUESTION, timeout=PATIENCE)
     keyboard.press("Escape")
-    expect(box).to_have_value("")
+    expect(box).to_have_value("", timeout=PATIENCE)
 
 
 def test_nothing_is_wider_than_a_phone(visit, article):
