@@ -255,6 +255,7 @@ def test_download_knows_that_the_packaged_writer_is_here(run: Run, capsys: pytes
         (["check"], "CLAIM; see article-chat check --help"),
         (["check", " "], "there is no claim"),
         (["check", "x", "--collection", "none"], "there is no collection 'none'"),
+        (["mcp", "--collection", "none"], "there is no collection 'none'"),
         (["ask", "x", "--collection", "none"], "there is no collection 'none'"),
         (["ask", "x", "--history", "/no/such.json"], "/no/such.json: cannot be read"),
         (["ask", "x", "--threads", "many"], "the command line sets threads to 'many'"),
@@ -383,7 +384,7 @@ def test_help_and_list_load_no_model_library(home: Path) -> None:
         "import sys; from rag.cli import main\n"
         "try: main(sys.argv[1:])\n"
         "except SystemExit: pass\n"
-        "heavy = 'torch transformers sentence_transformers llama_cpp gradio httpx huggingface_hub'.split()\n"
+        "heavy = 'torch transformers sentence_transformers llama_cpp gradio httpx huggingface_hub mcp'.split()\n"
         "print([m for m in heavy if m in sys.modules])"
     )
     for arguments in (["--help"], ["ask", "--help"], ["--home", str(home), "list"]):

@@ -49,6 +49,11 @@ Each sentence is "supported", with the quotes that say all of it, or "not said",
 not false: the article may deny it, or leave it open.
 
 """
+_PROGRAMS = """\
+Tools: ask, search, fetch, list, check. A desktop assistant starts the program itself and talks to it by standard input
+and output; with --http, programs of this computer share one, at the address that it prints.
+
+"""
 _MODELS = "".join(f"  {m.name:<9} {m.file_name}, {m.size / 1e9:.1f} GB, {m.licence}\n" for m in CATALOGUE)
 _KNOWN = f"models that are known by name:\n{_MODELS}\n"
 _METAVARS = {"Path": "PATH", "int": "N", "float": "X", "str": "NAME"}
@@ -118,6 +123,11 @@ def build_parser() -> argparse.ArgumentParser:
     check.add_argument("claim", nargs="+", metavar="CLAIM", help="one sentence or several, best in quotation marks")
     check.add_argument("--json", action="store_true", help="print one JSON object instead of text")
     _add_collection(check, SEEDS, "articles that may say it")
+
+    mcp = command("mcp", "answer other programs by the Model Context Protocol", "mcp --collection mine", _PROGRAMS)
+    mcp.add_argument("--http", action="store_true", help="listen on this computer instead of standard input")
+    mcp.add_argument("--port", type=_port, default=7870, metavar="N", help="port for --http (default: 7870)")
+    _add_collection(mcp, SEEDS, "articles to offer")
 
     index = command("index", "add articles, or refresh those that changed", "index notes.md report.pdf papers/")
     index.add_argument(

@@ -143,6 +143,26 @@ def _check(context: _Context) -> int:
     return 0
 
 
+def _mcp(context: _Context) -> int:
+    from rag.api.mcp import ArticleServer, serve_http
+    from rag.api.served import ServedCollection
+
+    arguments, library = context.arguments, context.library
+    pipeline = build_pipeline(library.open(arguments.collection), context.settings)
+    served = ServedCollection(library, arguments.collection, pipeline)
+    server = ArticleServer(served)
+    try:
+        if arguments.http:
+            serve_http(server, arguments.port)
+        else:
+            server.run("stdio")
+    except KeyboardInterrupt:
+        pass  # uvicorn raises the signal again once it has shut down
+    finally:
+        served.close()
+    return 0
+
+
 def _index(context: _Context) -> int:
     name = context.arguments.collection
     change = context.library.add(context.arguments.paths, name)
@@ -256,6 +276,7 @@ _COMMANDS: dict[str, Callable[[_Context], int]] = {
     "serve": _serve,
     "ask": _ask,
     "check": _check,
+    "mcp": _mcp,
     "index": _index,
     "list": _list,
     "remove": _remove,
