@@ -18,6 +18,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from rag import ArticleChatError, Examples, Library, Pipeline, Settings, Shelf, Studies, UsageError, build_pipeline
 from ui.articles import add_article_routes
 from ui.chat import Chat
+from ui.claims import add_claim_route
 from ui.owners import Accounts, Owners, owner_of
 from ui.page import build_app
 from ui.paragraphs import article_json
@@ -29,7 +30,10 @@ from ui.waiting import Loading
 ASSETS = Path(__file__).parent / "assets"
 STYLES = (
     *("theme", "page"),
-    *(f"conversation/{name}" for name in ("toolbar", "history", "conversation", "citations", "preview", "examples")),
+    *(
+        f"conversation/{name}"
+        for name in ("toolbar", "history", "claim", "conversation", "citations", "preview", "examples")
+    ),
     *(f"article/{name}" for name in ("panel", "search", "strip")),
     *(f"library/{name}" for name in ("library", "notices", "paste")),
 )
@@ -69,6 +73,7 @@ def web_app(
     def pipeline_of(request: Any, own: str) -> Pipeline:
         return pipeline.over(shelf.open(owner_of(request), own)) if own else pipeline
 
+    add_claim_route(site, pipeline_of)
     run = {"run": secrets.token_urlsafe(8)}
 
     @site.get("/alive")
