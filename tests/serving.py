@@ -9,7 +9,7 @@ from pathlib import Path
 from fakes import FakeEmbedder, OverlapChecker, OverlapReader
 
 from rag.answer.pipeline import Pipeline
-from rag.api.mcp import ArticleServer, serve_http
+from rag.api.mcp import ArticleServer, serve_http, serve_stdio
 from rag.api.served import ServedCollection
 from rag.library.collections import Library
 from rag.settings import Settings
@@ -27,4 +27,4 @@ if __name__ == "__main__":
     if "--http" in sys.argv:
         serve_http(server, 0)
     else:
-        server.run("stdio")
+        serve_stdio(server)

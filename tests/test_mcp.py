@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from mcp.shared.exceptions import MCPError
 from serving import served_from
 
 import rag
-from rag.api.mcp import MOST_FETCHED, ArticleServer, serve_http
+from rag.api.mcp import MOST_FETCHED, ArticleServer, serve_http, serve_stdio
 from rag.errors import UsageError
 from rag.types import Document
 
@@ -125,6 +125,19 @@ def test_every_tool_answers_by_http_and_no_page_of_a_browser_may_ask(home: Path,
             response = httpx.post(url, json=ask, headers={**accepts, **header})
             assert response.status_code in {403, 421}
         assert httpx.post(url, json=ask, headers=accepts).status_code == 200
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_client_that_goes_before_its_answer_came_is_no_error_but_others_are(
+    server: ArticleServer, monkeypatch: pytest.MonkeyPatch, gone: bool
+) -> None:
+    async def broken() -> None:
+        async with anyio.create_task_group():
+            raise BrokenPipeError if gone else ZeroDivisionError
+
+    monkeypatch.setattr(server, "run_stdio_async", broken)  # as writing to a client that was killed breaks it
+    with nullcontext() if gone else pytest.raises(ExceptionGroup):
+        serve_stdio(server)
 
 
 def environment() -> dict[str, str]:

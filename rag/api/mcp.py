@@ -229,6 +229,14 @@ class ArticleServer(MCPServer[Any]):
         return f"article://{self._served.name}/{document_id}"
 
 
+def serve_stdio(server: ArticleServer) -> None:
+    """Serve the program that started this one, by standard input and output, until it is gone."""
+    try:
+        server.run("stdio")
+    except* BrokenPipeError:
+        pass  # it went while an answer was on its way
+
+
 def serve_http(server: ArticleServer, port: int) -> None:
     """Serve programs of this computer by streamable HTTP until Ctrl-C; the address is printed once they can come.
 
@@ -272,4 +280,4 @@ def _range(span: Span) -> str:
     return f"#char={span.start},{span.end}"
 
 
-__all__ = ["ArticleServer", "serve_http"]
+__all__ = ["ArticleServer", "serve_http", "serve_stdio"]

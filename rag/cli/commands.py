@@ -144,7 +144,7 @@ def _check(context: _Context) -> int:
 
 
 def _mcp(context: _Context) -> int:
-    from rag.api.mcp import ArticleServer, serve_http
+    from rag.api.mcp import ArticleServer, serve_http, serve_stdio
     from rag.api.served import ServedCollection
 
     arguments, library = context.arguments, context.library
@@ -155,7 +155,7 @@ def _mcp(context: _Context) -> int:
         if arguments.http:
             serve_http(server, arguments.port)
         else:
-            server.run("stdio")
+            serve_stdio(server)
     except KeyboardInterrupt:
         pass  # uvicorn raises the signal again once it has shut down
     finally:
