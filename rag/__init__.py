@@ -9,6 +9,7 @@
 Importing this loads no model and no deep-learning library; models load on first use.
 """
 
+from rag.answer.claims import CheckedClaim, CheckedSentence
 from rag.answer.examples import Examples
 from rag.answer.pipeline import Pipeline, Progress, build_pipeline
 from rag.answer.studies import Studies
@@ -52,6 +53,8 @@ __all__ = [
     "Answer",
     "ArticleChatError",
     "ArticleEntry",
+    "CheckedClaim",
+    "CheckedSentence",
     "Citation",
     "CollectionError",
     "Document",

@@ -136,6 +136,24 @@ def test_index_list_and_remove(run: Run, tmp_path: Path, capsys: pytest.CaptureF
     assert "there is no collection 'mine'" in capsys.readouterr().err
 
 
+@pytest.mark.e2e
+def test_check_tells_each_sentence_and_shows_what_it_rests_on(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    claim = "The museum moved to Basel after the war."
+    assert run("check", f"{claim} It burned down.") == 0
+    said, unsaid = capsys.readouterr().out.split("\n\n")
+    assert said.startswith(f"Supported: {claim} [1]\n[1] Harbour news, characters ")
+    assert said.endswith(f"“{claim}”")
+    assert unsaid.startswith("Not said: It burned down.\nNearest, which do not say it:\n[2] Harbour news, characters ")
+
+
+@pytest.mark.e2e
+def test_check_json_is_one_object(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("check", "--json", *"The museum moved to Basel after the war.".split()) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["supported"]
+    assert told["sentences"][0]["citations"][0]["title"] == "Harbour news"
+
+
 def test_index_without_a_name_goes_to_articles(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "dam.txt").write_text("The dam holds nine lakes of water.\n")
     assert run("index", str(tmp_path / "dam.txt")) == 0
@@ -234,6 +252,10 @@ def test_download_knows_that_the_packaged_writer_is_here(run: Run, capsys: pytes
         (["ask", "x", "--llm", "/no/such.gguf"], "there is no model file /no/such.gguf"),
         (["ask"], "QUESTION; see article-chat ask --help"),
         (["ask", " "], "there is no question"),
+        (["check"], "CLAIM; see article-chat check --help"),
+        (["check", " "], "there is no claim"),
+        (["check", "x", "--collection", "none"], "there is no collection 'none'"),
+        (["mcp", "--collection", "none"], "there is no collection 'none'"),
         (["ask", "x", "--collection", "none"], "there is no collection 'none'"),
         (["ask", "x", "--history", "/no/such.json"], "/no/such.json: cannot be read"),
         (["ask", "x", "--threads", "many"], "the command line sets threads to 'many'"),
@@ -362,7 +384,7 @@ def test_help_and_list_load_no_model_library(home: Path) -> None:
         "import sys; from rag.cli import main\n"
         "try: main(sys.argv[1:])\n"
         "except SystemExit: pass\n"
-        "heavy = 'torch transformers sentence_transformers llama_cpp gradio httpx huggingface_hub'.split()\n"
+        "heavy = 'torch transformers sentence_transformers llama_cpp gradio httpx huggingface_hub mcp'.split()\n"
         "print([m for m in heavy if m in sys.modules])"
     )
     for arguments in (["--help"], ["ask", "--help"], ["--home", str(home), "list"]):

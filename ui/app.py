@@ -31,6 +31,7 @@ from rag import (
 )
 from ui.articles import add_article_routes
 from ui.chat import Chat
+from ui.claims import add_claim_route
 from ui.kept import Kept
 from ui.owners import Accounts, Owners, owner_of
 from ui.page import build_app
@@ -47,7 +48,10 @@ ENDING_SECONDS = 30.0
 """Once the server was told to stop, what it still computes has so long to end."""
 STYLES = (
     *("theme", "page"),
-    *(f"conversation/{name}" for name in ("toolbar", "history", "conversation", "citations", "preview", "examples")),
+    *(
+        f"conversation/{name}"
+        for name in ("toolbar", "history", "claim", "conversation", "citations", "preview", "examples")
+    ),
     *(f"article/{name}" for name in ("panel", "search", "strip")),
     *(f"library/{name}" for name in ("library", "notices", "paste")),
 )
@@ -87,6 +91,7 @@ def web_app(
     def pipeline_of(request: Any, own: str) -> Pipeline:
         return pipeline.over(shelf.open(owner_of(request), own)) if own else pipeline
 
+    add_claim_route(site, pipeline_of)
     run = {"run": secrets.token_urlsafe(8)}
 
     @site.get("/alive")

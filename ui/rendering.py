@@ -107,7 +107,7 @@ def exchange_html(exchange: Exchange, documents: Documents) -> str:
 
 def _group(name: str, answer: Answer, status: str, inner: str, documents: Documents) -> str:
     places = " ".join(
-        _value(documents[found.passage.document_id], found.passage.span)
+        range_value(documents[found.passage.document_id], found.passage.span)
         for found in answer.passages
         if found.passage.document_id in documents
     )
@@ -234,7 +234,7 @@ def _nearest(passages: Sequence[RetrievedPassage], documents: Documents) -> str:
     for number, found in enumerate(passages[:SHOWN_PASSAGES], 1):
         passage = found.passage
         document = documents[passage.document_id]
-        value = _value(document, passage.span)
+        value = range_value(document, passage.span)
         where = place(passage.span, document.page_at(passage.span.start), document)
         cards += (
             f'<div class="card"><button type="button" class="source" value="{value}"><span class="unseen">Passage '
@@ -248,14 +248,14 @@ def _button(name: str, citation: Citation, documents: Documents) -> str:
     """The button that shows the citation; where its article is gone, the number alone."""
     if (document := documents.get(citation.document_id)) is None:
         return f'<span class="source">{citation.number}</span>'
-    value = _value(document, Span(citation.start, citation.end))
+    value = range_value(document, Span(citation.start, citation.end))
     return (
         f'<button type="button" class="source" value="{value}">'
         f'<span class="unseen">{name} </span>{citation.number}</button>'
     )
 
 
-def _value(document: Document, span: Span) -> str:
+def range_value(document: Document, span: Span) -> str:
     """The range as the page's script reads it: the document's id and two offsets in UTF-16 units."""
     before = utf16_length(document.text[: span.start])
     inside = utf16_length(document.text[span.start : span.end])

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from rag.answer.claims import CheckedClaim, ClaimChecker
 from rag.answer.drafts import Checked, Draft, Source, Written
 from rag.answer.evidence import evidence_for
 from rag.answer.question import Question, understand
@@ -47,6 +48,7 @@ class Pipeline:
         self._checker = checker
         self._model = model
         self._settings = settings
+        self._claims = ClaimChecker(index, checker)
         self._writer: Writer | None = None
         if model is not None and model.reads:
             self._writer = ArticleWriter(model, index, reader, checker, settings)
@@ -93,6 +95,13 @@ class Pipeline:
         """The finished answer; see `stream`."""
         *_, last = self.stream(question, history, stopped=stopped)
         return last.answer
+
+    def check(self, claim: str) -> CheckedClaim:
+        """Whether the documents say what the claim says, sentence by sentence; no language model is needed for it.
+
+        Raises UsageError for an empty or overlong claim.
+        """
+        return self._claims.check(claim)
 
     def stream(
         self,

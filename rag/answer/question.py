@@ -174,9 +174,14 @@ def _topic(history: Sequence[Turn]) -> Turn:
 
 def clean_question(question: str) -> str:
     """The question on one line without control characters; raises UsageError where nothing or too much is left."""
-    question = " ".join(re.sub(r"[\x00-\x1f\x7f\ud800-\udfff]", " ", question).split())
+    question = on_one_line(question)
     if not question:
         raise UsageError("there is no question; ask one, such as: what happened?")
     if len(question) > MAX_QUESTION_CHARACTERS:
         raise UsageError(f"the question has {len(question)} characters; ask it in at most {MAX_QUESTION_CHARACTERS}")
     return question
+
+
+def on_one_line(text: str) -> str:
+    """What somebody typed, on one line without control characters."""
+    return " ".join(re.sub(r"[\x00-\x1f\x7f\ud800-\udfff]", " ", text).split())

@@ -25,6 +25,7 @@ Ask articles questions: answers quoted, cited and checked, on your own computer.
   {NAME} index notes.md papers/ --collection mine  add articles of your own
   {NAME} ask "who wrote it?" --collection mine
   {NAME} ask "why?" --llm none --json              quotes only, as JSON
+  {NAME} check "They parted as friends."           does the article say so?
 
 Without --collection, the articles in seeds/ are asked.
 """
@@ -41,6 +42,16 @@ The page is for this computer only, unless you let people in by name:
 Plain HTTP shows passwords, questions and articles to everybody on the network between: put a proxy with TLS (Caddy,
 nginx) in front of it on this computer, leave --host alone, and give its address as --public-url
 https://chat.example.org. It tells by X-Forwarded-For who asks, as wrong passwords are counted by address.
+
+"""
+_CHECKS = """\
+Each sentence is "supported", with the quotes that say all of it, or "not said", with the nearest sentences. Not said is
+not false: the article may deny it, or leave it open.
+
+"""
+_PROGRAMS = """\
+Tools: ask, search, fetch, list, check. A desktop assistant starts the program itself and talks to it by standard input
+and output; with --http, programs of this computer share one, at the address that it prints.
 
 """
 _MODELS = "".join(f"  {m.name:<9} {m.file_name}, {m.size / 1e9:.1f} GB, {m.licence}\n" for m in CATALOGUE)
@@ -105,6 +116,18 @@ def build_parser() -> argparse.ArgumentParser:
         "--history", type=Path, metavar="FILE", help='earlier turns, a JSON list of {"question": …, "answer": …}'
     )
     _add_collection(ask, SEEDS, "articles to ask")
+
+    check = command(
+        "check", "tell whether the article says what a sentence says", 'check "They parted as friends."', _CHECKS
+    )
+    check.add_argument("claim", nargs="+", metavar="CLAIM", help="one sentence or several, best in quotation marks")
+    check.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+    _add_collection(check, SEEDS, "articles that may say it")
+
+    mcp = command("mcp", "answer other programs by the Model Context Protocol", "mcp --collection mine", _PROGRAMS)
+    mcp.add_argument("--http", action="store_true", help="listen on this computer instead of standard input")
+    mcp.add_argument("--port", type=_port, default=7870, metavar="N", help="port for --http (default: 7870)")
+    _add_collection(mcp, SEEDS, "articles to offer")
 
     index = command("index", "add articles, or refresh those that changed", "index notes.md report.pdf papers/")
     index.add_argument(

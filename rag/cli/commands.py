@@ -11,7 +11,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from rag.answer.pipeline import build_pipeline
 from rag.cli.arguments import NAME, build_parser
-from rag.cli.terminal import PlainFormatter, plain, readable
+from rag.cli.terminal import PlainFormatter, plain, readable, readable_check
 from rag.errors import ArticleChatError, UsageError
 from rag.evaluation.questions import read_history, read_questions
 from rag.evaluation.reports import Report, evaluate
@@ -116,7 +116,7 @@ def _serve(context: _Context) -> int:
 def _ask(context: _Context) -> int:
     arguments = context.arguments
     history = read_history(arguments.history) if arguments.history else []
-    question = " ".join(arguments.question).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    question = _typed(arguments.question)
     pipeline = build_pipeline(context.library.open(arguments.collection), context.settings)
     answer: Answer
     try:
@@ -130,6 +130,36 @@ def _ask(context: _Context) -> int:
     else:
         bold = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
         print(readable(answer, pipeline.index.documents, bold=bold))
+    return 0
+
+
+def _check(context: _Context) -> int:
+    arguments, quoting = context.arguments, replace(context.settings, llm="none")  # nothing is written
+    checked = build_pipeline(context.library.open(arguments.collection), quoting).check(_typed(arguments.claim))
+    if arguments.json:
+        _print_json(checked.to_json())
+    else:
+        print(readable_check(checked))
+    return 0
+
+
+def _mcp(context: _Context) -> int:
+    from rag.api.mcp import ArticleServer, serve_http, serve_stdio
+    from rag.api.served import ServedCollection
+
+    arguments, library = context.arguments, context.library
+    pipeline = build_pipeline(library.open(arguments.collection), context.settings)
+    served = ServedCollection(library, arguments.collection, pipeline)
+    server = ArticleServer(served)
+    try:
+        if arguments.http:
+            serve_http(server, arguments.port)
+        else:
+            serve_stdio(server)
+    except KeyboardInterrupt:
+        pass  # uvicorn raises the signal again once it has shut down
+    finally:
+        served.close()
     return 0
 
 
@@ -245,6 +275,8 @@ def _progress(out: Path | None, total: int, unit: str) -> Iterator[Callable[[dic
 _COMMANDS: dict[str, Callable[[_Context], int]] = {
     "serve": _serve,
     "ask": _ask,
+    "check": _check,
+    "mcp": _mcp,
     "index": _index,
     "list": _list,
     "remove": _remove,
@@ -282,6 +314,11 @@ def warnings_on_stderr() -> Iterator[None]:
         yield
     finally:
         logger.removeHandler(handler)
+
+
+def _typed(words: Sequence[str]) -> str:
+    """What was typed, in one line; bytes that are no UTF-8 are replaced."""
+    return " ".join(words).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _fail(message: str, code: int) -> int:

@@ -8,6 +8,7 @@ import shutil
 import textwrap
 from collections.abc import Mapping
 
+from rag.answer.claims import CheckedClaim
 from rag.types import Answer, Citation, Document
 
 _STEERING = re.compile("[\ue000\ue001\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -40,6 +41,21 @@ def readable(answer: Answer, documents: Mapping[str, Document], *, width: int | 
             )
     on, off = ("\x1b[1m", "\x1b[22m") if bold else ("", "")
     return "\n".join(lines).replace(_BOLD, on).replace(_PLAIN, off)
+
+
+def readable_check(checked: CheckedClaim, *, width: int | None = None) -> str:
+    """Each sentence of the claim with its verdict, then the quotes that say it, or those that are near."""
+    width = width or min(100, shutil.get_terminal_size().columns)
+    lines: list[str] = []
+    for sentence in checked.sentences:
+        numbers = "".join(f"[{citation.number}]" for citation in sentence.citations)
+        said = f"{sentence.verdict.capitalize()}: {sentence.text} {numbers}"
+        lines += ["", _wrapped(plain(said), width)]
+        lines += ["Nearest, which do not say it:"] if sentence.nearest else []
+        for citation in (*sentence.citations, *sentence.nearest):
+            place = _place(citation.title, citation.page, citation.start, citation.end)
+            lines += [plain(f"[{citation.number}] {place}"), _wrapped(f"“{plain(citation.quote)}”", width, _INDENT)]
+    return "\n".join(lines[1:])
 
 
 def plain(text: str) -> str:

@@ -4,6 +4,7 @@ import * as highlights from "./article/highlights.js";
 import { setShared } from "./article/load.js";
 import { panel } from "./article/panel.js";
 import * as citations from "./conversation/citations.js";
+import * as claim from "./conversation/claim.js";
 import * as examples from "./conversation/examples.js";
 import * as history from "./conversation/history.js";
 import * as preview from "./conversation/preview.js";
@@ -33,6 +34,7 @@ async function begin() {
   citations.build();
   history.build();
   toolbar.build();
+  claim.build();
 }
 
 function follow() {

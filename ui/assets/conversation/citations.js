@@ -94,10 +94,10 @@ function follow() {
 
 /** @param {MouseEvent} event */
 function clicked({ target }) {
-  const card = closest(target, "#conversation .card");
+  const card = closest(target, ":is(#conversation, #claim) .card");
   if (card && String(getSelection())) return; // its words were selected
   /** @type {HTMLButtonElement | null} */
-  const source = closest(target, "#conversation .source") ?? (card && find(".source", card));
+  const source = closest(target, ":is(#conversation, #claim) .source") ?? (card && find(".source", card));
   if (source) choose(source).catch(console.error);
 }
 

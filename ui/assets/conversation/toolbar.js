@@ -5,6 +5,7 @@ import { isRunning, press, questionBox } from "../state.js";
 import { asJson, asMarkdown, asText, copy, download } from "./export.js";
 import * as history from "./history.js";
 
+const BUTTONS = "#tools button:not(#claim *)"; // a claim's are not about the conversation
 let refocus = ""; // the button to focus when the answer is complete
 
 /** @param {string} ending */
@@ -61,7 +62,7 @@ export function closeOpenMenu() {
 /** @param {MouseEvent} event */
 function clicked({ target }) {
   /** @type {HTMLButtonElement | null} */
-  const action = closest(target, "#tools button, #conversation .actions button");
+  const action = closest(target, `${BUTTONS}, #conversation .actions button`);
   /** @type {HTMLDetailsElement | null} */
   const menu = closest(target, "#tools details");
   if (action) menu?.querySelector("summary")?.focus();
@@ -71,7 +72,7 @@ function clicked({ target }) {
 
 function follow() {
   /** @type {HTMLButtonElement[]} */
-  const buttons = findAll("#tools button");
+  const buttons = findAll(BUTTONS);
   for (const button of buttons) button.disabled = isRunning();
   if (isRunning() || !refocus || !find(refocus)) return;
   if (document.activeElement === document.body) find(refocus)?.focus({ preventScroll: true });

@@ -1,0 +1,75 @@
+"""The route that checks a claim against an article: POST /check?own=ID with {"claim"}, answered as `check --json` is.
+
+Each quote has, besides, the `range` by which the page's script marks it, and its `place` in words. What is refused is
+{"message"} with a status that fits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from io import BytesIO
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+
+from rag import CheckedClaim, CollectionError, Span, UsageError
+from ui.bodies import RefusedError, receive_body
+from ui.exchanges import Documents
+from ui.owners import owner_of
+from ui.page import PipelineOf
+from ui.rendering import place, range_value
+from ui.waiting import BusyError, WaitingLine
+
+MOST_BYTES = 20_000
+"""Of a request; the longest claim takes less."""
+
+
+def add_claim_route(site: FastAPI, pipeline_of: PipelineOf) -> None:
+    """Add the route to the site, which has `Owners` and `Guard` around it; claims are checked one at a time."""
+    line, turn = WaitingLine(), asyncio.Lock()
+
+    @site.post("/check")
+    async def check(request: Request, own: str = "") -> Response:
+        claim = await _claim(request)
+
+        def checked() -> dict[str, Any]:
+            pipeline = pipeline_of(request, own)
+            return checked_json(pipeline.check(claim), pipeline.index.documents)
+
+        try:
+            waiting = line.join(owner_of(request))
+        except BusyError as error:
+            raise RefusedError(429, str(error)) from error
+        try:
+            async with turn:
+                return JSONResponse(await asyncio.to_thread(checked), headers={"Cache-Control": "no-store"})
+        except CollectionError:
+            raise  # 404: the article was removed meanwhile
+        except UsageError as error:
+            raise RefusedError(400, str(error)) from error
+        finally:
+            line.leave(waiting)
+
+
+def checked_json(checked: CheckedClaim, documents: Documents) -> dict[str, Any]:
+    """The checked claim as the page's script reads it."""
+    told = checked.to_json()
+    for sentence in told["sentences"]:
+        for quote in (*sentence["citations"], *sentence["nearest"]):
+            document, span = documents[quote["document_id"]], Span(quote["start"], quote["end"])
+            quote |= {"range": range_value(document, span), "place": place(span, quote["page"], document)}
+    return told
+
+
+async def _claim(request: Request) -> str:
+    body = BytesIO()
+    await receive_body(request, body, most=MOST_BYTES)
+    try:
+        claim = json.load(body)["claim"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        claim = None
+    if not isinstance(claim, str):
+        raise RefusedError(400, 'send {"claim"} as JSON')
+    return claim
