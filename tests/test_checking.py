@@ -115,3 +115,17 @@ def test_a_denial_follows_from_its_sources(index: PassageIndex) -> None:
     ]:
         draft = Draft(text, -0.05, -9.0)
         assert judge.is_right(QUESTION, draft, written(index, text), reading(index)) is shown
+
+
+def test_a_writer_that_tells_no_probabilities_is_judged_by_the_other_witnesses(index: PassageIndex) -> None:
+    right, invented = (
+        "Clara Lindt founded the maritime museum in 1911.",
+        "Otto Brandt founded the maritime museum in 1911.",
+    )
+    for text, shown in [(right, True), (invented, False)]:
+        silent = judge(index).examine(QUESTION, Draft(text, None, None), written(index, text), reading(index))
+        assert (silent.refusal, silent.confidence) == (None, None)
+        sure, unsure = features(index, text, refusal=-12.0), features(index, text, refusal=0.0)
+        assert judge(index).probability(unsure) < judge(index).probability(silent) < judge(index).probability(sure)
+        draft = Draft(text, None, None)
+        assert judge(index).is_right(QUESTION, draft, written(index, text), reading(index)) is shown
