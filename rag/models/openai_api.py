@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import httpx
 
 CONNECT_SECONDS = 5.0
-SILENCE_SECONDS = 60.0
+SILENCE_SECONDS = 120.0
 """So long a server may say nothing: it may have to load its model and to read the prompt first."""
 PAUSES = (0.5, 1.0, 2.0)
 """Seconds between the tries of a request that was not taken; the last also while a server goes on loading its model."""

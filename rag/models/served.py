@@ -48,7 +48,7 @@ def served(client: Client, stopped: Callable[[], bool]) -> Served:
     name = wanted or first
     if not name:
         raise ServerError(f"{client} names no model; name one: --llm {client.address.url}#MODEL")
-    entry = known.get(name, {})
+    entry = known.get(name) or next(iter(known.values()), {})  # llama.cpp's server takes any name for its model
     context = _number(entry, "max_model_len") or _number(entry.get("meta"), "n_ctx")
     owner = entry.get("owned_by")
     goes_on = _GOES_ON.get(owner) if isinstance(owner, str) else None
