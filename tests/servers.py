@@ -7,6 +7,7 @@ import math
 import re
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -84,6 +85,14 @@ def sends(*lines: str) -> Act:
             handler.wfile.write(f"{line}\n\n".encode())
 
     return act
+
+
+def pings(handler: _Handler, _: dict[str, Any]) -> None:
+    """Says that it is still there, again and again, and nothing else, as long as anybody listens."""
+    handler.stream()
+    with suppress(OSError):
+        while not handler.server.closing.wait(0.02):
+            handler.wfile.write(b": ping\n\n")
 
 
 def waits(handler: _Handler, _: dict[str, Any]) -> None:

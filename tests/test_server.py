@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from hubs import running
-from servers import Act, FakeServer, breaks_off, refuses, says, sends, waits
+from servers import Act, FakeServer, breaks_off, pings, refuses, says, sends, waits
 
 from rag.errors import ServerError, SettingsError
 from rag.models.llm import LlamaCppModel, Message, Prompt, Token
@@ -166,8 +166,9 @@ def test_nobody_there_is_one_line() -> None:
         text(ServerModel(Client(Address(url), pauses=(0.01,))))
 
 
-def test_a_server_that_says_nothing_is_given_up(start: Started) -> None:
-    _, model = start(waits, silence=0.2)
+@pytest.mark.parametrize("act", [waits, pings])
+def test_a_server_that_says_nothing_is_given_up(start: Started, act: Act) -> None:
+    _, model = start(act, silence=0.2)
     with pytest.raises(ServerError, match="said nothing for 0 seconds"):
         text(model)
 

@@ -224,21 +224,27 @@ class Client:
     async def _try(self, http: httpx.AsyncClient, request: _Request, put: Callable[[str], None]) -> None:
         import httpx
 
-        begun = False
+        begun, heard = False, time.monotonic()
         try:
             async with http.stream(request.method, request.url, json=request.body) as response:
                 if response.status_code != 200:
                     raise await self._rejection(response)
                 async for line in response.aiter_lines():
-                    begun = True
-                    put(line.strip())
+                    if line.strip() and not line.startswith(":"):  # some servers say so that they are still there
+                        begun, heard = True, time.monotonic()
+                        put(line.strip())
+                    elif time.monotonic() - heard > request.silence:
+                        raise self._silent(request)
         except httpx.ReadTimeout as error:
-            raise ServerError(f"{self} said nothing for {request.silence:.0f} seconds") from error
+            raise self._silent(request) from error
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             reason = " ".join(str(error).split()) or type(error).__name__
             if begun:
                 raise ServerError(f"{self} broke off in the middle of a reply ({reason})") from error
             raise _UnreachableError(f"{self} does not answer ({reason})") from error
+
+    def _silent(self, request: _Request) -> ServerError:
+        return ServerError(f"{self} said nothing for {request.silence:.0f} seconds")
 
     async def _rejection(self, response: httpx.Response) -> RejectedError:
         text = ""
