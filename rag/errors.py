@@ -6,6 +6,7 @@ ArticleChatError
 │   ├── SettingsError       a setting is unknown or has a value that cannot be used
 │   ├── CollectionError     no such collection or document, or a name that cannot be one
 │   ├── ModelError          the model file cannot be found, fetched or loaded
+│   │   └── ServerError     a model server does not answer, or not as it should: another model writes
 │   └── QuestionFileError   a file of questions or history does not have the documented form
 ├── IndexDamagedError       the files of an index do not match their manifest       (exit code 1)
 └── IndexUnreadableError    the files of an index cannot be read now                (exit code 1)
@@ -40,6 +41,10 @@ class CollectionError(UsageError):
 
 class ModelError(UsageError):
     """A model cannot be found, fetched or loaded."""
+
+
+class ServerError(ModelError):
+    """A model server does not answer, or not as it should; the message names it and says why."""
 
 
 class QuestionFileError(UsageError):

@@ -50,7 +50,17 @@ class Settings:
         default="auto",
         metadata={
             "help": "who writes: 'standard' (Qwen2.5 1.5B, once downloaded), 'packaged' (SmolLM2), 'auto' (the better "
-            "one that is here and fits the memory), the path of a .gguf file, or 'none' to quote only"
+            "one that is here and fits the memory), the path of a .gguf file, 'none' to quote only, or a model server: "
+            "http://localhost:8080/v1, with #MODEL for another than its first; several, separated by commas, stand in "
+            "for each other, and last the writer that is named last, else 'auto'"
+        },
+    )
+    llm_key: str = field(
+        default="",
+        repr=False,
+        metadata={
+            "help": "key of the model server, or of each, separated by commas; others on this computer can read it in "
+            "the list of programs: rather set ARTICLE_CHAT_LLM_KEY"
         },
     )
     model_cache: Path = field(
@@ -176,6 +186,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 def _apply(settings: Settings, values: Mapping[str, Any], origin: str) -> Settings:
     kinds: dict[str, type] = {f.name: type(getattr(settings, f.name)) for f in fields(settings)}
+    secret = {f.name for f in fields(settings) if not f.repr}
     changes = {}
     for name, value in values.items():
         if name not in kinds:
@@ -184,7 +195,8 @@ def _apply(settings: Settings, values: Mapping[str, Any], origin: str) -> Settin
             changes[name] = _convert(value, kinds[name])
         except (TypeError, ValueError) as error:
             wanted = {int: "a whole number", float: "a number", str: "a text"}.get(kinds[name], "a path")
-            raise SettingsError(f"{origin} sets {name} to {value!r}, which is not {wanted}") from error
+            shown = "a value" if name in secret else repr(value)
+            raise SettingsError(f"{origin} sets {name} to {shown}, which is not {wanted}") from error
     return replace(settings, **changes)
 
 

@@ -184,10 +184,9 @@ def test_none_a_name_or_a_path_is_what_it_says(settings: Settings, tmp_path: Pat
 
 def test_the_pipeline_writes_with_the_model_that_was_found(index: PassageIndex, settings: Settings) -> None:
     put(settings.models)
-    model = build_pipeline(index, replace(settings, llm="auto"))._model
-    assert model is not None
+    (model,) = build_pipeline(index, replace(settings, llm="auto"))._models
     assert model.name == "tiny"
-    assert build_pipeline(index, replace(settings, llm="none"))._model is None
+    assert build_pipeline(index, replace(settings, llm="none"))._models == ()
 
 
 def test_free_memory_is_what_linux_calls_available(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

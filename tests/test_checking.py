@@ -119,3 +119,16 @@ def test_a_denial_follows_from_its_sources(index: PassageIndex) -> None:
         ("Yes, Clara Lindt founded the maritime museum in 1911.", False),
     ]:
         assert is_right(judge, index, Draft(text, -0.05, -9.0)) is shown
+
+
+def test_a_writer_that_tells_no_probabilities_is_judged_by_the_other_witnesses(index: PassageIndex) -> None:
+    right, invented = (
+        "Clara Lindt founded the maritime museum in 1911.",
+        "Otto Brandt founded the maritime museum in 1911.",
+    )
+    for text, shown in [(right, True), (invented, False)]:
+        silent = judge(index).examine(QUESTION, Draft(text, None, None), written(index, text), reading(index))
+        assert (silent.refusal, silent.confidence) == (None, None)
+        sure, unsure = features(index, text, refusal=-12.0), features(index, text, refusal=0.0)
+        assert judge(index).probability(unsure) < judge(index).probability(silent) < judge(index).probability(sure)
+        assert is_right(judge(index), index, Draft(text, None, None)) is shown

@@ -92,7 +92,7 @@ def exchange_html(exchange: Exchange, documents: Documents) -> str:
     answer = exchange.answer
     status = "running" if exchange.running else "abstained" if answer.abstained else "answered"
     inner = f'<p class="outdated">{escape(OUTDATED)}</p>' if exchange.outdated else ""
-    inner += _shown(answer, documents)
+    inner += _shown(answer, documents) + _instead(answer)
     kept = ""
     if not exchange.running:
         inner += _actions(exchange) + _how(answer)
@@ -150,6 +150,14 @@ def _actions(exchange: Exchange) -> str:
         )
         + '<button type="button" value="edit" title="Ask this question in other words">Edit</button></p>'
     )
+
+
+def _instead(answer: Answer) -> str:
+    """That a model server failed, where one did, and who wrote in its stead."""
+    failed = answer.model.get("instead_of", "")
+    who = answer.model.get("llm", "none")
+    stood_in = f"{who} stood in for it" if who != "none" else "so only quotes are shown"
+    return f'<p class="outdated">{escape(f"{failed[:1].upper()}{failed[1:]}: {stood_in}.")}</p>' if failed else ""
 
 
 def _how(answer: Answer) -> str:

@@ -36,6 +36,8 @@ LEAST_HOPE = 0.05
 """After a draft that is less likely right than this, another from the same article was never shown."""
 WEIGHTS = FOLDER / "judge.json"
 _DENIES = re.compile(r"\b(?:no|not|never)\b|n['’]t\b", re.IGNORECASE)
+SILENT = ("refusal", "confidence")
+"""Witnesses that may say nothing, as a model server need not tell probabilities."""
 _MOST = 6.0
 """Log-odds beyond which a witness is not believed more."""
 
@@ -46,17 +48,17 @@ class Features:
 
     `article`, `quotes` and `draft` are the reader's log-odds that the article, the cited sentences and the draft itself
     answer the question; `refusal` is how unlikely the writer found it to refuse, `confidence` how likely its own words,
-    in nats; `agreement` is the share of the reader's answer that the draft has; `covered` the share of its words that
-    stand in the cited sentences, and `particulars` minus the number of its names and numbers that do not; `closeness`
-    and `relevance` are the cosines of the cited sentences with the draft and with the question; `together` is minus the
-    logarithm of the characters between the two, where two are cited.
+    in nats, each None where the writer does not tell; `agreement` is the share of the reader's answer that the draft
+    has; `covered` the share of its words that stand in the cited sentences, and `particulars` minus the number of its
+    names and numbers that do not; `closeness` and `relevance` are the cosines of the cited sentences with the draft and
+    with the question; `together` is minus the logarithm of the characters between the two, where two are cited.
     """
 
     article: float
     quotes: float
     draft: float
-    refusal: float
-    confidence: float
+    refusal: float | None
+    confidence: float | None
     agreement: float
     covered: float
     particulars: float
@@ -65,7 +67,7 @@ class Features:
     together: float
 
     @property
-    def values(self) -> tuple[float, ...]:
+    def values(self) -> tuple[float | None, ...]:
         """The numbers in the order of the fields, as the judge weighs them."""
         return astuple(self)
 
@@ -123,8 +125,8 @@ class Judge:
             article=_log_odds(reading.answerable),
             quotes=_log_odds(self._reader.read(asked, documents, found, max_quotes=1).answerable),
             draft=_log_odds(self._reader.read(asked, {own.id: own}, [itself], max_quotes=1).answerable),
-            refusal=-max(draft.refusal, -12.0),
-            confidence=max(draft.confidence, -3.0),
+            refusal=-max(draft.refusal, -12.0) if draft.refusal is not None else None,
+            confidence=max(draft.confidence, -3.0) if draft.confidence is not None else None,
             agreement=_share(best or "", written.text),
             covered=_share(written.text, f"{cited} {question.standalone}"),
             particulars=-float(len(self.invented(question, written))),
@@ -137,18 +139,23 @@ class Judge:
         return [self._index.text_at(source.document_id, source.span) for source in written.sources]
 
     def probability(self, features: Features) -> float:
-        """How likely the sentence is right, in [0, 1]."""
-        weights, offset = _fitted(self._writer)
-        total = sum(weight * value for weight, value in zip(weights, features.values, strict=True)) + offset
+        """How likely the sentence is right, in [0, 1]; a witness who says nothing counts as the usual one."""
+        weights, usual, offset = _fitted(self._writer)
+        values = (said if said is not None else mean for said, mean in zip(features.values, usual, strict=True))
+        total = sum(weight * value for weight, value in zip(weights, values, strict=True)) + offset
         return 1 / (1 + math.exp(-max(-30.0, min(30.0, total))))
 
 
 @cache
-def _fitted(writer: str) -> tuple[tuple[float, ...], float]:
-    """The weights and the offset that were fitted for the writer, else for the standard one."""
+def _fitted(writer: str) -> tuple[tuple[float, ...], tuple[float, ...], float]:
+    """The weights, what witnesses who may be silent say on average, and the offset, as they were fitted for the writer,
+    else for the standard one.
+    """
     known = json.loads(WEIGHTS.read_text(encoding="utf-8"))
     fitted = known.get(writer) or known[STANDARD.name]
-    return tuple(fitted["weights"][name] for name in Features.__slots__), fitted["offset"]
+    names = Features.__slots__
+    usual = tuple(fitted["usual"].get(name, 0.0) for name in names)
+    return tuple(fitted["weights"][name] for name in names), usual, fitted["offset"]
 
 
 def _as_passage(source: Source, text: str) -> RetrievedPassage:

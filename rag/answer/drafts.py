@@ -19,12 +19,12 @@ _REFUSES = re.compile(
 @dataclass(frozen=True, slots=True)
 class Draft:
     """What was written, and how sure the writer was, in nats: the mean log-probability of the tokens, and the
-    log-probability of a refusal in their place.
+    log-probability of a refusal in their place; None what the writer does not tell.
     """
 
     text: str
-    confidence: float
-    refusal: float
+    confidence: float | None
+    refusal: float | None
 
     @property
     def sentences(self) -> list[str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from rag.answer.claims import CheckedClaim, ClaimChecker
 from rag.answer.drafts import Checked, Draft, Source, Written
@@ -13,14 +14,17 @@ from rag.answer.question import Question, understand
 from rag.answer.retrieval import retrieve
 from rag.answer.rewording import QuoteWriter
 from rag.answer.writing import ArticleWriter, Writer
+from rag.errors import ServerError
 from rag.library.index import PassageIndex
 from rag.models import states
-from rag.models.catalogue import find_writer
 from rag.models.checker import Checker, NeuralChecker
-from rag.models.llm import LanguageModel, LlamaCppModel
+from rag.models.llm import LanguageModel
 from rag.models.reader.quotes import Reader, SpanReader
+from rag.models.writers import open_writers
 from rag.settings import Settings
 from rag.types import NO_ANSWER, NOTHING_ELSE, Answer, Citation, Quote, Reading, RetrievedPassage, Statement, Turn
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,10 @@ class Progress:
 
 
 class Pipeline:
-    """Answers questions about the documents of one index; without a language model it answers in quotes."""
+    """Answers questions about the documents of one index; without a language model it answers in quotes.
+
+    The stand-ins write, in turn, where the model is behind a server that fails.
+    """
 
     def __init__(
         self,
@@ -41,23 +48,32 @@ class Pipeline:
         reader: Reader,
         checker: Checker,
         model: LanguageModel | None = None,
+        stand_ins: Sequence[LanguageModel] = (),
         settings: Settings,
     ) -> None:
         self.index = index
         self._reader = reader
         self._checker = checker
-        self._model = model
+        self._models = (model, *stand_ins) if model is not None else ()
         self._settings = settings
         self._claims = ClaimChecker(index, checker)
-        self._writer: Writer | None = None
-        if model is not None and model.reads:
-            self._writer = ArticleWriter(model, index, reader, checker, settings)
-        elif model is not None:
-            self._writer = QuoteWriter(model, reader, settings)
+        self._writers: tuple[Writer, ...] = tuple(
+            ArticleWriter(model, index, reader, checker, settings)
+            if model.reads
+            else QuoteWriter(model, reader, settings)
+            for model in self._models
+        )
 
     def over(self, index: PassageIndex) -> Pipeline:
         """A pipeline with the same models and settings over another index."""
-        return Pipeline(index, reader=self._reader, checker=self._checker, model=self._model, settings=self._settings)
+        return Pipeline(
+            index,
+            reader=self._reader,
+            checker=self._checker,
+            model=self._models[0] if self._models else None,
+            stand_ins=self._models[1:],
+            settings=self._settings,
+        )
 
     def in_quotes(self) -> Pipeline:
         """A pipeline over the same index that answers without a language model."""
@@ -67,13 +83,17 @@ class Pipeline:
         """Load the models and read the common start of prompts, so that the first question is as quick as others."""
         found = retrieve(self.index, "warm up", k=1)
         reading = self._reader.read("warm up", self.index.documents, found, max_quotes=1)
-        if self._writer is not None:
-            self._writer.write(understand("warm up"), (), found, reading, lambda: False)
+        for writer in self._writers:
+            try:
+                writer.write(understand("warm up"), (), found, reading, lambda: False)
+                return
+            except ServerError as error:
+                log.warning("%s", error)
 
     @property
     def reads(self) -> bool:
         """Whether there is a language model that reads articles, and the text is not too long for it."""
-        return self._writer is not None and self._writer.article is not None
+        return bool(self._writers) and self._writers[0].article is not None
 
     def study(
         self, progress: Callable[[int, int], None] = lambda *_: None, stopped: Callable[[], bool] = lambda: False
@@ -83,11 +103,16 @@ class Pipeline:
         Questions are answered meanwhile. `progress` is told how many tokens are read, of how many. False where there is
         nothing to read, or it was stopped.
         """
-        article = self._writer.article if self._writer is not None else None
-        if self._model is None or article is None or not self._model.study(article, progress, stopped):
-            return False
-        states.trim(self._settings.indexes, self._settings.max_states_mb)
-        return True
+        for model, writer in zip(self._models, self._writers, strict=True):
+            try:
+                if writer.article is None or not model.study(writer.article, progress, stopped):
+                    return False
+            except ServerError as error:
+                log.warning("%s", error)
+                continue
+            states.trim(self._settings.indexes, self._settings.max_states_mb)
+            return True
+        return False
 
     def answer(
         self, question: str, history: Sequence[Turn] = (), *, stopped: Callable[[], bool] = lambda: False
@@ -131,12 +156,12 @@ class Pipeline:
         reading = evidence.read(asked, found, exclude)
         answer = replace(answer, timings_ms=clock.lap("read"))
         by_quote = self._by_quote(answer, reading, exclude)
-        if exclude or self._writer is None or not reading.quotes:
+        if exclude or not self._writers or not reading.quotes:
             yield Progress("done", replace(by_quote, timings_ms=clock.total()))
             return
 
         answer = replace(answer, citations=by_quote.citations, short_answer=by_quote.short_answer)
-        drafting = _Drafting(self._writer, history, found, stopped, answer, clock)
+        drafting = _Drafting(list(self._writers), history, found, stopped, answer, clock)
         draft, checked = yield from drafting.write(asked, reading)
         shown = checked.shown
         if draft is not None and not shown:
@@ -148,11 +173,11 @@ class Pipeline:
             shown = again.shown
         if shown:
             answer = self._by_statements(answer, shown, reading)
-        elif draft is None or stopped() or reading.answerable >= self._writer.sure:
+        elif draft is None or stopped() or reading.answerable >= drafting.writers[0].sure:
             answer = by_quote
         else:
             answer = replace(answer, citations=(), short_answer=None, refusal=NO_ANSWER)
-        yield Progress("done", replace(answer, timings_ms=clock.total()))
+        yield Progress("done", replace(answer, timings_ms=clock.total(), model=self._names(drafting.failures)))
 
     def _by_quote(self, answer: Answer, reading: Reading, exclude: Sequence[Citation]) -> Answer:
         """The best quote word for word; a refusal, where it is not likely enough to answer."""
@@ -206,51 +231,69 @@ class Pipeline:
             for number, quote in enumerate(quotes, 1)
         )
 
-    def _names(self) -> dict[str, str]:
-        return {
-            "embedder": self.index.embedder.name,
-            "reader": self._reader.name,
-            "llm": self._model.name if self._model is not None else "none",
-        }
+    def _names(self, failures: Sequence[ServerError] = ()) -> dict[str, str]:
+        """Who took part; where model servers failed, who stood in for them, and why."""
+        names = [*(model.name for model in self._models), "none"]
+        told = {"embedder": self.index.embedder.name, "reader": self._reader.name, "llm": names[len(failures)]}
+        return {**told, "instead_of": "; ".join(map(str, failures))} if failures else told
 
 
 def build_pipeline(index: PassageIndex, settings: Settings) -> Pipeline:
     """The pipeline that the settings describe, over the index; the models load on first use.
 
-    Raises ModelError where the language model's file does not exist.
+    Raises ModelError where the language model's file does not exist, SettingsError where a server's address is none.
     """
-    path = find_writer(settings)
-    model = LlamaCppModel(path, threads=settings.threads) if path is not None else None
-    return Pipeline(index, reader=SpanReader(), checker=NeuralChecker(), model=model, settings=settings)
+    models = open_writers(settings)
+    return Pipeline(
+        index,
+        reader=SpanReader(),
+        checker=NeuralChecker(),
+        model=models[0] if models else None,
+        stand_ins=models[1:],
+        settings=settings,
+    )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Drafting:
-    """One draft after the other for a question: written, attributed, checked, each step told as progress."""
+    """One draft after the other for a question: written, attributed, checked, each step told as progress.
 
-    writer: Writer
+    A writer whose server fails is left out from then on, its draft with it, and the next one writes.
+    """
+
+    writers: list[Writer]
     history: Sequence[Turn]
     found: Sequence[RetrievedPassage]
     stopped: Callable[[], bool]
     answer: Answer
     clock: _Clock
+    failures: list[ServerError] = field(default_factory=list)
 
     def write(
         self, question: Question, reading: Reading, failed: Draft | None = None
     ) -> Generator[Progress, None, tuple[Draft | None, Checked]]:
         """A draft, None where there is none, and what may be shown of it."""
-        yield Progress("write", self.answer)
-        draft = self.writer.write(question, self.history, self.found, reading, self.stopped, failed=failed)
+        draft = None
+        while self.writers:
+            writer = self.writers[0]
+            yield Progress("write", self.answer)
+            try:
+                draft = writer.write(question, self.history, self.found, reading, self.stopped, failed=failed)
+                break
+            except ServerError as error:
+                log.warning("%s", error)
+                self.failures.append(error)
+                del self.writers[0]
         self.clock.lap("write")
         if draft is None:
             return None, Checked(())
 
         yield Progress("attribute", self.answer)
-        written = self.writer.attribute(question, draft, self.found, reading)
+        written = writer.attribute(question, draft, self.found, reading)
         self.clock.lap("attribute")
 
         yield Progress("check", self.answer)
-        checked = self.writer.check(question, draft, written, reading)
+        checked = writer.check(question, draft, written, reading)
         self.clock.lap("check")
         return draft, checked
 

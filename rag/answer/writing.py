@@ -132,8 +132,6 @@ class ArticleWriter:
             asked = prompts.question(question.asked, (), at_length=question.at_length)
             prompt = Prompt((*prompts.article(map(self._with_neighbours, quotes)), *earlier, asked))
         refusal = self._model.likelihood(prompt, NO_ANSWER, stopped=stopped)
-        if refusal is None:
-            return None
         most = LONG_TOKENS if question.at_length else self._settings.draft_tokens
         return drafted(self._model, prompt, self._settings, stopped, most=most, refusal=refusal)
 
@@ -191,14 +189,20 @@ class ArticleWriter:
 
 
 def drafted(
-    model: LanguageModel, prompt: Prompt, settings: Settings, stopped: Callable[[], bool], *, most: int, refusal: float
+    model: LanguageModel,
+    prompt: Prompt,
+    settings: Settings,
+    stopped: Callable[[], bool],
+    *,
+    most: int,
+    refusal: float | None,
 ) -> Draft | None:
     """The first paragraph of the reply, up to its last finished sentence.
 
-    It states something even where the writer would rather refuse: a writer cannot tell whether a text answers, and the
-    judge, which can, is told how much it wanted to.
+    It states something even where the writer would rather refuse, if the model can avoid words: a writer cannot tell
+    whether a text answers, and the judge, which can, is told how much it wanted to.
     """
-    text, logprobs = "", []
+    text, logprobs = "", list[float | None]()
     tokens = model.generate(prompt, max_tokens=most, seconds=settings.draft_seconds, stopped=stopped, avoid=NO_ANSWER)
     for token in tokens:
         text += token.text
@@ -211,4 +215,7 @@ def drafted(
     if len(logprobs) < most and first and not first.endswith(_ENDS):
         first += "."  # a few words, and the model had no more to say
     finished = [span for span in split_sentences(first) if first[: span.end].endswith(_ENDS)]
-    return Draft(first[: finished[-1].end], fmean(logprobs), refusal) if finished else None
+    if not finished:
+        return None
+    told = [logprob for logprob in logprobs if logprob is not None]
+    return Draft(first[: finished[-1].end], fmean(told) if len(told) == len(logprobs) else None, refusal)

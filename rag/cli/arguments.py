@@ -143,7 +143,10 @@ def build_parser() -> argparse.ArgumentParser:
     remove.add_argument("--collection", required=True, metavar="NAME", help="the collection")
 
     fetch = command(
-        "download", "fetch a model; nothing else uses the network", "download hf://owner/repo/file.gguf", _KNOWN
+        "download",
+        "fetch a model; but for servers in --llm, nothing else uses the network",
+        "download hf://owner/repo/file.gguf",
+        _KNOWN,
     )
     fetch.add_argument(
         "model",
@@ -151,6 +154,13 @@ def build_parser() -> argparse.ArgumentParser:
         default=STANDARD.name,
         metavar="MODEL",
         help=f"a name listed below (default: {STANDARD.name}), or hf://OWNER/REPO/FILE.gguf as on huggingface.co",
+    )
+
+    command(
+        "servers",
+        "list the model servers that run on this computer",
+        "servers",
+        "Nothing uses them unless you say so: serve --llm http://127.0.0.1:11434/v1\n\n",
     )
 
     judge = command("evaluate", "measure the answers to a file of questions", "evaluate questions.jsonl")
@@ -179,7 +189,7 @@ def _add_settings(parser: argparse.ArgumentParser, *, shown: bool) -> None:
     config = f"settings file (default: {FILE_NAME} in the home folder)"
     options: list[tuple[str, str, str]] = [("--config", "FILE", config)]
     for f in fields(Settings):
-        default = "" if f.default is MISSING else f" (default: {f.default})"
+        default = "" if f.default in {MISSING, ""} else f" (default: {f.default})"
         options.append((f"--{f.name.replace('_', '-')}", _METAVARS[str(f.type)], f"{f.metadata['help']}{default}"))
     for option, metavar, text in options:
         help_text = text.replace("%", "%%") if shown else argparse.SUPPRESS

@@ -30,6 +30,7 @@ from rag.models.catalogue import known
 from rag.models.checker import NeuralChecker
 from rag.models.embeddings import Embedder, SentenceTransformerEmbedder
 from rag.models.fetch import fetch, fetch_address
+from rag.models.served import LOCAL_PORTS, running_here
 from rag.settings import DEBUG, Settings, load_settings
 from rag.types import Answer
 
@@ -222,6 +223,18 @@ def _download(context: _Context) -> int:
     return 0
 
 
+def _servers(context: _Context) -> int:  # noqa: ARG001
+    found = running_here()
+    for address, models in found:
+        print(plain(f"{address.url}  {', '.join(models)}"))
+    if found:
+        print(f"Let one write: {NAME} serve --llm {found[0][0].url}#MODEL")
+    else:
+        ports = ", ".join(map(str, LOCAL_PORTS))
+        print(f"No model server answers on the ports {ports} of this computer; start Ollama, LM Studio or another.")
+    return 0
+
+
 def _evaluate(context: _Context) -> int:
     arguments, out = context.arguments, context.arguments.predictions
     if out is not None and out.exists() and out.samefile(arguments.file):
@@ -281,6 +294,7 @@ _COMMANDS: dict[str, Callable[[_Context], int]] = {
     "list": _list,
     "remove": _remove,
     "download": _download,
+    "servers": _servers,
     "evaluate": _evaluate,
 }
 

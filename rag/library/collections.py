@@ -150,7 +150,10 @@ class Library:
         for error in failed:
             log.warning("left out: %s", error)
         if not loaded:
-            raise CollectionError(f"there is no article in {seeds}: put a file there ({', '.join(SUFFIXES)})")
+            raise CollectionError(
+                f"there is no article in {seeds}: put a file there ({', '.join(SUFFIXES)}), or name a collection "
+                "that `article-chat index` made, such as --collection articles"
+            )
         folder = self._folder / SEEDS
         old = self._read(folder)
         if old is not None and not _followed(old, loaded)[1]:

@@ -53,10 +53,12 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A piece of a reply, perhaps of no whole character yet, and its log-probability in nats."""
+    """A piece of a reply, perhaps of no whole character yet, and its log-probability in nats; None where the model does
+    not tell.
+    """
 
     text: str
-    logprob: float
+    logprob: float | None
 
 
 class LanguageModel(Protocol):
@@ -76,7 +78,8 @@ class LanguageModel(Protocol):
         self, prompt: Prompt, *, max_tokens: int, seconds: float, stopped: Callable[[], bool], avoid: str = ""
     ) -> Iterator[Token]:
         """The reply; it ends at the model's own end, at a limit, or soon after `stopped()`. Nothing, where the prompt
-        is longer than the model's context. One that begins with the first two tokens of `avoid` goes on otherwise.
+        is longer than the model's context. One that begins with the first two tokens of `avoid` goes on otherwise, with
+        a model that can.
         """
         ...
 

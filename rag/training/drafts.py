@@ -18,10 +18,10 @@ from rag.errors import ModelError
 from rag.evaluation.questions import Item, read_questions
 from rag.library.collections import Library
 from rag.library.index import PassageIndex
-from rag.models.catalogue import STANDARD, find_writer
+from rag.models.catalogue import STANDARD
 from rag.models.checker import NeuralChecker
-from rag.models.llm import LlamaCppModel
 from rag.models.reader.quotes import Reader, SpanReader
+from rag.models.writers import open_writers
 from rag.settings import Settings, load_settings
 from rag.types import Reading, RetrievedPassage
 
@@ -35,10 +35,9 @@ def write_drafts(items: Sequence[Item], library: Library, settings: Settings, ou
     Raises ModelError where the settings name no language model that is here.
     """
     done = {json.loads(line)["id"] for line in out.read_text(encoding="utf-8").splitlines()} if out.exists() else set()
-    path = find_writer(settings)
-    if path is None:
+    model = next(iter(open_writers(settings)), None)
+    if model is None:
         raise ModelError("drafts need a language model; leave --llm none away")
-    model = LlamaCppModel(path, threads=settings.threads)
     reader, checker = SpanReader(), NeuralChecker()
     with out.open("a", encoding="utf-8") as file:
         for item in items:

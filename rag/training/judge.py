@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.answer.attribution import Attributor
-from rag.answer.checking import LEAST_CHANCE, WEIGHTS, Features, Judge
+from rag.answer.checking import LEAST_CHANCE, SILENT, WEIGHTS, Features, Judge
 from rag.answer.drafts import Draft
 from rag.answer.question import understand
 from rag.errors import UsageError
@@ -48,6 +48,8 @@ def examples(items: Sequence[Item], library: Library, settings: Settings, writte
     """What the witnesses say of every draft in the file that states something."""
     lines = [json.loads(line) for line in written.read_text(encoding="utf-8").splitlines()]
     known = {line["id"]: Draft(line["text"], line["confidence"], line["refusal"]) for line in lines if line["text"]}
+    if any(None in {draft.confidence, draft.refusal} for draft in known.values()):
+        raise UsageError("a judge is fitted for a writer that tells probabilities; these drafts have none")
     reader, checker = SpanReader(), NeuralChecker()
     for item in items:
         stated = [question for question in item.questions if question.id in known and known[question.id].sentences]
@@ -103,7 +105,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     settings = load_settings(flags={"llm": arguments.llm})
     library, items = Library(settings), read_questions(arguments.questions)
     found = list(examples(items, library, settings, arguments.drafts))
-    values = np.array([example.features.values for example in found])  # (n, f)
+    values = np.array([example.features.values for example in found], np.float64)  # (n, f)
     right = np.array([example.right for example in found])
     if len(set(right[: len(right) // 2])) < 2:
         raise UsageError(f"{len(found)} drafts are too few, or all alike, to fit a judge on; ask more questions")
@@ -121,7 +123,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.out is not None:
         known = json.loads(arguments.out.read_text(encoding="utf-8")) if arguments.out.exists() else {}
         rounded = {name: round(float(weight), 4) for name, weight in zip(names, weights, strict=False)}
-        known[arguments.llm] = {"weights": rounded, "offset": round(float(weights[-1]), 4), "examples": len(found)}
+        known[arguments.llm] = {
+            "weights": rounded,
+            "usual": {name: round(float(values[:, names.index(name)].mean()), 2) for name in SILENT},
+            "offset": round(float(weights[-1]), 4),
+            "examples": len(found),
+        }
         arguments.out.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
     return 0
 

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from rag.errors import ModelError
-from rag.models.catalogue import STANDARD, find_writer
-from rag.models.llm import LlamaCppModel, Message, Prompt
+from rag.models.catalogue import STANDARD
+from rag.models.llm import LanguageModel, Message, Prompt
+from rag.models.writers import open_writers
 from rag.settings import load_settings
 from rag.training.augment import asks_reason
 from rag.training.data import Corpus, Question, load_corpus
@@ -116,7 +117,7 @@ def _question(
 class Rewording:
     """A writer that says questions in other words."""
 
-    def __init__(self, model: LlamaCppModel) -> None:
+    def __init__(self, model: LanguageModel) -> None:
         self._model = model
 
     def __call__(self, question: str) -> str:
@@ -142,10 +143,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--llm", default=STANDARD.name, help="the writer that rewords (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="(%(default)s)")
     arguments = parser.parse_args(argv)
-    path = find_writer(load_settings(flags={"llm": arguments.llm})) if arguments.reworded else None
-    if arguments.reworded and path is None:
+    writers = open_writers(load_settings(flags={"llm": arguments.llm})) if arguments.reworded else ()
+    if arguments.reworded and not writers:
         raise ModelError("other words need a language model; leave --llm none away")
-    reworded = Rewording(LlamaCppModel(path, context_tokens=1024)) if path is not None else None
+    reworded = Rewording(writers[0]) if writers else None
     file = arguments.out
     done = {json.loads(line)["id"] for line in file.read_text("utf-8").splitlines()} if file.exists() else set()
     corpus, random_ = load_corpus(arguments.data, held=arguments.held), random.Random(arguments.seed)

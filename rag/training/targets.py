@@ -16,9 +16,10 @@ from rag.answer import prompts
 from rag.answer.particulars import known, particulars
 from rag.errors import ModelError
 from rag.evaluation.questions import Item, Question, read_questions
-from rag.models.catalogue import STANDARD, find_writer
+from rag.models.catalogue import STANDARD
 from rag.models.checker import Checker, Claim, NeuralChecker
-from rag.models.llm import LanguageModel, LlamaCppModel, Prompt
+from rag.models.llm import LanguageModel, Prompt
+from rag.models.writers import open_writers
 from rag.sentences import split_sentences
 from rag.settings import load_settings
 from rag.training.claims import LEAST_RIGHT, recall
@@ -89,15 +90,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--llm", default=STANDARD.name, help="the writer (%(default)s)")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads (%(default)s)")
     arguments = parser.parse_args(argv)
-    path = find_writer(load_settings(flags={"llm": arguments.llm}))
-    if path is None:
+    models = open_writers(load_settings(flags={"llm": arguments.llm, "threads": arguments.threads}))
+    if not models:
         raise ModelError("lessons need a language model; leave --llm none away")
-    model, checker, file = LlamaCppModel(path, threads=arguments.threads), NeuralChecker(), arguments.out
+    checker, file = NeuralChecker(), arguments.out
     done = {json.loads(line)["document"] for line in file.read_text("utf-8").splitlines()} if file.exists() else set()
     with file.open("a", encoding="utf-8") as out:
         for item in read_questions(arguments.questions):
             if item.document.id not in done:
-                made = [asdict(lesson) for lesson in lessons(item, model, checker)]
+                made = [asdict(lesson) for lesson in lessons(item, models[0], checker)]
                 line = {"document": item.document.id, "text": item.document.text, "lessons": made}
                 print(json.dumps(line, ensure_ascii=False), file=out, flush=True)
     return 0

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rag.errors import UsageError
 from rag.evaluation.metrics import auc
 from rag.training.drafts import main as write_drafts
 from rag.training.judge import fit, main, out_of_fold
@@ -71,5 +72,9 @@ def test_the_command_writes_drafts_once_and_weights_for_the_writer(
     assert drafts.read_text() == before  # nothing is written twice
     assert main([str(file), "--drafts", str(drafts), "--llm", "packaged", "--out", str(out)]) == 0
     assert "out of fold" in capsys.readouterr().out
-    weights = json.loads(out.read_text())["packaged"]["weights"]
-    assert "refusal" in weights
+    fitted = json.loads(out.read_text())["packaged"]
+    assert "refusal" in fitted["weights"]
+    assert fitted["usual"]["refusal"] == pytest.approx(3.5, abs=1.5)  # 1 to 5 as told above, and the one just written
+    drafts.write_text(json.dumps({**lines[0], "confidence": None, "refusal": None}) + "\n")
+    with pytest.raises(UsageError, match="for a writer that tells probabilities"):
+        main([str(file), "--drafts", str(drafts), "--llm", "packaged"])

@@ -2,6 +2,7 @@ import html
 import json
 import re
 import unicodedata
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -205,6 +206,17 @@ def test_how_it_was_answered_is_told_on_demand():
     timings = {"retrieve": 12.3, "read": 345.6, "total": 1357.9}
     rendered = shown(Exchange(refused(question="why?", timings_ms=timings, model={"reader": "r1"})), doc)
     assert "How this was answeredsearch0.01 sread0.35 sr1in all1.36 s" in rendered.text
+
+
+def test_who_stood_in_for_a_model_server_is_said_with_the_answer():
+    doc = document("The ferry was late.")
+    failed = "the model server http://localhost:8080/v1 does not answer (<refused>)"
+    told = {"llm": "SmolLM2", "instead_of": failed}
+    one = answer("why?", "Late.", citation(doc, "The ferry was late."), model=told)
+    assert f"T{failed[1:]}: SmolLM2 stood in for it." in shown(Exchange(one), doc).text
+    none = shown(Exchange(replace(one, model={**told, "llm": "none"})), doc)
+    assert f"T{failed[1:]}: so only quotes are shown." in none.text
+    assert "stood in" not in shown(Exchange(replace(one, model={"llm": "SmolLM2"})), doc).text
 
 
 def test_earlier_answers_are_folded_and_named_so():
