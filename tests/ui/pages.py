@@ -7,11 +7,11 @@ import re
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from axe_playwright_python.sync_playwright import Axe
-from fakes import FakeEmbedder, OverlapChecker, OverlapReader, ScriptedModel
+from fakes import FakeEmbedder, OverlapChecker, OverlapReader
 from fastapi import FastAPI
 from playwright.sync_api import Locator, Page, expect
 
@@ -20,7 +20,7 @@ from rag.answer.examples import Examples
 from rag.answer.studies import Studies
 from rag.library.index import Chunking, PassageIndex
 from rag.models.embeddings import Embedder
-from rag.models.llm import LanguageModel, Prompt, Token
+from rag.models.llm import LanguageModel
 from rag.models.reader.quotes import Reader
 from ui.app import web_app
 from ui.chat import Chat
@@ -30,24 +30,6 @@ from ui.waiting import Loading
 
 PATIENCE = 60_000
 """Milliseconds that a slow machine may take for anything."""
-
-
-class GatedModel(ScriptedModel):
-    """Writes nothing until `gate` is set; `was_stopped` is set where it was stopped before that."""
-
-    def __init__(self, *replies: str) -> None:
-        super().__init__(replies, name="gated")
-        self.gate = threading.Event()
-        self.was_stopped = threading.Event()
-
-    def generate(
-        self, prompt: Prompt, *, max_tokens: int, seconds: float, stopped: Callable[[], bool], avoid: str = ""
-    ) -> Iterator[Token]:
-        while not self.gate.wait(0.02):
-            if stopped():
-                self.was_stopped.set()
-                return
-        yield from super().generate(prompt, max_tokens=max_tokens, seconds=seconds, stopped=stopped, avoid=avoid)
 
 
 class FixedReader:

@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from pages import GatedModel, pipeline_over, served
+from fakes import GatedModel
+from pages import pipeline_over, served
 
 from ui.sessions import LONGEST_EVENT
 
