@@ -14,6 +14,7 @@ from rag.answer.pipeline import Pipeline, Progress, build_pipeline
 from rag.answer.studies import Studies
 from rag.errors import (
     ArticleChatError,
+    BusyError,
     CollectionError,
     DocumentError,
     IndexDamagedError,
@@ -51,6 +52,7 @@ __all__ = [
     "Answer",
     "ArticleChatError",
     "ArticleEntry",
+    "BusyError",
     "Citation",
     "CollectionError",
     "Document",

@@ -7,6 +7,7 @@ ArticleChatError
 │   ├── CollectionError     no such collection or document, or a name that cannot be one
 │   ├── ModelError          the model file cannot be found, fetched or loaded
 │   └── QuestionFileError   a file of questions or history does not have the documented form
+├── BusyError               so many questions wait already that no more are taken   (exit code 1)
 ├── IndexDamagedError       the files of an index do not match their manifest       (exit code 1)
 └── IndexUnreadableError    the files of an index cannot be read now                (exit code 1)
 """
@@ -44,6 +45,10 @@ class ModelError(UsageError):
 
 class QuestionFileError(UsageError):
     """A file of questions or history does not have the documented form."""
+
+
+class BusyError(ArticleChatError):
+    """So many questions wait already that no more are taken; it may be asked again later."""
 
 
 class IndexDamagedError(ArticleChatError):

@@ -39,7 +39,7 @@ from rag import (
     document_from_text,
     read_document,
 )
-from ui.bodies import RefusedError, receive_body
+from rag.api import RefusedError, receive_body
 from ui.chat import sentence
 from ui.owners import owner_of
 from ui.paragraphs import article_json
