@@ -15,6 +15,7 @@ from rag.answer.pipeline import Pipeline, Progress, build_pipeline
 from rag.answer.studies import Studies
 from rag.errors import (
     ArticleChatError,
+    BusyError,
     CollectionError,
     DocumentError,
     IndexDamagedError,
@@ -53,6 +54,7 @@ __all__ = [
     "Answer",
     "ArticleChatError",
     "ArticleEntry",
+    "BusyError",
     "CheckedClaim",
     "CheckedSentence",
     "Citation",

@@ -8,6 +8,7 @@ ArticleChatError
 │   ├── ModelError          the model file cannot be found, fetched or loaded
 │   │   └── ServerError     a model server does not answer, or not as it should: another model writes
 │   └── QuestionFileError   a file of questions or history does not have the documented form
+├── BusyError               so many questions wait already that no more are taken   (exit code 1)
 ├── IndexDamagedError       the files of an index do not match their manifest       (exit code 1)
 └── IndexUnreadableError    the files of an index cannot be read now                (exit code 1)
 """
@@ -49,6 +50,10 @@ class ServerError(ModelError):
 
 class QuestionFileError(UsageError):
     """A file of questions or history does not have the documented form."""
+
+
+class BusyError(ArticleChatError):
+    """So many questions wait already that no more are taken; it may be asked again later."""
 
 
 class IndexDamagedError(ArticleChatError):

@@ -196,6 +196,11 @@ class Statement:
         """The text as people read it: what is quoted word for word stands in quotation marks."""
         return f"“{self.text}”" if self.verbatim else self.text
 
+    @property
+    def markers(self) -> str:
+        """The numbers of its citations as people read them: `[1][2]`."""
+        return "".join(f"[{number}]" for number in self.citations)
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -235,10 +240,13 @@ class Answer:
     @property
     def text(self) -> str:
         """What is shown, each statement with its `[n]`; it is never parsed back, as an article has a "[2]", too."""
-        return self.refusal or " ".join(
-            " ".join([statement.shown, "".join(f"[{number}]" for number in statement.citations)])
-            for statement in self.statements
-        )
+        return self.refusal or " ".join(f"{statement.shown} {statement.markers}" for statement in self.statements)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the statements, and below them the quotes that they cite."""
+        from rag.notebook import answer_html
+
+        return answer_html(self)
 
     def to_json(self) -> dict[str, Any]:
         """The answer as the plain object that `ask --json` prints; fields are added over time, never renamed."""

@@ -134,3 +134,21 @@ class ScriptedModel:
             progress(done, total)
         self.studied.append(prompt)
         return True
+
+
+class GatedModel(ScriptedModel):
+    """Writes nothing until `gate` is set; `begun` is set once it is asked to, `was_stopped` where it was stopped."""
+
+    def __init__(self, *replies: str) -> None:
+        super().__init__(replies, name="gated")
+        self.begun, self.gate, self.was_stopped = threading.Event(), threading.Event(), threading.Event()
+
+    def generate(
+        self, prompt: Prompt, *, max_tokens: int, seconds: float, stopped: Callable[[], bool], avoid: str = ""
+    ) -> Iterator[Token]:
+        self.begun.set()
+        while not self.gate.wait(0.02):
+            if stopped():
+                self.was_stopped.set()
+                return
+        yield from super().generate(prompt, max_tokens=max_tokens, seconds=seconds, stopped=stopped, avoid=avoid)

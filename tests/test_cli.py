@@ -265,6 +265,7 @@ def test_download_knows_that_the_packaged_writer_is_here(run: Run, capsys: pytes
         (["serve", "--host", "0.0.0.0"], "others can reach the page on 0.0.0.0, so it needs accounts: add --auth"),
         (["serve", "--auth", "ann"], "--auth: an account is given as NAME:PASSWORD"),
         (["serve", "--auth-file", "/no/such.txt"], "/no/such.txt: cannot be read"),
+        (["serve", "--api-key-file", "/no/such.txt"], "/no/such.txt: cannot be read"),
         (["serve", "--public-url", "https://a.example/chat"], "an address such as https://chat.example.org"),
         (["serve", "--public-url", "https://a.example"], "so it needs accounts: add --auth"),
         (["evaluate", "x", "--limit", "0"], "a number above 0"),
@@ -364,10 +365,13 @@ def test_serve_hands_the_library_to_the_page(run: Run, home: Path, monkeypatch: 
     seen: dict[str, Any] = {}
     monkeypatch.setattr(ui.app, "serve", lambda library, settings, **rest: seen.update(rest, home=settings.home))
     assert run("serve", "--port", "0") == 0
-    accounts, public_url = seen.pop("accounts"), seen.pop("public_url")
+    accounts, keys, public_url = seen.pop("accounts"), seen.pop("keys"), seen.pop("public_url")
     assert seen == {"home": home, "collection": "seeds", "host": "127.0.0.1", "port": 0}
-    assert (accounts, public_url) == (None, "")
-    assert run("serve", "--auth", "ann:a", "--auth", "bob:b", "--public-url", "https://chat.example.org") == 0
+    assert (accounts, keys, public_url) == (None, None, "")
+    (home / "keys.txt").write_text("ann:0123456789abcdefghij")
+    flags = ("--auth", "ann:a", "--auth", "bob:b", "--public-url", "https://chat.example.org")
+    assert run("serve", *flags, "--api-key-file", str(home / "keys.txt")) == 0
+    assert seen["keys"].name_of("0123456789abcdefghij") == "ann"
     assert seen["accounts"].are("bob", "b")
     assert seen["public_url"] == "https://chat.example.org"
 

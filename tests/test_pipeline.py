@@ -1,13 +1,14 @@
+import asyncio
 import json
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
-from fakes import FakeEmbedder, OverlapChecker, OverlapReader, ScriptedModel
+from fakes import FakeEmbedder, GatedModel, OverlapChecker, OverlapReader, ScriptedModel
 
 from rag.answer.grounding import check
-from rag.answer.pipeline import Pipeline
+from rag.answer.pipeline import Pipeline, Progress
 from rag.answer.question import clean_question
 from rag.errors import UsageError
 from rag.library.index import Chunking, PassageIndex
@@ -184,6 +185,38 @@ def test_stopping_shows_the_quote(pipeline: Pipeline, model: ScriptedModel) -> N
             stop.set()
     assert step.answer.statements[0].verbatim
     assert step.answer.text.startswith("“Clara Lindt founded")
+
+
+def test_the_steps_are_the_same_for_asynchronous_programs(pipeline: Pipeline, model: ScriptedModel) -> None:
+    question, reply = "Who founded the maritime museum?", "Clara Lindt founded the maritime museum in 1911."
+
+    async def steps() -> list[Progress]:
+        return [step async for step in pipeline.astream(question)]
+
+    model.replies += [reply, reply]
+    told, expected = asyncio.run(steps()), list(pipeline.stream(question))
+    assert [step.stage for step in told] == [step.stage for step in expected]
+    assert told[-1].answer.statements == expected[-1].answer.statements
+    with pytest.raises(UsageError):
+        asyncio.run(anext(pipeline.astream("")))
+
+
+def test_who_is_cancelled_stops_the_model(index: PassageIndex, settings: Settings) -> None:
+    model = GatedModel("Clara Lindt founded the maritime museum in 1911.")
+    pipeline = Pipeline(index, reader=OverlapReader(), checker=OverlapChecker(), model=model, settings=settings)
+
+    async def cancelled_while_it_writes() -> None:
+        async def ask() -> list[Progress]:
+            return [step async for step in pipeline.astream("Who founded the maritime museum?")]
+
+        asking = asyncio.ensure_future(ask())
+        assert await asyncio.to_thread(model.begun.wait, 60)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+
+    asyncio.run(cancelled_while_it_writes())
+    assert model.was_stopped.wait(60)
 
 
 def test_a_follow_up_is_asked_as_a_question_that_stands_alone(pipeline: Pipeline) -> None:

@@ -1,4 +1,5 @@
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -31,6 +32,18 @@ def test_an_answer_is_statements_that_cite_what_is_there_or_a_refusal() -> None:
             answer(Statement("Two.", number))
     with pytest.raises(ValueError, match="neither statements nor citations"):
         Answer("q?", "q?", refusal=NO_ANSWER, citations=(FOUNDED,))
+
+
+def test_a_notebook_shows_statements_and_quotes_and_runs_nothing() -> None:
+    quote = "<script>alert('$1')</script> & 1911"
+    cited = Citation(1, "d", "<b>Title</b>", 5, 5 + len(quote), quote, 0.9, Span(5 + len(quote) - 4, 5 + len(quote)), 3)
+    shown = Answer("q?", "q?", (Statement("<i>1911</i>", (1,), verbatim=True),), citations=(cited, PAID))._repr_html_()
+    assert "“&lt;i&gt;1911&lt;/i&gt;” <sup>[1]</sup>" in shown
+    assert "&lt;script&gt;alert(&#x27;$1&#x27;)&lt;/script&gt; &amp; <mark>1911</mark></q>" in shown
+    assert f"&lt;b&gt;Title&lt;/b&gt;, page 3, characters 5 to {cited.end}<" in shown
+    assert '<li value="2"><q>A bank paid for it.</q>' in shown
+    assert set(re.findall(r"</?(\w+)", shown)) == {"div", "p", "sup", "ol", "li", "q", "mark", "br", "small"}
+    assert NO_ANSWER in Answer("q?", "q?", refusal=NO_ANSWER)._repr_html_()
 
 
 @pytest.mark.parametrize("refusal", [None, NO_ANSWER])

@@ -18,6 +18,7 @@ from starlette.staticfiles import StaticFiles
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from rag import (
+    SEEDS,
     ArticleChatError,
     Examples,
     Library,
@@ -29,10 +30,12 @@ from rag import (
     build_pipeline,
     reachable,
 )
+from rag.api import API, Articles, api_app
 from ui.articles import add_article_routes
 from ui.chat import Chat
 from ui.claims import add_claim_route
 from ui.kept import Kept
+from ui.keys import Keys
 from ui.owners import Accounts, Owners, owner_of
 from ui.page import build_app
 from ui.paragraphs import article_json
@@ -71,14 +74,18 @@ def web_app(
     host: str = "127.0.0.1",
     public_url: str = "",
     accounts: Accounts | None = None,
+    keys: Keys | None = None,
+    named: Articles | None = None,
 ) -> FastAPI:
-    """The whole site: the page, its scripts and style, the articles as JSON, behind the guard and for known owners.
+    """The whole site: the page, its scripts and style, the articles as JSON, the API, behind the guard and for known
+    owners.
 
-    The shared articles are those of the pipeline; the shelf has the visitors' own.
+    The shared articles are those of the pipeline; the shelf has the visitors' own. What the API can ask
+    is `named`; without, what the page shows.
     """
     closed: dict[str, Any] = {"openapi_url": None, "docs_url": None, "redoc_url": None}
     site = FastAPI(**closed)
-    protect(site, host=host, public_url=public_url, accounts=accounts)
+    protect(site, host=host, public_url=public_url, accounts=accounts, keys=keys)
     site.mount("/page", StaticFiles(directory=ASSETS))
 
     def forget(article: str) -> None:
@@ -129,6 +136,8 @@ def web_app(
             share = None  # it was removed meanwhile
         return JSONResponse({"share": share, "loads": bool(chat.loads())}, headers={"Cache-Control": "no-store"})
 
+    asked = named or Articles(pipeline, SEEDS, shelf=shelf)
+    site.mount(API, api_app(asked, chat.place, studies.of, seconds=shelf.settings.answer_seconds))
     kept = Kept()
     page = build_app(pipeline_of, chat, [document.title for document in index.documents.values()])
     mounted: FastAPI = gr.mount_gradio_app(
@@ -151,11 +160,18 @@ def web_app(
     return mounted
 
 
-def protect(site: FastAPI, *, host: str = "127.0.0.1", public_url: str = "", accounts: Accounts | None = None) -> None:
+def protect(
+    site: FastAPI,
+    *,
+    host: str = "127.0.0.1",
+    public_url: str = "",
+    accounts: Accounts | None = None,
+    keys: Keys | None = None,
+) -> None:
     """Put the site behind the guard and let only owners in; at a public URL, a proxy on this computer says for whom it
     asks (`X-Forwarded-For`).
     """
-    site.add_middleware(Owners, accounts=accounts)
+    site.add_middleware(Owners, accounts=accounts, keys=keys)
     site.add_middleware(Guard, hosts=Hosts(host), public_url=public_url)
     if public_url:
         site.add_middleware(ProxyHeadersMiddleware, trusted_hosts=LOOPBACK)
@@ -169,9 +185,11 @@ def serve(
     host: str,
     port: int,
     accounts: Accounts | None = None,
+    keys: Keys | None = None,
     public_url: str = "",
 ) -> None:
-    """Serve the page about the collection until Ctrl-C or SIGTERM.
+    """Serve the page and the API about the collection until Ctrl-C or SIGTERM; where nobody else is let in, the API is
+    about the library's other collections, too.
 
     The page opens while the models still load; its URL is printed once it can answer. Raises UsageError where the port
     is taken or where others could reach the page and there are no accounts, ModelError where a model cannot be loaded.
@@ -187,7 +205,19 @@ def serve(
         chat = Chat(loading, seconds=settings.answer_seconds)
         examples, studies = Examples(chat.is_busy), Studies()
         shelf = Shelf(library, settings)
-        site = web_app(pipeline, shelf, chat, examples, studies, host=host, public_url=public_url, accounts=accounts)
+        named = Articles(pipeline, collection, library=library if accounts is None else None, shelf=shelf)
+        site = web_app(
+            pipeline,
+            shelf,
+            chat,
+            examples,
+            studies,
+            host=host,
+            public_url=public_url,
+            accounts=accounts,
+            keys=keys,
+            named=named,
+        )
         server = server_of(site)
 
         def ready() -> None:

@@ -37,7 +37,7 @@ from rag import (
     document_from_text,
     read_document,
 )
-from ui.bodies import RefusedError, receive_body
+from rag.api import RefusedError, receive_body
 from ui.chat import sentence
 from ui.intake import Intake, entry_json
 from ui.owners import owner_of

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 import threading
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 
-from rag import Answer, ArticleChatError, ModelError, Pipeline, Turn
+from rag import Answer, ArticleChatError, BusyError, ModelError, Pipeline, Turn
 from ui.exchanges import Conversation, Exchange
-from ui.waiting import BusyError, Loading, Place, WaitingLine
+from ui.waiting import Loading, Place, WaitingLine
 from ui.watch import UnresponsiveError, Watch
 
 log = logging.getLogger(__name__)
@@ -24,6 +25,9 @@ _STAGES = {
 }
 _LOOK_AGAIN_AFTER = 0.5
 """Seconds that a waiting question holds a thread before it lets others have it."""
+
+_LOOK_EVERY = 0.1
+"""Seconds after which a question that holds no thread looks whether it is its turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,26 @@ class Chat:
     def loads(self) -> str:
         """One line that says so while the models load, or why they could not be; else ""."""
         return self._loading.message() if self._loading is not None else ""
+
+    @contextmanager
+    def place(self, owner: str) -> Iterator[Callable[[], Awaitable[None]]]:
+        """A place in the line, while the block lasts, for a question that is asked elsewhere than on the page; what it
+        gives is awaited until it is the question's turn.
+
+        Raises BusyError where none is left; what is awaited raises ModelError where the models could not be loaded.
+        """
+        place = self._line.join(owner)
+        try:
+            yield lambda: self._turn(place)
+        finally:
+            self._line.leave(place)
+
+    async def _turn(self, place: Place) -> None:
+        loading = self._loading
+        while self._line.before(place, 0) or (loading is not None and not loading.finished.is_set()):
+            await asyncio.sleep(_LOOK_EVERY)  # no thread is held meanwhile
+        if loading is not None and loading.error is not None:
+            raise ModelError(loading.message())
 
     def _run(
         self,

@@ -15,7 +15,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from rag import CheckedClaim, CollectionError, Span, UsageError
-from ui.bodies import RefusedError, receive_body
+from rag.api import RefusedError, receive_body
 from ui.exchanges import Documents
 from ui.owners import owner_of
 from ui.page import PipelineOf

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rag import ArticleChatError, ArticleEntry, Document, DocumentError, Shelf
-from ui.bodies import RefusedError
+from rag.api import RefusedError
 from ui.chat import sentence
 
 MOST_AT_ONCE = 4

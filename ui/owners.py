@@ -22,10 +22,10 @@ from typing import Any
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
-from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from rag import UsageError
+from ui.keys import Keys, named_secrets
+from ui.security import is_api, refusal
 
 COOKIE = "article_chat_owner"
 COOKIE_SECONDS = 400 * 24 * 3600
@@ -57,24 +57,7 @@ class Accounts:
 
         Raises UsageError for a file that cannot be read and for what is no such pair; it does not repeat the pair.
         """
-        found = [(pair, "--auth") for pair in pairs]
-        if file is not None:
-            try:
-                lines = file.read_text(encoding="utf-8").splitlines()
-            except (OSError, UnicodeDecodeError) as error:
-                reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-                raise UsageError(f"{file}: cannot be read: {reason}") from error
-            found += [(line, f"{file}, line {number}") for number, line in enumerate(lines, 1) if line.strip()]
-            if not found:
-                raise UsageError(f"{file}: there is no account in it; write NAME:PASSWORD on a line")
-        passwords: dict[str, str] = {}
-        for pair, where in found:
-            name, _, password = pair.partition(":")
-            if not name or not password:
-                raise UsageError(f"{where}: an account is given as NAME:PASSWORD")
-            if name in passwords:
-                raise UsageError(f"{where}: the name {name!r} is given twice")
-            passwords[name] = password
+        passwords = named_secrets(pairs, file, "an account", "NAME:PASSWORD", "--auth")
         return cls(passwords) if passwords else None
 
     def are(self, name: str, password: str) -> bool:
@@ -88,21 +71,39 @@ class Owners:
     With accounts, nobody gets past it without name and password (401), or after many wrong ones (429); the browser of
     whoever did is known by a cookie, so that a stranger's guesses keep nobody out who was in before ("device cookies",
     OWASP). Without accounts, a visitor who has no cookie of ours gets one.
+
+    A program that asks the API is known by its key (`Authorization: Bearer …`), or, as a person is, by name and
+    password. Where there are neither keys nor accounts, all programs are one owner.
     """
 
-    def __init__(self, app: ASGIApp, *, accounts: Accounts | None = None) -> None:
+    def __init__(self, app: ASGIApp, *, accounts: Accounts | None = None, keys: Keys | None = None) -> None:
         self.app = app
         self.accounts = accounts
+        self.keys = keys
         self._failures = _Failures()
         self._secret = secrets.token_bytes()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
+        elif is_api(scope) and (self.accounts is None or _token(scope)):
+            await self._with_key(scope, receive, send)
         elif self.accounts is not None:
             await self._with_account(self.accounts, scope, receive, send)
         else:
             await self._with_cookie(scope, receive, send)
+
+    async def _with_key(self, scope: Scope, receive: Receive, send: Send) -> None:
+        name = self.keys.name_of(_token(scope)) if self.keys is not None else None
+        if name is not None:
+            await self.app({**scope, "owner": _key("login", name), "login": name}, receive, send)
+        elif self.keys is None and self.accounts is None:
+            await self.app({**scope, "owner": _key("api", ""), "login": None}, receive, send)
+        else:
+            how = "--api-key-file FILE" if self.keys is None else "Authorization: Bearer KEY"
+            message = f"this needs a key that the server knows: {how}"
+            refused = refusal(scope, 401, message, {"WWW-Authenticate": 'Bearer realm="article-chat"'})
+            await refused(scope, receive, send)
 
     async def _with_account(self, accounts: Accounts, scope: Scope, receive: Receive, send: Send) -> None:
         request = HTTPConnection(scope)
@@ -113,13 +114,13 @@ class Owners:
         source = "known" if is_known else _network(request.client.host if request.client else "")
         if given is not None and self._failures.are_many(source, name):
             wait = {"Retry-After": str(round(FAILURE_SECONDS))}
-            refusal = PlainTextResponse("Too many wrong passwords; wait a minute", status_code=429, headers=wait)
-            await refusal(scope, receive, send)
+            refused = refusal(scope, 429, "Too many wrong passwords; wait a minute", wait)
+            await refused(scope, receive, send)
         elif given is None or not accounts.are(name, password):
             if given is not None:
                 self._failures.add(source, name)
             ask = {"WWW-Authenticate": 'Basic realm="article-chat", charset="UTF-8"'}
-            await PlainTextResponse("Who are you?", status_code=401, headers=ask)(scope, receive, send)
+            await refusal(scope, 401, "Who are you?", ask)(scope, receive, send)
         else:
             scope = {**scope, "owner": _key("login", name), "login": name}
             send = send if is_known else _with_header(send, "Set-Cookie", _cookie(scope, KNOWN_COOKIE, known))
@@ -154,6 +155,12 @@ class _Failures:
     def are_many(self, source: str, name: str) -> bool:
         times = self._times.get(_key(source, name))
         return times is not None and len(times) == MOST_FAILURES and time.monotonic() - times[0] < FAILURE_SECONDS
+
+
+def _token(scope: Scope) -> str:
+    """What stands in an `Authorization: Bearer …` header (RFC 6750); empty where there is none."""
+    scheme, _, token = HTTPConnection(scope).headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def _credentials(authorization: str) -> tuple[str, str]:

@@ -12,8 +12,10 @@ import socket
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from rag.api import API, RefusedError, error_response
 
 _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -58,6 +60,19 @@ def is_every_address(host: str) -> bool:
     return address is not None and address.is_unspecified
 
 
+def is_api(scope: Scope) -> bool:
+    """Whether a program asks, rather than the page."""
+    return f"{scope['path']}/".startswith(f"{API}/")
+
+
+def refusal(scope: Scope, status: int, message: str, headers: dict[str, str] | None = None) -> Response:
+    """The response that refuses the request: an object of the API, where that is asked, else a line of text."""
+    if not is_api(scope):
+        return PlainTextResponse(message, status, headers)
+    code = "invalid_api_key" if status == 401 else None
+    return error_response(RefusedError(status, message, code=code), headers)
+
+
 class Guard:
     """ASGI middleware that refuses other hosts (400) and other origins (403), and sets the security headers.
 
@@ -82,10 +97,10 @@ class Guard:
         if host and host == self.public.netloc:
             scope = {**scope, "scheme": self.public.scheme}
         elif re.sub(r":\d*$", "", host) not in self.hosts:
-            await PlainTextResponse("Unknown host", status_code=400)(scope, receive, send)
+            await refusal(scope, 400, "Unknown host")(scope, receive, send)
             return
         if _is_foreign(scope, headers):
-            await PlainTextResponse("Not from this page", status_code=403)(scope, receive, send)
+            await refusal(scope, 403, "Not from this page")(scope, receive, send)
             return
         scope["headers"] = [  # without forwarding headers, which would rewrite the page's own address
             (name, value)

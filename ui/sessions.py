@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ui.bodies import RefusedError, receive_body
+from rag.api import RefusedError, receive_body
 from ui.exchanges import LONGEST_RECORD
 from ui.kept import OWNER_DIGITS, Kept
 from ui.owners import owner_of

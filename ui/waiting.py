@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from rag import ArticleChatError
+from rag import ArticleChatError, BusyError
 
 log = logging.getLogger(__name__)
 LOADING = "The models are still loading. You can read and ask; your question waits until they are ready."
@@ -47,10 +47,6 @@ class Loading:
 MOST_IN_LINE = 50
 MOST_OF_ONE = 3
 """Questions that one owner can have in the line; each holds a thread now and then."""
-
-
-class BusyError(ArticleChatError):
-    """There is no place left in the line."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

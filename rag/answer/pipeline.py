@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from rag.answer.claims import CheckedClaim, ClaimChecker
@@ -178,6 +180,20 @@ class Pipeline:
         else:
             answer = replace(answer, citations=(), short_answer=None, refusal=NO_ANSWER)
         yield Progress("done", replace(answer, timings_ms=clock.total(), model=self._names(drafting.failures)))
+
+    async def astream(
+        self, question: str, history: Sequence[Turn] = (), *, exclude: Sequence[Citation] = ()
+    ) -> AsyncIterator[Progress]:
+        """The same for asynchronous programs: each step runs in a thread. Whoever is cancelled, or goes on without the
+        rest, ends the step that runs within a moment.
+        """
+        ended = threading.Event()
+        steps = self.stream(question, history, exclude=exclude, stopped=ended.is_set)
+        try:
+            while (step := await asyncio.to_thread(next, steps, None)) is not None:
+                yield step
+        finally:
+            ended.set()
 
     def _by_quote(self, answer: Answer, reading: Reading, exclude: Sequence[Citation]) -> Answer:
         """The best quote word for word; a refusal, where it is not likely enough to answer."""

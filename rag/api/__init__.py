@@ -1,1 +1,8 @@
-"""The answer for other programs."""
+"""The answer over HTTP: what the site around it needs, and the articles by name for other doors."""
+
+from rag.api.articles import Articles
+from rag.api.bodies import receive_body
+from rag.api.errors import RefusedError, error_response
+from rag.api.routes import API, api_app
+
+__all__ = ["API", "Articles", "RefusedError", "api_app", "error_response", "receive_body"]

@@ -102,6 +102,12 @@ def build_parser() -> argparse.ArgumentParser:
         "--auth-file", type=Path, metavar="FILE", help="the same, from a file that has NAME:PASSWORD on each line"
     )
     serve.add_argument(
+        "--api-key-file",
+        type=Path,
+        metavar="FILE",
+        help="programs ask the API (/v1) with a key of this file, which has NAME:KEY on each line",
+    )
+    serve.add_argument(
         "--public-url",
         type=_url,
         metavar="URL",

@@ -99,6 +99,7 @@ def _run(argv: Sequence[str] | None, embedder: Embedder | None) -> int:
 
 def _serve(context: _Context) -> int:
     from ui.app import serve
+    from ui.keys import Keys
     from ui.owners import Accounts
 
     wanted = context.arguments
@@ -109,6 +110,7 @@ def _serve(context: _Context) -> int:
         host=wanted.host,
         port=wanted.port,
         accounts=Accounts.read(wanted.auth, wanted.auth_file),
+        keys=Keys.read(wanted.api_key_file),
         public_url=wanted.public_url or "",
     )
     return 0

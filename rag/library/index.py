@@ -144,6 +144,13 @@ class PassageIndex:
             found.setdefault(passage.document_id, {}).update(dict.fromkeys(passage.sentences))
         return {key: tuple(sentences) for key, sentences in found.items()}
 
+    def part(self, document_id: str) -> PassageIndex:
+        """The index of one of its documents alone; nothing of it is made again."""
+        passages, vectors = self.vectors_of[document_id]
+        return PassageIndex(
+            [self.documents[document_id]], passages, vectors, embedder=self.embedder, chunking=self.chunking
+        )
+
     def text_at(self, document_id: str, span: Span) -> str:
         """The characters of the document that the span spans."""
         return self.documents[document_id].text[span.start : span.end]

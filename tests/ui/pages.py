@@ -20,36 +20,20 @@ from playwright.sync_api import Locator, Page, expect
 from rag import Document, Library, Pipeline, Quote, Reading, RetrievedPassage, Settings, Shelf, Span
 from rag.answer.examples import Examples
 from rag.answer.studies import Studies
+from rag.api import Articles
 from rag.library.index import Chunking, PassageIndex
 from rag.models.embeddings import Embedder
 from rag.models.llm import LanguageModel, Prompt, Token
 from rag.models.reader.quotes import Reader
 from ui.app import web_app
 from ui.chat import Chat
+from ui.keys import Keys
 from ui.owners import Accounts
 from ui.server import listen, server_of, url_of
 from ui.waiting import Loading
 
 PATIENCE = 60_000
 """Milliseconds that a slow machine may take for anything."""
-
-
-class GatedModel(ScriptedModel):
-    """Writes nothing until `gate` is set; `was_stopped` is set where it was stopped before that."""
-
-    def __init__(self, *replies: str) -> None:
-        super().__init__(replies, name="gated")
-        self.gate = threading.Event()
-        self.was_stopped = threading.Event()
-
-    def generate(
-        self, prompt: Prompt, *, max_tokens: int, seconds: float, stopped: Callable[[], bool], avoid: str = ""
-    ) -> Iterator[Token]:
-        while not self.gate.wait(0.02):
-            if stopped():
-                self.was_stopped.set()
-                return
-        yield from super().generate(prompt, max_tokens=max_tokens, seconds=seconds, stopped=stopped, avoid=avoid)
 
 
 class DeafModel(ScriptedModel):
@@ -102,15 +86,19 @@ def served(
     port: int = 0,
     shelf: Shelf | None = None,
     accounts: Accounts | None = None,
+    keys: Keys | None = None,
+    chat: Chat | None = None,
+    named: Articles | None = None,
 ) -> Iterator[str]:
     """The page's URL while it is served; without a shelf, with one that is gone afterwards."""
     with tempfile.TemporaryDirectory() as home:
-        chat = Chat(loading)
+        chat = chat or Chat(loading)
         examples = examples or Examples(chat.is_busy)
         studies = Studies()
         shelf = shelf or shelf_in(Settings(home=Path(home), llm="none", threads=1))
         try:
-            with running(web_app(pipeline, shelf, chat, examples, studies, accounts=accounts), port=port) as url:
+            site = web_app(pipeline, shelf, chat, examples, studies, accounts=accounts, keys=keys, named=named)
+            with running(site, port=port) as url:
                 yield url
         finally:
             shelf.close()

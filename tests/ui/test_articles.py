@@ -21,7 +21,8 @@ from starlette.testclient import TestClient
 from rag import Library, Shelf
 from rag.answer.examples import Examples
 from rag.answer.studies import Studies
-from ui import articles, bodies
+from rag.api import bodies
+from ui import articles
 from ui.app import web_app
 from ui.articles import add_article_routes
 from ui.chat import Chat

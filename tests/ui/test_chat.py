@@ -1,8 +1,8 @@
 import threading
 
 import pytest
-from fakes import ScriptedModel
-from pages import DeafModel, FixedReader, GatedModel, pipeline_over
+from fakes import GatedModel, ScriptedModel
+from pages import DeafModel, FixedReader, pipeline_over
 
 from rag import NOTHING_ELSE, ModelError
 from ui import watch

@@ -5,9 +5,9 @@ import threading
 from dataclasses import replace
 
 import pytest
+from fakes import GatedModel
 from pages import (
     PATIENCE,
-    GatedModel,
     ask,
     begin,
     current_mark,

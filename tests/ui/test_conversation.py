@@ -5,9 +5,9 @@ import re
 from pathlib import Path
 
 import pytest
+from fakes import GatedModel
 from pages import (
     PATIENCE,
-    GatedModel,
     ask,
     begin,
     current_mark,

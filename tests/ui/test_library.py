@@ -6,12 +6,11 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
-from fakes import GatedEmbedder
+from fakes import GatedEmbedder, GatedModel
 from files import PAGE, PARAGRAPHS, pages, paper
 from pages import (
     PATIENCE,
     FixedReader,
-    GatedModel,
     ask,
     begin,
     current_mark,

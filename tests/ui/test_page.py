@@ -4,10 +4,10 @@ import re
 import threading
 
 import pytest
+from fakes import GatedModel
 from pages import (
     PATIENCE,
     FixedReader,
-    GatedModel,
     ask,
     begin,
     current_mark,

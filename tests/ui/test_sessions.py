@@ -5,7 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from pages import GatedModel, event_of, pipeline_over, served
+from fakes import GatedModel
+from pages import event_of, pipeline_over, served
 
 from ui.sessions import LONGEST_EVENT
 

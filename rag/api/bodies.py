@@ -7,19 +7,11 @@ from typing import IO
 
 from starlette.requests import Request
 
-from rag import ArticleChatError
+from rag.api.errors import RefusedError
 
 GRACE_SECONDS = 30.0
 SLOWEST = 10_000
 """Bytes a second, beyond the grace; whoever sends more slowly, or stops, holds a place that others need."""
-
-
-class RefusedError(ArticleChatError):
-    """A request that is refused with a status of its own."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 async def receive_body(request: Request, into: IO[bytes], *, most: int) -> None:
