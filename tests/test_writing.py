@@ -1,5 +1,8 @@
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 from fakes import OverlapChecker, OverlapReader, ScriptedModel
@@ -12,6 +15,7 @@ from rag.answer.studies import Studies
 from rag.answer.writing import ArticleWriter
 from rag.library.collections import Library
 from rag.library.index import PassageIndex
+from rag.models.llm import Prompt, Token
 from rag.settings import Settings
 from rag.types import NO_ANSWER, Document, Turn
 
@@ -125,6 +129,22 @@ def test_a_written_answer_cites_the_sentence_that_says_so(
     assert answer.text == "The maritime museum was founded by Clara Lindt in 1911. [1]"
     assert answer.citations[0].quote == FOUNDED
     assert answer.short_answer == "Clara"
+
+
+class SlowModel(ScriptedModel):
+    """Writes one word, for as long as it may write."""
+
+    def generate(
+        self, prompt: Prompt, *, max_tokens: int, seconds: float, stopped: Callable[[], bool], avoid: str = ""
+    ) -> Iterator[Token]:
+        yield next(super().generate(prompt, max_tokens=max_tokens, seconds=seconds, stopped=stopped, avoid=avoid))
+        time.sleep(seconds)
+
+
+def test_what_the_time_cut_off_is_no_sentence(index: PassageIndex, settings: Settings) -> None:
+    hurried = replace(settings, draft_seconds=0.1)
+    assert write(index, hurried, SlowModel([FOUNDED], reads=True)) is None
+    assert write(index, settings, ScriptedModel(["Clara Lindt"], reads=True)) == Draft("Clara Lindt.", ANY, ANY)
 
 
 def test_an_answer_that_fails_is_drafted_anew_from_what_is_like_it(

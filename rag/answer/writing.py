@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from statistics import fmean
@@ -202,7 +203,7 @@ def drafted(
     It states something even where the writer would rather refuse, if the model can avoid words: a writer cannot tell
     whether a text answers, and the judge, which can, is told how much it wanted to.
     """
-    text, logprobs = "", list[float | None]()
+    text, logprobs, deadline = "", list[float | None](), time.monotonic() + settings.draft_seconds
     tokens = model.generate(prompt, max_tokens=most, seconds=settings.draft_seconds, stopped=stopped, avoid=NO_ANSWER)
     for token in tokens:
         text += token.text
@@ -212,7 +213,8 @@ def drafted(
     if stopped():
         return None
     first = text.strip().split("\n")[0]
-    if len(logprobs) < most and first and not first.endswith(_ENDS):
+    cut = len(logprobs) >= most or time.monotonic() >= deadline
+    if not cut and first and not first.endswith(_ENDS):
         first += "."  # a few words, and the model had no more to say
     finished = [span for span in split_sentences(first) if first[: span.end].endswith(_ENDS)]
     if not finished:
