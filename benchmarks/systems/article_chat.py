@@ -18,7 +18,9 @@ class ArticleChat:
         self._settings = rag.load_settings(environment={}, flags=flags)
         self._library = rag.Library(self._settings)
         self._names = (f"article-{number}" for number in count())
-        self._pipeline = rag.build_pipeline(self._library.open(self._put("Warm up", "The models load.")), self._settings)
+        self._pipeline = rag.build_pipeline(
+            self._library.open(self._put("Warm up", "The models load.")), self._settings
+        )
         self._pipeline.warm_up()
 
     def prepare(self, title: str, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections import Counter
 from pathlib import Path
 
@@ -46,6 +47,16 @@ def test_every_system_has_a_module_and_its_environment_pinned_versions() -> None
             pins = (folder / "requirements" / f"{kind.environment}.txt").read_text(encoding="utf-8")
             assert pins.count("==") >= 10
             assert "--hash=sha256:" in pins
+
+
+def test_what_runs_in_the_peers_environments_knows_nothing_of_article_chat() -> None:
+    folder = Path(benchmarks.__file__).parent
+    for path in (folder / "worker.py", *(folder / "systems").glob("*.py")):
+        allowed = {"rag"} if path.stem == "article_chat" else set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert {name for name in names if name.split(".")[0] in {"rag", "ui"}} <= allowed, path
 
 
 def test_bare_passages_are_the_articles_own_words_and_leave_none_out() -> None:
