@@ -22,7 +22,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # A finished install that was moved elsewhere, or whose Python was removed since, is made anew.
 USABLE := $(shell grep -qxF '$(CURDIR)' .venv/installed 2>/dev/null && $(BIN)/python -c 'print("yes")' 2>/dev/null)
 
-.PHONY: help chat test lint lock clean always
+.PHONY: help chat test lint bench lock clean always
 
 help:
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +43,22 @@ lint: .venv/test ## check format, lint and types only; those of scripts and styl
 	$(BIN)/mypy
 	@sh install/scripts.sh
 
+# With names of options in capitals: make bench DATA=/a/folder EVERY=2 LIMIT=20 SYSTEMS=article-chat,langchain OUT=/a/folder
+PEERS := langchain llama_index
+OPTIONS = $(foreach name,data every limit systems threads out,$(call option,$(name),$(shell echo $(name) | tr a-z A-Z)))
+option = $(if $($(2)),--$(1) '$($(2))')
+bench: .venv/test $(PEERS:%=benchmarks/.venvs/%/installed) ## put article-chat beside LangChain and others, see benchmarks/README.md (DATA=, LIMIT=)
+	@$(BIN)/article-chat download standard >/dev/null
+	@HF_HUB_OFFLINE=1 $(BIN)/python -m benchmarks $(OPTIONS)
+
+# What is pinned for a peer goes into an environment of its own, which for all else (torch, llama-cpp-python) looks into .venv.
+benchmarks/.venvs/%/installed: benchmarks/requirements/%.txt .venv/installed
+	$(BIN)/python -m venv --clear $(@D)
+	$(@D)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --require-hashes -r $<
+	@$(BIN)/python -c 'import sys, sysconfig; print(sysconfig.get_path("purelib"), \
+		file=open(sys.argv[1] + "/lib/python%d.%d/site-packages/shared.pth" % sys.version_info[:2], "w"))' $(@D)
+	@touch $@
+
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 lock: ## write the exact versions to install/*.lock anew (UV_FLAGS=--upgrade takes newer ones)
 	@sh install/check.sh "$(PYTHON)"
@@ -55,8 +71,8 @@ lock: ## write the exact versions to install/*.lock anew (UV_FLAGS=--upgrade tak
 	.venv-lock/bin/uv pip compile - $(LOCK) --constraint install/chat.lock --output-file install/test.lock $(UV_FLAGS)
 
 clean: ## remove the install and all caches; indexes stay
-	rm -rf .venv .venv-lock ui/node_modules *.egg-info build dist .mypy_cache .pytest_cache .ruff_cache .coverage
-	find rag ui tests -name __pycache__ -prune -exec rm -rf {} +
+	rm -rf .venv .venv-lock benchmarks/.venvs ui/node_modules *.egg-info build dist .mypy_cache .pytest_cache .ruff_cache .coverage
+	find rag ui benchmarks tests -name __pycache__ -prune -exec rm -rf {} +
 
 # Byte code is made by the trial import, for what is imported, and not by pip, for everything: half a minute, 0.4 GB.
 QUICKLY := --no-deps --no-compile

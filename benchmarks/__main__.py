@@ -1,0 +1,126 @@
+"""The command: `python -m benchmarks`, which `make bench` runs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from benchmarks.interleave import Records, Source, run, sources
+from benchmarks.plot import plot
+from benchmarks.processes import ROOT, Process
+from benchmarks.report import ALL, Report, score_all
+from benchmarks.support import Support
+from benchmarks.systems.catalogue import OURS, SYSTEMS
+from benchmarks.systems.contract import Models
+from rag.errors import ArticleChatError, UsageError
+from rag.models.catalogue import find_writer
+from rag.models.checker import NeuralChecker
+from rag.models.embeddings import SentenceTransformerEmbedder, packaged_model_path
+from rag.settings import load_settings
+
+QUESTIONS = ROOT / "benchmarks" / "questions"
+RESULTS = ROOT / "benchmarks" / "results"
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    made = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    made.add_argument("--data", type=Path, default=QUESTIONS, help="question file, or a folder of them")
+    made.add_argument("--every", type=int, default=1, help="ask each so many-th question of a file (default: all)")
+    made.add_argument("--limit", type=int, help="of these, ask so many of each file, at most")
+    made.add_argument("--systems", default=",".join(SYSTEMS), help=f"of {', '.join(SYSTEMS)} (default: all)")
+    made.add_argument(
+        "--threads", type=int, default=min(4, os.cpu_count() or 1), help="threads for each system's models"
+    )
+    made.add_argument("--llm", default="standard", help="the writer of all systems: standard, or a .gguf file")
+    made.add_argument(
+        "--out", type=Path, default=RESULTS / "latest", help="folder of the results; a run that it has goes on there"
+    )
+    made.add_argument("--report", action="store_true", help="ask nothing, only make the report of what was asked")
+    return made
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Ask, measure, and write records, report and plot; 2 where something is missing, in one line."""
+    chosen = parser().parse_args(arguments)
+    try:
+        _bench(chosen)
+    except ArticleChatError as error:
+        print(f"benchmarks: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _bench(chosen: argparse.Namespace) -> None:
+    if chosen.every < 1:
+        raise UsageError("--every must be at least 1")
+    asked = sources(chosen.data, every=chosen.every, limit=chosen.limit)
+    names = list(dict.fromkeys(name for name in chosen.systems.split(",") if name))
+    unknown = [name for name in names if name not in SYSTEMS]
+    if unknown or not names:
+        raise UsageError(f"--systems must name some of {', '.join(SYSTEMS)}, not {chosen.systems!r}")
+    writer = find_writer(replace(load_settings(), llm=chosen.llm))
+    if writer is None:
+        raise UsageError("--llm must name a language model: standard, packaged or a .gguf file")
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    about = _same_run(chosen.out / "run.json", {"threads": chosen.threads, "writer": writer.name})
+    records = Records(chosen.out / "records.jsonl")
+    models = Models(str(writer), str(packaged_model_path()), chosen.threads)
+    if not chosen.report:
+        _ask(names, asked, records, models, chosen.out)
+    _write(about, asked, records, chosen.threads, chosen.out)
+
+
+def _ask(names: list[str], asked: list[Source], records: Records, models: Models, out: Path) -> None:
+    with ExitStack() as running:
+        systems = []
+        for name in names:
+            system = Process(name, models, out / f"{name}.log")
+            running.callback(system.stop)
+            records.add(what="start", system=name, seconds=system.start_s, **system.started)
+            systems.append(system)
+            print(f"{name} has started in {system.start_s:.1f} s", file=sys.stderr)
+        run(systems, asked, records, lambda done: print(done, file=sys.stderr))
+
+
+def _write(about: dict[str, Any], asked: list[Source], records: Records, threads: int, out: Path) -> None:
+    support = Support(NeuralChecker(), SentenceTransformerEmbedder(threads=threads))
+    report = Report(about, score_all(asked, records, support), records)
+    if not report.files:
+        raise UsageError(f"{out} has no reply to these questions yet; run it without --report")
+    (out / "report.json").write_text(json.dumps(report.to_json(), indent=1) + "\n", encoding="utf-8")
+    (out / "report.md").write_text(report.markdown(), encoding="utf-8")
+    file = ALL if ALL in report.files else next(iter(report.files))
+    questions = report.files[file][OURS if OURS in report.files[file] else report.systems[0]].questions
+    plot(report.files[file], f"{questions} questions, the same writer and {threads} threads for all", out / "plot.png")
+    print(report.markdown())
+
+
+def _same_run(file: Path, settings: dict[str, Any]) -> dict[str, Any]:
+    """What the run was told when it began; raises UsageError where it began with other settings or on other code."""
+    now = {**settings, "revision": _revision(), "machine": f"{platform.machine()}, {os.cpu_count()} cores"}
+    if not file.exists():
+        file.write_text(json.dumps(now) + "\n", encoding="utf-8")
+    began: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    if began != now:
+        raise UsageError(f"{file.parent} holds a run of {began}, this would be one of {now}; give another --out")
+    return began
+
+
+def _revision() -> str:
+    """The commit that is checked out, with a + where files of the program have changed since; unknown without git."""
+    command = ["git", "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
+    return told.stdout.strip() or "unknown"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
