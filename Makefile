@@ -67,8 +67,9 @@ lock: ## write the exact versions to install/*.lock anew (UV_FLAGS=--upgrade tak
 	.venv-lock/bin/uv pip compile pyproject.toml $(LOCK) --no-emit-package torch --no-emit-package pip \
 		--output-file install/chat.lock $(UV_FLAGS)
 	.venv-lock/bin/python -c 'import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
-		print(*project["optional-dependencies"]["test"], sep="\n")' | \
-	.venv-lock/bin/uv pip compile - $(LOCK) --constraint install/chat.lock --output-file install/test.lock $(UV_FLAGS)
+		print(*project["optional-dependencies"]["test"], \
+		*(name for name in project["dependencies"] if name.startswith("torch==")), sep="\n")' | \
+	.venv-lock/bin/uv pip compile - $(LOCK) --no-emit-package torch --no-emit-package pip --constraint install/chat.lock --output-file install/test.lock $(UV_FLAGS)
 
 clean: ## remove the install and all caches; indexes stay
 	rm -rf .venv .venv-lock benchmarks/.venvs ui/node_modules *.egg-info build dist .mypy_cache .pytest_cache .ruff_cache .coverage
