@@ -58,6 +58,9 @@ def main(arguments: list[str] | None = None) -> int:
     except ArticleChatError as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("benchmarks: interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
     return 0
 
 
