@@ -28,6 +28,8 @@ from rag.settings import load_settings
 
 QUESTIONS = ROOT / "benchmarks" / "questions"
 RESULTS = ROOT / "benchmarks" / "results"
+RUN = "run.json"
+"""The file that says of what settings, code and machine the records beside it are."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -56,6 +58,9 @@ def main(arguments: list[str] | None = None) -> int:
     except ArticleChatError as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("benchmarks: interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
     return 0
 
 
@@ -67,23 +72,23 @@ def _bench(chosen: argparse.Namespace) -> None:
     unknown = [name for name in names if name not in SYSTEMS]
     if unknown or not names:
         raise UsageError(f"--systems must name some of {', '.join(SYSTEMS)}, not {chosen.systems!r}")
+    records = Records(chosen.out / "records.jsonl")
+    if not chosen.report:
+        _ask(chosen, names, asked, records)
+    _write(asked, records, chosen.out)
+
+
+def _ask(chosen: argparse.Namespace, names: list[str], asked: list[Source], records: Records) -> None:
     writer = find_writer(replace(load_settings(), llm=chosen.llm))
     if writer is None:
         raise UsageError("--llm must name a language model: standard, packaged or a .gguf file")
     chosen.out.mkdir(parents=True, exist_ok=True)
-    about = _same_run(chosen.out / "run.json", {"threads": chosen.threads, "writer": writer.name})
-    records = Records(chosen.out / "records.jsonl")
+    _note_run(chosen.out / RUN, {"threads": chosen.threads, "writer": writer.name})
     models = Models(str(writer), str(packaged_model_path()), chosen.threads)
-    if not chosen.report:
-        _ask(names, asked, records, models, chosen.out)
-    _write(about, asked, records, chosen.threads, chosen.out)
-
-
-def _ask(names: list[str], asked: list[Source], records: Records, models: Models, out: Path) -> None:
     with ExitStack() as running:
         systems = []
         for name in names:
-            system = Process(name, models, out / f"{name}.log")
+            system = Process(name, models, chosen.out / f"{name}.log")
             running.callback(system.stop)
             records.add(what="start", system=name, seconds=system.start_s, **system.started)
             systems.append(system)
@@ -91,28 +96,35 @@ def _ask(names: list[str], asked: list[Source], records: Records, models: Models
         run(systems, asked, records, lambda done: print(done, file=sys.stderr))
 
 
-def _write(about: dict[str, Any], asked: list[Source], records: Records, threads: int, out: Path) -> None:
+def _write(asked: list[Source], records: Records, out: Path) -> None:
+    if not records.all:
+        raise UsageError(f"{out} holds no run yet; leave --report out to begin one")
+    about = json.loads((out / RUN).read_text(encoding="utf-8"))
+    threads = about["threads"]
     support = Support(NeuralChecker(), SentenceTransformerEmbedder(threads=threads))
     report = Report(about, score_all(asked, records, support), records)
     if not report.files:
-        raise UsageError(f"{out} has no reply to these questions yet; run it without --report")
+        raise UsageError(f"{out} holds no reply to these questions; give the --data that were asked")
     (out / "report.json").write_text(json.dumps(report.to_json(), indent=1) + "\n", encoding="utf-8")
     (out / "report.md").write_text(report.markdown(), encoding="utf-8")
     file = ALL if ALL in report.files else next(iter(report.files))
     questions = report.files[file][OURS if OURS in report.files[file] else report.systems[0]].questions
-    plot(report.files[file], f"{questions} questions, the same writer and {threads} threads for all", out / "plot.png")
+    plot(
+        report.files[file],
+        f"{questions} questions, the same writer and number of threads ({threads}) for all",
+        out / "plot.png",
+    )
     print(report.markdown())
 
 
-def _same_run(file: Path, settings: dict[str, Any]) -> dict[str, Any]:
-    """What the run was told when it began; raises UsageError where it began with other settings or on other code."""
+def _note_run(file: Path, settings: dict[str, Any]) -> None:
+    """Write down what the run is of; raises UsageError where it began with other settings, code or machine."""
     now = {**settings, "revision": _revision(), "machine": f"{platform.machine()}, {os.cpu_count()} cores"}
     if not file.exists():
         file.write_text(json.dumps(now) + "\n", encoding="utf-8")
-    began: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    began = json.loads(file.read_text(encoding="utf-8"))
     if began != now:
         raise UsageError(f"{file.parent} holds a run of {began}, this would be one of {now}; give another --out")
-    return began
 
 
 def _revision() -> str:

@@ -34,11 +34,11 @@ def plot(systems: dict[str, Figures], title: str, file: Path) -> None:
             axis.barh(rows, values, height, color=colour, label=meaning)
         axis.set_xlabel(label)
         axis.spines[["top", "right"]].set_visible(False)
-        axis.legend(loc="upper center", bbox_to_anchor=(0.5, 1.2), ncols=len(bars), frameon=False)
+        axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(bars), frameon=False)
     axes[0].set_xscale("log")
     axes[1].set_xlim(0, 1)
     axes[0].set_yticks(range(len(systems)), list(systems))
-    axes[0].invert_yaxis()
+    axes[0].set_ylim(len(systems) - 0.5, -0.5)  # the first one on top
     figure.suptitle(title)
     figure.savefig(file, dpi=150)
     plt.close(figure)

@@ -73,6 +73,8 @@ def test_bare_passages_are_the_articles_own_words_and_leave_none_out() -> None:
     [
         (["--systems", "mine"], "--systems must name some of article-chat, "),
         (["--data", "nowhere.jsonl"], "nowhere.jsonl: cannot be read"),
+        (["--llm", "none"], "--llm must name a language model"),
+        (["--report", "--out", "nowhere"], "nowhere holds no run yet; leave --report out"),
         (["--every", "0"], "--every must be at least 1"),
     ],
 )
