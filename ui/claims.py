@@ -14,13 +14,13 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
-from rag import CheckedClaim, CollectionError, Span, UsageError
+from rag import BusyError, CheckedClaim, CollectionError, Span, UsageError
 from rag.api import RefusedError, receive_body
 from ui.exchanges import Documents
 from ui.owners import owner_of
 from ui.page import PipelineOf
 from ui.rendering import place, range_value
-from ui.waiting import BusyError, WaitingLine
+from ui.waiting import WaitingLine
 
 MOST_BYTES = 20_000
 """Of a request; the longest claim takes less."""
