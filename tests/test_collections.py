@@ -100,7 +100,7 @@ def test_adding_refreshing_and_removing(library: Library, tmp_path: Path, embedd
 
 def test_a_folder_is_searched_and_bad_files_are_reported(library: Library, tmp_path: Path) -> None:
     write(tmp_path / "x" / "deep", "a.md", "# A\n\nText.")
-    write(tmp_path / "x", "ignored.docx", "not looked at")
+    write(tmp_path / "x", "ignored.xlsx", "not looked at")
     (tmp_path / "x" / "bad.txt").write_bytes(b"\xff")
     change = library.add([tmp_path / "x"], "mine")
     assert change.added == ("a",)

@@ -82,7 +82,7 @@ def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
 
 def test_other_files_and_missing_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DocumentError, match="save the article as"):
-        load_document(write(tmp_path, "a.docx", b"text"), Settings())
+        load_document(write(tmp_path, "a.xlsx", b"text"), Settings())
     with pytest.raises(DocumentError, match=r"gone\.txt: cannot be read: No such file"):
         load_document(tmp_path / "gone.txt", Settings())
     with pytest.raises(DocumentError, match="gone: cannot be read: No such file"):

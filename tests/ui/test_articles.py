@@ -163,7 +163,8 @@ def test_other_sites_post_and_delete_nothing(visitor, home, headers):
     [
         (b"", "a.txt", "a.txt: it is empty; there is nothing to ask about"),
         (b"caf\xe9", "a.txt", "a.txt: byte 3 (0xe9) is not valid UTF-8; save the file as UTF-8"),
-        (b"text", "a.docx", "a.docx: only .txt, .md, "),
+        (b"text", "a.xlsx", "a.xlsx: only .txt, .md, "),
+        (b"text", "a.docx", "a.docx: the file is damaged, or not what its name says; "),
         (b"text", "txt", "txt: only .txt, "),
         (scan(), "a.pdf", "a.pdf: it holds no text, perhaps pictures of pages only; "),
         (pages("x", password="p"), "a.pdf", "a.pdf: the PDF is locked with a password; "),
@@ -457,5 +458,5 @@ def test_the_site_has_the_routes_and_keeps_them_out_of_caches(settings, article,
     assert response.headers["cache-control"] == "no-store"
     assert "sandbox" in response.headers["content-security-policy"]
     limits = response.json()["limits"]
-    assert limits["suffixes"] == [".txt", ".md", ".markdown", ".html", ".htm", ".pdf"]
+    assert limits["suffixes"] == [".txt", ".md", ".markdown", ".docx", ".epub", ".html", ".htm", ".pdf"]
     assert (limits["file_mb"], limits["text_mb"], limits["articles"], limits["articles_mb"]) == (25, 5, 30, 20)

@@ -175,7 +175,7 @@ def test_pasted_text_is_an_article(site):
         (b"%PDF-1.4 rubbish", "a.pdf", "a.pdf: the file is damaged, or not what its name says; "),
         (b"caf\xe9", "a.txt", "a.txt: byte 3 (0xe9) is not valid UTF-8; "),
         (b"", "<img src=x onerror=window.hacked=1>.txt", "<img src=x onerror=window.hacked=1>.txt: it is empty"),
-        (b"word", "a.docx", "a.docx: only .txt, .md, "),
+        (b"word", "a.xlsx", "a.xlsx: only .txt, .md, "),
         (b"word " * 3000, "a.txt", "a.txt: 0.0 MB is more than the 0.01 MB allowed."),
         (b"%PDF " * 7000, "a.pdf", "a.pdf: 0.0 MB is more than the 0.02 MB allowed."),
     ],
@@ -189,7 +189,7 @@ def test_a_bad_file_is_told_and_changes_nothing(site, settings, home, data, name
     expect(page.locator("#library .message")).to_contain_text(says, timeout=PATIENCE)
     expect(status_of(page)).to_contain_text(says)
     assert page.evaluate("window.hacked") is None
-    assert bool(sent) == (len(data) < 10_000 and not name.endswith("docx"))
+    assert bool(sent) == (len(data) < 10_000 and not name.endswith("xlsx"))
     expect_article(page, "Harbour news")
     expect(group).to_be_visible()
     assert choice(page).get_by_role("option").count() == 1
