@@ -46,7 +46,8 @@ def page(browser: Browser) -> Iterator[Page]:
     page.on("pageerror", lambda error: wrong.append(str(error)))
     yield page
     context.close()
-    assert wrong == []
+    # Gradio's client aborts its stream where a page is left, and tells nobody to expect that.
+    assert [error for error in wrong if not error.startswith("AbortError: signal is aborted without reason")] == []
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -20,13 +21,18 @@ def test_the_examples_run(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("ARTICLE_CHAT_HOME", str(tmp_path))
     monkeypatch.setenv("ARTICLE_CHAT_LLM", "none")
     names: dict[str, object] = {}
+
+    def run(example: str) -> None:
+        with ThreadPoolExecutor(1) as thread:  # of its own: in this one, an event loop of Playwright's may be running
+            thread.submit(exec, example, names).result()
+
     here = [example for example in EXAMPLES if ADDRESS not in example and "client" not in example]
     for example in here:
-        exec(example, names)
+        run(example)
     assert "“" in capsys.readouterr().out
     with served(names["pipeline"]) as url:
         for example in EXAMPLES[len(here) :]:
-            exec(example.replace(ADDRESS, url), names)
+            run(example.replace(ADDRESS, url))
         names["client"].close()
     lines = capsys.readouterr().out.splitlines()
     quote = names["answer"].citations[0].quote
