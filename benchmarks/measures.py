@@ -5,16 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from statistics import mean
 from typing import Any
 
 import numpy as np
 
 from benchmarks.interleave import Source
 from rag.answer.particulars import known, particulars
-from rag.evaluation.metrics import contains, mentions
+from rag.evaluation.metrics import contains, mean_of, mentions
 from rag.evaluation.questions import Question
-from rag.sentences import split_sentences
+from rag.sentences import sentence_texts
 from rag.types import Document, Span
 
 SUPPORTED = 0.5
@@ -57,8 +56,8 @@ class Scored:
 
 def refuses(text: str) -> bool:
     """Whether the reply says, in its first sentence, that there is no answer, or says nothing at all."""
-    sentences = split_sentences(text)
-    return not sentences or _REFUSES.search(text[sentences[0].start : sentences[0].end]) is not None
+    sentences = sentence_texts(text)
+    return not sentences or _REFUSES.search(sentences[0]) is not None
 
 
 def score(file: str, document: Document, question: Question, reply: dict[str, Any]) -> Scored:
@@ -162,8 +161,8 @@ def figures(replies: Sequence[Scored], starts: Sequence[float] = (), prepared: S
     """
     answerable = [one for one in replies if one.question.answerable]
     answers = [one for one in replies if not one.refused]
-    rightly = _mean(one.refused for one in replies if not one.question.answerable)
-    wrongly = _mean(one.refused for one in answerable)
+    rightly = mean_of(one.refused for one in replies if not one.question.answerable)
+    wrongly = mean_of(one.refused for one in answerable)
     times = {name: [one.reply[name] for one in replies] for name in ("first_evidence_s", "first_word_s", "total_s")}
     percentiles = {
         f"{name}_p{at}": float(np.percentile(found, at)) if (found := [s for s in seconds if s is not None]) else None
@@ -172,26 +171,20 @@ def figures(replies: Sequence[Scored], starts: Sequence[float] = (), prepared: S
     }
     return Figures(
         questions=len(replies),
-        contains=_mean(one.contains for one in answerable),
-        right=_mean(one.right for one in answerable),
-        hit=_mean(one.hit for one in answerable),
-        words=_mean(one.words for one in answers),
-        evidence_words=_mean(sum(len(text.split()) for text in one.reply["evidence"]) for one in answers),
+        contains=mean_of(one.contains for one in answerable),
+        right=mean_of(one.right for one in answerable),
+        hit=mean_of(one.hit for one in answerable),
+        words=mean_of(one.words for one in answers),
+        evidence_words=mean_of(sum(len(text.split()) for text in one.reply["evidence"]) for one in answers),
         refused_rightly=rightly,
         refused_wrongly=wrongly,
         balanced=None if rightly is None or wrongly is None else (rightly + 1 - wrongly) / 2,
-        supported=_mean(chance >= SUPPORTED for one in answers for chance in one.supported),
-        invented=_mean(one.invented for one in answers),
-        valid=_mean(valid for one in replies for valid in one.valid),
+        supported=mean_of(chance >= SUPPORTED for one in answers for chance in one.supported),
+        invented=mean_of(one.invented for one in answers),
+        valid=mean_of(valid for one in replies for valid in one.valid),
         **percentiles,
-        prompt_tokens=_mean(one.reply["read_tokens"] for one in replies),
+        prompt_tokens=mean_of(one.reply["read_tokens"] for one in replies),
         peak_mb=max((one.reply["peak_mb"] for one in replies), default=0.0),
-        start_s=_mean(starts),
-        prepare_s=_mean(prepared),
+        start_s=mean_of(starts),
+        prepare_s=mean_of(prepared),
     )
-
-
-def _mean(values: Iterable[float | bool | None]) -> float | None:
-    """The mean; None of nothing."""
-    found = [float(value) for value in values if value is not None]
-    return mean(found) if found else None

@@ -8,7 +8,7 @@ import numpy as np
 
 from rag.models.checker import Checker, Claim
 from rag.models.embeddings import Embedder
-from rag.sentences import split_sentences
+from rag.sentences import sentence_texts
 from rag.types import FloatArray
 
 NEAREST = 3
@@ -50,5 +50,5 @@ class Support:
 
 def _sentences(texts: Sequence[str]) -> list[str]:
     """The sentences of the texts, each once, those without a letter or digit left out."""
-    found = [" ".join(text[span.start : span.end].split()) for text in texts for span in split_sentences(text)]
+    found = [" ".join(sentence.split()) for text in texts for sentence in sentence_texts(text)]
     return [sentence for sentence in dict.fromkeys(found) if any(character.isalnum() for character in sentence)]

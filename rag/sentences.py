@@ -54,6 +54,11 @@ def split_sentences(text: str, segmenter: Segmenter | None = None) -> list[Span]
     return sentences
 
 
+def sentence_texts(text: str) -> list[str]:
+    """The words of the text's sentences, in order."""
+    return [text[span.start : span.end] for span in split_sentences(text)]
+
+
 def with_words_around(text: str, span: Span, words: int, within: Span) -> Span:
     """The span with so many words before and after it, as far as `within` has them."""
     before = [match.start() for match in WORD.finditer(text, within.start, span.start)][-words:]

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from rag import UsageError
+from rag.api import bind
 from ui.security import is_loopback
 
 MOST_CONNECTIONS = 120
@@ -30,7 +31,7 @@ def listen(host: str, port: int, *, open_to_others: bool = False) -> socket.sock
             "computer only: --host 127.0.0.1"
         )
     try:
-        return _bind(host, port)
+        return bind(host, port)
     except PermissionError as error:
         raise UsageError(f"port {port} is not allowed; choose another: article-chat serve --port 7860") from error
     except OSError as error:
@@ -96,23 +97,10 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def _bind(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as a server that was just stopped leaves it
-        bound.bind((host, port))
-        bound.listen()  # or a second server could bind it, too, while this one loads its models
-    except BaseException:
-        bound.close()
-        raise
-    return bound
-
-
 def _free_port_after(host: str, port: int) -> int:
     for other in range(port + 1, min(port + 20, 65536)):
         try:
-            _bind(host, other).close()
+            bind(host, other).close()
         except OSError:
             continue
         return other

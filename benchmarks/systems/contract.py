@@ -33,6 +33,15 @@ class Turn:
     answer: str
 
 
+def as_messages(history: tuple[Turn, ...]) -> list[dict[str, str]]:
+    """The conversation before a question, as messages with a role and a content."""
+    return [
+        {"role": role, "content": content}
+        for turn in history
+        for role, content in (("user", turn.question), ("assistant", turn.answer))
+    ]
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What a system says, and the texts that it shows or has retrieved for it.

@@ -9,7 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from benchmarks.systems.contract import CONTEXT_TOKENS, MAY_REFUSE, PASSAGES, REPLY_TOKENS, Clock, Models, Reply, Turn
+from benchmarks.systems.contract import (
+    CONTEXT_TOKENS,
+    MAY_REFUSE,
+    PASSAGES,
+    REPLY_TOKENS,
+    Clock,
+    Models,
+    Reply,
+    Turn,
+    as_messages,
+)
 
 PROMPT = (
     "You are an assistant for question-answering tasks. Use the following pieces of retrieved context to answer the "
@@ -56,10 +66,7 @@ class LangChain:
         self._store = FAISS.from_documents(parts, self._embeddings)
 
     def ask(self, question: str, history: tuple[Turn, ...]) -> Reply:
-        messages: list[dict[str, str]] = []
-        for turn in history:
-            messages += [{"role": "user", "content": turn.question}, {"role": "assistant", "content": turn.answer}]
-        messages.append({"role": "user", "content": question})
+        messages = [*as_messages(history), {"role": "user", "content": question}]
         self._clock, self._found = Clock(), ()
         reply = self._clock.reply(self._pieces(messages), (), None)
         return Reply(reply.text, self._found, self._found_s, reply.first_word_s, reply.total_s)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.systems.contract import CONTEXT_TOKENS, REPLY_TOKENS, Models, Turn
+from benchmarks.systems.contract import CONTEXT_TOKENS, REPLY_TOKENS, Models, Turn, as_messages
 
 if TYPE_CHECKING:
     from llama_cpp import Llama
@@ -22,10 +22,8 @@ def load(models: Models) -> Llama:
 
 def chat(llama: Llama, system: str, question: str, history: tuple[Turn, ...]) -> Iterator[str]:
     """The pieces of the likeliest reply to a conversation."""
-    messages: list[Any] = [{"role": "system", "content": system}]
-    for turn in history:
-        messages += [{"role": "user", "content": turn.question}, {"role": "assistant", "content": turn.answer}]
-    messages.append({"role": "user", "content": question})
+    told = {"role": "system", "content": system}
+    messages: list[Any] = [told, *as_messages(history), {"role": "user", "content": question}]
     chunks: Any = llama.create_chat_completion(
         messages, stream=True, temperature=0.0, repeat_penalty=1.0, max_tokens=REPLY_TOKENS
     )

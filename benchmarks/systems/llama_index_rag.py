@@ -10,7 +10,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.systems.contract import CONTEXT_TOKENS, MAY_REFUSE, PASSAGES, REPLY_TOKENS, Clock, Models, Reply, Turn
+from benchmarks.systems.contract import (
+    CONTEXT_TOKENS,
+    MAY_REFUSE,
+    PASSAGES,
+    REPLY_TOKENS,
+    Clock,
+    Models,
+    Reply,
+    Turn,
+    as_messages,
+)
 
 
 class LlamaIndex:
@@ -107,11 +117,7 @@ def _prompts() -> tuple[dict[str, Any], dict[str, Any]]:
 def _messages(history: tuple[Turn, ...]) -> list[Any]:
     from llama_index.core.llms import ChatMessage
 
-    return [
-        ChatMessage(role=role, content=content)
-        for turn in history
-        for role, content in (("user", turn.question), ("assistant", turn.answer))
-    ]
+    return [ChatMessage(**message) for message in as_messages(history)]
 
 
 def _user(text: str) -> Any:

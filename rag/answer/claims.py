@@ -13,6 +13,7 @@ from itertools import count
 from typing import Any
 
 from rag.answer.attribution import Attributor
+from rag.answer.citing import cite, quoted
 from rag.answer.drafts import Source
 from rag.answer.particulars import known, particulars
 from rag.answer.question import on_one_line
@@ -20,7 +21,7 @@ from rag.english import PRONOUNS
 from rag.errors import UsageError
 from rag.library.index import PassageIndex
 from rag.models.checker import Checker, Claim
-from rag.sentences import split_sentences
+from rag.sentences import sentence_texts
 from rag.types import Citation
 
 LEAST_SUPPORTED = 0.85
@@ -106,8 +107,7 @@ class ClaimChecker:
         if len(claim) > MOST_CHARACTERS:
             raise UsageError(f"the claim has {len(claim)} characters; check at most {MOST_CHARACTERS} at once")
         numbers = count(1)
-        texts = [claim[span.start : span.end] for span in split_sentences(claim)]
-        return CheckedClaim(claim, tuple(self._checked(text, numbers) for text in texts))
+        return CheckedClaim(claim, tuple(self._checked(text, numbers) for text in sentence_texts(claim)))
 
     def _checked(self, text: str, numbers: Iterator[int]) -> CheckedSentence:
         nearest = self._attributor.nearest(text, (), NEAREST)
@@ -137,17 +137,4 @@ class ClaimChecker:
         return [self._index.text_at(source.document_id, source.span) for source in sources]
 
     def _cite(self, sources: Sequence[Source], numbers: Iterator[int]) -> tuple[Citation, ...]:
-        documents = self._index.documents
-        return tuple(
-            Citation(
-                number=next(numbers),
-                document_id=source.document_id,
-                title=documents[source.document_id].title,
-                start=source.span.start,
-                end=source.span.end,
-                quote=text,
-                score=source.score,
-                page=documents[source.document_id].page_at(source.span.start),
-            )
-            for source, text in zip(sources, self._texts(sources), strict=True)
-        )
+        return cite(self._index, (quoted(self._index, source) for source in sources), numbers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from rag.sentences import split_sentences
+from rag.sentences import sentence_texts
 from rag.types import Span
 
 _REFUSES = re.compile(
@@ -29,8 +29,7 @@ class Draft:
     @property
     def sentences(self) -> list[str]:
         """What it states: its sentences, but for a refusal, in whatever words; none, if it only refuses."""
-        spans = split_sentences(self.text)
-        sentences = [self.text[span.start : span.end] for span in spans]
+        sentences = sentence_texts(self.text)
         return [sentence[0].upper() + sentence[1:] for sentence in sentences if not _REFUSES.fullmatch(sentence)]
 
 

@@ -6,9 +6,10 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from rag.answer.citing import cite, quoted
 from rag.answer.claims import CheckedClaim, ClaimChecker
 from rag.answer.drafts import Checked, Draft, Source, Written
 from rag.answer.evidence import evidence_for
@@ -183,7 +184,7 @@ class Pipeline:
 
     async def astream(
         self, question: str, history: Sequence[Turn] = (), *, exclude: Sequence[Citation] = ()
-    ) -> AsyncIterator[Progress]:
+    ) -> AsyncGenerator[Progress]:
         """The same for asynchronous programs: each step runs in a thread. Whoever is cancelled, or goes on without the
         rest, ends the step that runs within a moment.
         """
@@ -200,9 +201,9 @@ class Pipeline:
         if not reading.quotes or (reading.answerable < self._settings.abstain_below and not exclude):
             return replace(answer, refusal=NOTHING_ELSE if exclude else NO_ANSWER)
         best = reading.quotes[0]
-        quoted = Statement(" ".join(best.text.split()), (1,), verbatim=True)
-        cited = self._cite(reading.quotes)
-        return replace(answer, statements=(quoted,), citations=cited, short_answer=best.highlighted)
+        said = Statement(" ".join(best.text.split()), (1,), verbatim=True)
+        cited = cite(self.index, reading.quotes)
+        return replace(answer, statements=(said,), citations=cited, short_answer=best.highlighted)
 
     def _by_statements(self, answer: Answer, written: Sequence[Written], reading: Reading) -> Answer:
         """The written statements, citing the sentences that say so; behind these the reader's other quotes."""
@@ -217,35 +218,18 @@ class Pipeline:
                 Statement(statement.text, tuple(sorted(sources.index(source) + 1 for source in statement.sources)))
                 for statement in written
             ),
-            citations=self._cite(cited),
+            citations=cite(self.index, cited),
             short_answer=next((quote.highlighted for quote in cited if quote.highlight is not None), None),
         )
 
     def _as_quote(self, source: Source, quotes: Sequence[Quote]) -> Quote:
         """The source as a quote, with the words highlighted that the reader found in it."""
-        text = self.index.text_at(source.document_id, source.span)
         inside = [
             quote
             for quote in quotes
             if quote.document_id == source.document_id and quote.highlight and source.span.contains(quote.highlight)
         ]
-        return Quote(source.document_id, source.span, text, source.score, inside[0].highlight if inside else None)
-
-    def _cite(self, quotes: Sequence[Quote]) -> tuple[Citation, ...]:
-        return tuple(
-            Citation(
-                number=number,
-                document_id=quote.document_id,
-                title=self.index.documents[quote.document_id].title,
-                start=quote.span.start,
-                end=quote.span.end,
-                quote=quote.text,
-                score=quote.score,
-                highlight=quote.highlight,
-                page=self.index.documents[quote.document_id].page_at(quote.span.start),
-            )
-            for number, quote in enumerate(quotes, 1)
-        )
+        return quoted(self.index, source, inside[0].highlight if inside else None)
 
     def _names(self, failures: Sequence[ServerError] = ()) -> dict[str, str]:
         """Who took part; where model servers failed, who stood in for them, and why."""

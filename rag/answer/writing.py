@@ -11,6 +11,7 @@ from typing import Protocol
 from rag.answer import prompts
 from rag.answer.attribution import Attributor
 from rag.answer.checking import LEAST_HOPE, Judge
+from rag.answer.citing import quoted
 from rag.answer.drafts import Checked, Draft, Written
 from rag.answer.question import Question
 from rag.library.index import PassageIndex
@@ -161,10 +162,7 @@ class ArticleWriter:
 
     def _like(self, text: str, found: Sequence[RetrievedPassage]) -> list[Quote]:
         """The sentences that are most like the text."""
-        return [
-            Quote(near.document_id, near.span, self._index.text_at(near.document_id, near.span), near.score)
-            for near in self._attributor.nearest(text, found, NEAREST)
-        ]
+        return [quoted(self._index, near) for near in self._attributor.nearest(text, found, NEAREST)]
 
     def _likely(self, quotes: Sequence[Quote]) -> list[Quote]:
         """Those of the best quotes that are worth a hint, in the order of the text."""

@@ -10,6 +10,11 @@ from rag.types import Answer, Citation
 Json = dict[str, Any]
 
 
+def char_range(start: int, end: int) -> str:
+    """The fragment that names these characters of a text (RFC 5147)."""
+    return f"char={start},{end}"
+
+
 def citation_list(answer: Answer) -> list[Json]:
     """Every quote as `ask --json` has it: number, document_id, title, start, end, quote, score, highlight, page."""
     found: list[Json] = answer.to_json()["citations"]

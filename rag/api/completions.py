@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rag.answer.pipeline import Pipeline
-from rag.api.citations import citation_list, content_blocks, url_citations
+from rag.api.citations import Json, citation_list, content_blocks, url_citations
 from rag.api.requests import Request
 from rag.types import Answer, Citation
 
-Json = dict[str, Any]
 DONE = "data: [DONE]\n\n"
 
 

@@ -26,7 +26,9 @@ from mcp.types import Resource, ToolAnnotations
 
 from rag.answer.question import clean_question
 from rag.answer.retrieval import retrieve
+from rag.api.citations import char_range
 from rag.api.served import ServedCollection
+from rag.api.sockets import bind
 from rag.errors import ArticleChatError, UsageError
 from rag.types import Document, Span, Turn
 
@@ -255,16 +257,11 @@ def serve_http(server: ArticleServer, port: int) -> None:
 
 
 def _listen(port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as a server that was just stopped leaves it
-        listener.bind((HOST, port))
-        listener.listen()
+        return bind(HOST, port)
     except OSError as error:
-        listener.close()
         reason = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be had: {error.strerror or error}"
         raise UsageError(f"port {port} {reason}; choose another: {NAME} mcp --http --port N") from error
-    return listener
 
 
 @contextmanager
@@ -277,7 +274,7 @@ def _told() -> Iterator[None]:
 
 
 def _range(span: Span) -> str:
-    return f"#char={span.start},{span.end}"
+    return f"#{char_range(span.start, span.end)}"
 
 
 __all__ = ["ArticleServer", "serve_http", "serve_stdio"]

@@ -15,7 +15,7 @@ import io
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, aclosing, contextmanager
 from functools import partial
 from typing import Any, TypeAlias, TypeVar
 from urllib.parse import quote
@@ -30,11 +30,12 @@ from rag.answer.pipeline import Pipeline
 from rag.answer.question import understand
 from rag.api.articles import Articles, Named
 from rag.api.bodies import receive_body
-from rag.api.completions import Completion, Json, event
+from rag.api.citations import Json, char_range
+from rag.api.completions import Completion, event
 from rag.api.errors import WENT_WRONG, RefusedError, error_json, error_response, refused
 from rag.api.requests import LONGEST_REQUEST, read_request
 from rag.errors import ArticleChatError
-from rag.types import Citation
+from rag.types import Answer, Citation
 
 API = "/v1"
 """Where the site mounts it."""
@@ -115,11 +116,9 @@ class _Api:
         return StreamingResponse(_chain(first, events), media_type="text/event-stream", headers=_STREAM)
 
     async def _whole(self, reply: Completion, owner: str) -> Json:
-        with self._places(owner) as turn, _told():
-            await turn()
-            async with asyncio.timeout(self._seconds):
-                async for progress in reply.pipeline.astream(reply.request.question, reply.request.history):
-                    answer = progress.answer
+        with self._places(owner) as turn:
+            async for step in self._steps(reply, turn):
+                answer = step
         self._answered(reply.pipeline)
         return reply.whole(answer)
 
@@ -128,18 +127,31 @@ class _Api:
         with self._places(owner) as turn:
             yield reply.opening()
             try:
-                with _told():
-                    await turn()
-                    async with asyncio.timeout(self._seconds):
-                        async for progress in reply.pipeline.astream(reply.request.question, reply.request.history):
-                            answer = progress.answer
-                            yield COMMENT
+                async for step in self._steps(reply, turn):
+                    answer = step
+                    yield COMMENT
                 told = list(reply.events(answer))
             except ArticleChatError as error:
                 told = [event(error_json(refused(error)))]
         self._answered(reply.pipeline)
         for one in told:
             yield one
+
+    async def _steps(self, reply: Completion, turn: Callable[[], Awaitable[None]]) -> AsyncIterator[Answer]:
+        """The answer as it grows, once it is the question's turn. Only what computes it has the deadline: who reads it
+        may take their time.
+        """
+        with _told():
+            await turn()
+        deadline = None if self._seconds is None else asyncio.get_running_loop().time() + self._seconds
+        async with aclosing(reply.pipeline.astream(reply.request.question, reply.request.history)) as steps:
+            while True:
+                with _told():
+                    async with asyncio.timeout_at(deadline):
+                        step = await anext(steps, None)
+                if step is None:
+                    return
+                yield step.answer
 
     def _model(self, named: Named) -> Json:
         owned = {"object": "model", "created": self._began, "owned_by": "article-chat"}
@@ -167,7 +179,7 @@ def _owner_of(request: HttpRequest) -> str:
 def _link(request: HttpRequest, name: str, citation: Citation) -> str:
     """Where the quote can be looked up: in the article as plain text, at these characters (RFC 5147)."""
     path = f"{API}/articles/{quote(name, safe=':')}/{quote(citation.document_id)}"
-    return str(request.base_url.replace(path=path, fragment=f"char={citation.start},{citation.end}"))
+    return str(request.base_url.replace(path=path, fragment=char_range(citation.start, citation.end)))
 
 
 async def _chain(first: str, rest: AsyncIterator[str]) -> AsyncIterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
+from statistics import mean
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,3 +69,9 @@ def auc(values: NDArray[np.float64], labels: NDArray[np.bool_]) -> float:
     """The chance that a true one's value is above a false one's, ties counted half."""
     above = (values[labels][:, None] > values[~labels]).mean() + (values[labels][:, None] == values[~labels]).mean() / 2
     return float(above)
+
+
+def mean_of(values: Iterable[float | None]) -> float | None:
+    """The mean of those that are known; None of nothing."""
+    known_ones = [float(value) for value in values if value is not None]
+    return mean(known_ones) if known_ones else None

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from statistics import mean
 from typing import Any
 
 import numpy as np
 
 from rag.answer.pipeline import Pipeline
-from rag.evaluation.metrics import contains, hit, invented_in, is_verbatim, mentions, token_f1
+from rag.evaluation.metrics import contains, hit, invented_in, is_verbatim, mean_of, mentions, token_f1
 from rag.evaluation.questions import Item, Question
 from rag.library.index import PassageIndex
 from rag.types import STAGES, Answer, Document
@@ -146,8 +145,8 @@ def report(outcomes: Sequence[Outcome]) -> Report:
     unanswerable = [o for o in outcomes if not o.question.answerable]
     shown = [o for o in outcomes if not o.answer.abstained]
     citations = [(c, o.document) for o in shown for c in o.answer.citations]
-    refused_rightly = _mean(o.answer.abstained for o in unanswerable)
-    refused_wrongly = _mean(o.answer.abstained for o in answerable)
+    refused_rightly = mean_of(o.answer.abstained for o in unanswerable)
+    refused_wrongly = mean_of(o.answer.abstained for o in answerable)
     both = refused_rightly is not None and refused_wrongly is not None
     drafts = [o.answer for o in shown if not is_verbatim(o.answer)]
     has_short_answers = any(o.answer.short_answer is not None for o in outcomes)
@@ -156,21 +155,21 @@ def report(outcomes: Sequence[Outcome]) -> Report:
         questions=len(outcomes),
         answerable=len(answerable),
         answered=len(shown),
-        hit=_mean(hit(o.question, o.answer.citations) for o in answerable),
-        hit_at_1=_mean(hit(o.question, o.answer.citations[:1]) for o in answerable),
-        short_answer_f1=_mean(_best_f1(o.answer.short_answer, o) for o in answerable) if has_short_answers else None,
-        answer_f1=_mean(_best_f1("" if o.answer.abstained else o.answer.spoken, o) for o in answerable),
-        contains=_mean(_contains(o) for o in answerable),
-        mentions=_mean(_is_right(o) for o in answerable if o.question.must_mention),
-        words_said=_mean(len(o.answer.spoken.split()) for o in answerable if not o.answer.abstained),
-        words_shown=_mean(
+        hit=mean_of(hit(o.question, o.answer.citations) for o in answerable),
+        hit_at_1=mean_of(hit(o.question, o.answer.citations[:1]) for o in answerable),
+        short_answer_f1=mean_of(_best_f1(o.answer.short_answer, o) for o in answerable) if has_short_answers else None,
+        answer_f1=mean_of(_best_f1("" if o.answer.abstained else o.answer.spoken, o) for o in answerable),
+        contains=mean_of(_contains(o) for o in answerable),
+        mentions=mean_of(_is_right(o) for o in answerable if o.question.must_mention),
+        words_said=mean_of(len(o.answer.spoken.split()) for o in answerable if not o.answer.abstained),
+        words_shown=mean_of(
             sum(len(c.quote.split()) for c in o.answer.citations) for o in answerable if not o.answer.abstained
         ),
-        citation_validity=_mean(document.cites(citation) for citation, document in citations),
+        citation_validity=mean_of(document.cites(citation) for citation, document in citations),
         refused_rightly=refused_rightly,
         refused_wrongly=refused_wrongly,
         balanced_accuracy=((refused_rightly or 0) + 1 - (refused_wrongly or 0)) / 2 if both else None,
-        written=_mean(not is_verbatim(o.answer) for o in shown),
+        written=mean_of(not is_verbatim(o.answer) for o in shown),
         invented=sum(bool(invented_in(answer)) for answer in drafts),
         kinds={kind: _kind([o for o in outcomes if o.question.kind == kind]) for kind in _kinds(outcomes)},
         timings_ms=stage_times([o.answer for o in (outcomes[1:] or outcomes)]),
@@ -191,11 +190,6 @@ def stage_times(answers: Iterable[Answer]) -> dict[str, StageTime]:
     }
 
 
-def _mean(values: Iterable[float]) -> float | None:
-    values = list(values)
-    return mean(map(float, values)) if values else None
-
-
 def _contains(outcome: Outcome) -> bool:
     golds = [outcome.document.text[gold.start : gold.end] for gold in outcome.question.golds]
     return not outcome.answer.abstained and any(contains(outcome.answer.spoken, gold) for gold in golds)
@@ -213,7 +207,7 @@ def _kinds(outcomes: Sequence[Outcome]) -> list[str]:
 
 
 def _kind(outcomes: Sequence[Outcome]) -> Kind:
-    right = _mean(_is_right(outcome) for outcome in outcomes if outcome.question.answerable)
+    right = mean_of(_is_right(outcome) for outcome in outcomes if outcome.question.answerable)
     return Kind(len(outcomes), right, sum(outcome.answer.abstained for outcome in outcomes) / len(outcomes))
 
 

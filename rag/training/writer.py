@@ -24,11 +24,12 @@ from torch.nn import functional
 from rag.answer import prompts
 from rag.models.chat_template import framed
 from rag.models.llm import Message
-from rag.sentences import split_sentences
+from rag.sentences import sentence_texts
 from rag.training.augment import Marked, casual, strip
 from rag.training.claims import recall
 from rag.training.dialogues import follow_up
 from rag.training.targets import Lesson, read_lessons
+from rag.training.train import Schedule
 
 if TYPE_CHECKING:
     from llama_cpp import Llama
@@ -93,16 +94,11 @@ def conversation(
 
 def _hint(random_: random.Random, lesson: Lesson, text: str, shares: Shares) -> str:
     """The sentence that answers, or one that is only like the question."""
-    sentences = _sentences(text)
+    sentences = sentence_texts(text)
     if lesson.evidence and random_.random() >= shares.misleading:
-        return max(_sentences(lesson.evidence), key=lambda sentence: recall(sentence, lesson.answer))
+        return max(sentence_texts(lesson.evidence), key=lambda sentence: recall(sentence, lesson.answer))
     others = [sentence for sentence in sentences if sentence not in lesson.evidence] or sentences
     return random_.choice(sorted(others, key=lambda other: -recall(other, lesson.question))[:3])
-
-
-def _sentences(text: str) -> list[str]:
-    """The sentences of a text."""
-    return [text[span.start : span.end] for span in split_sentences(text)]
 
 
 def encode(llama: Llama, messages: Sequence[Message], learnt_from: int) -> Conversation:
@@ -138,7 +134,8 @@ class Tuner:
             layers_to_transform=list(range(first_layer, model.config.num_hidden_layers)),
         )
         self.model: Any = get_peft_model(model, config)
-        self.folder, self.steps, self.rate, self.step = folder, steps, rate, 0
+        self.folder, self.rate, self.step = folder, rate, 0
+        self._schedule = Schedule(steps, warmup=max(1, min(20, steps // 10)))
         self.trained: dict[str, Tensor] = {
             name: value for name, value in self.model.named_parameters() if value.requires_grad
         }
@@ -154,9 +151,8 @@ class Tuner:
 
     def train_step(self, batch: Sequence[Conversation]) -> float:
         """One optimiser step; the mean loss of a token, before it."""
-        warm = min(1.0, (self.step + 1) / max(1, min(20, self.steps // 10)))
         for group in self._optimiser.param_groups:
-            group["lr"] = self.rate * min(warm, max(0.02, 1 - self.step / self.steps))
+            group["lr"] = self.rate * self._schedule.factor(self.step)
         count, total = sum(sum(learning.learnt) for learning in batch), 0.0
         for learning in batch:
             loss = self.loss(learning) / count
@@ -261,7 +257,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     tuner.resume()
     llama, began = Llama(str(given.base), vocab_only=True, verbose=False), time.monotonic()
     made = batches(llama, read_lessons(given.lessons), rows=given.rows, most_tokens=given.most_tokens, first=tuner.step)
-    while tuner.step < tuner.steps and time.monotonic() - began < given.minutes * 60:
+    while tuner.step < given.steps and time.monotonic() - began < given.minutes * 60:
         loss, minutes = tuner.train_step(next(made)), (time.monotonic() - began) / 60
         print(json.dumps({"step": tuner.step, "loss": round(loss, 4), "minutes": round(minutes, 1)}), flush=True)
         if tuner.step % SAVE_EVERY == 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import os
@@ -234,6 +235,30 @@ def test_what_takes_too_long_is_stopped_and_refused(settings, article, stream):
     assert "it took too long and was stopped" in response.text
     assert response.status_code == (200 if stream else 504)  # a stream has begun by then
     assert not gated.begun.is_set() or gated.was_stopped.wait(60)
+
+
+def test_the_deadline_never_cuts_into_who_reads_slowly(pipeline):
+    """It ends what computes the answer; a stream is then told so, however late it is read."""
+    app, told = api_app(Articles(pipeline, "seeds"), Chat().place, seconds=0.2), []
+    sent = [
+        {"type": "http.request", "body": json.dumps({"model": "seeds", "messages": ASKED, "stream": True}).encode()}
+    ]
+
+    async def receive():
+        await asyncio.sleep(0 if sent else 3600)
+        return sent.pop()
+
+    async def send(message):
+        told.append(message.get("body", b"").decode())
+        await asyncio.sleep(0.3)
+
+    headers = [(b"host", b"localhost")]
+    scope = {"type": "http", "asgi": {"spec_version": "2.0"}, "http_version": "1.1", "method": "POST", "scheme": "http"}
+    scope |= {"path": "/chat/completions", "root_path": "", "query_string": b"", "headers": headers}
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, app(scope, receive, send)).result(60)
+    assert "it took too long and was stopped" in "".join(told)
+    assert told[-1] == ""
 
 
 def test_who_hangs_up_stops_the_model_and_lets_the_next_question_in(settings, article):

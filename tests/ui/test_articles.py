@@ -377,7 +377,9 @@ def coming(client, text):
         yield events, first["id"]
 
 
-def test_an_article_tells_its_place_in_line_and_owners_take_turns(settings, article):
+@contextlib.contextmanager
+def ann_and_bob(settings, article):
+    """An embedder that waits, and two owners who can add articles."""
     embedder = GatedEmbedder()
     shelf = Shelf(Library(settings, embedder), settings)
     with (
@@ -387,6 +389,11 @@ def test_an_article_tells_its_place_in_line_and_owners_take_turns(settings, arti
     ):
         ann.get("/own/articles")
         bob.get("/own/articles")
+        yield embedder, ann, bob
+
+
+def test_an_article_tells_its_place_in_line_and_owners_take_turns(settings, article):
+    with ann_and_bob(settings, article) as (embedder, ann, bob):
         with coming(ann, "Ann's first.") as (first, _):
             assert embedder.begun.wait(60)
             with coming(ann, "Ann's second.") as (second, other):
@@ -407,15 +414,7 @@ def test_an_article_tells_its_place_in_line_and_owners_take_turns(settings, arti
 
 
 def test_what_is_indexed_and_what_waits_can_be_given_up_by_its_owner_alone(settings, article, home):
-    embedder = GatedEmbedder()
-    shelf = Shelf(Library(settings, embedder), settings)
-    with (
-        served(pipeline_over(settings, article), shelf=shelf) as url,
-        httpx.Client(base_url=url, timeout=60) as ann,
-        httpx.Client(base_url=url, timeout=60) as bob,
-    ):
-        ann.get("/own/articles")
-        bob.get("/own/articles")
+    with ann_and_bob(settings, article) as (embedder, ann, bob):
         with coming(ann, TEXT) as (indexed, one), coming(ann, f"{TEXT} Twice.") as (waiting, two):
             assert embedder.begun.wait(60)
             refused = bob.delete(f"/own/arriving/{one}")
