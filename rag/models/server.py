@@ -46,6 +46,7 @@ class ServerModel:
         self._tells = True  # whether the server tells probabilities, as far as is known
         self._studied: set[int] = set()
         self._asked = 0  # how many replies are wanted now
+        self._begun = 0  # how many were ever wanted; reading beforehand gives way to one that is over already, too
         self._failed = ""
         self._left_alone_until = -math.inf
 
@@ -111,17 +112,19 @@ class ServerModel:
         lasting = prompt.messages[: prompt.lasting]
         total = _tokens(lasting)
 
-        def gives_way() -> bool:
-            return stopped() or self._asked > 0
-
         while not stopped():
+            before = self._begun
             if self._asked:
                 time.sleep(0.05)
                 continue
+
+            def gives_way(before: int = before) -> bool:
+                return stopped() or self._begun > before
+
             progress(0, total)
             with self._reply(Prompt((*lasting, Message("user", "Question:"))), 1, gives_way, study=True) as chunks:
                 read = sum(1 for _ in chunks) > 0
-            if read and not gives_way():
+            if read:
                 self._studied.add(hash(lasting))
                 progress(total, total)
                 return True
@@ -149,6 +152,7 @@ class ServerModel:
             raise ServerError(self._failed)
         with self._count:
             self._asked += not study
+            self._begun += not study
         try:
             with closing(self._chunks(prompt, max_tokens, stopped, said, study=study)) as chunks:
                 yield chunks
