@@ -147,12 +147,16 @@ def environment() -> dict[str, str]:
 
 @contextmanager
 def serving(home: Path) -> Iterator[str]:
-    """The address at which the home folder's articles are served by HTTP; Ctrl-C ends it."""
+    """The address at which the home folder's articles are served by HTTP; Ctrl-C ends it once it serves, also where it
+    was started in the background of a shell, which has programs ignore Ctrl-C.
+    """
     command = [sys.executable, str(SERVING), str(home), "--http"]
     with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
-            yield process.stdout.readline().strip()
+            url = process.stdout.readline().strip()
+            httpx.options(url, timeout=60)
+            yield url
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(60)
