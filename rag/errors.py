@@ -9,6 +9,7 @@ ArticleChatError
 │   │   └── ServerError     a model server does not answer, or not as it should: another model writes
 │   └── QuestionFileError   a file of questions or history does not have the documented form
 ├── BusyError               so many questions wait already that no more are taken   (exit code 1)
+├── StorageError            the disk is full, or a folder cannot be written          (exit code 1)
 ├── IndexDamagedError       the files of an index do not match their manifest       (exit code 1)
 └── IndexUnreadableError    the files of an index cannot be read now                (exit code 1)
 """
@@ -54,6 +55,10 @@ class QuestionFileError(UsageError):
 
 class BusyError(ArticleChatError):
     """So many questions wait already that no more are taken; it may be asked again later."""
+
+
+class StorageError(ArticleChatError):
+    """What is to be kept cannot be written; what was kept before is whole."""
 
 
 class IndexDamagedError(ArticleChatError):

@@ -100,6 +100,12 @@ class Settings:
     answer_seconds: float = field(
         default=180.0, metadata={"help": "stop an answer on the page after so many seconds, and let others go on"}
     )
+    log_format: str = field(
+        default="text",
+        metadata={
+            "help": "'text', or 'json' for programs: an object a line, without a word of questions, answers or articles"
+        },
+    )
     max_states_mb: float = field(
         default=1000.0,
         metadata={"help": "disk for what the language model keeps of the articles that it has read, in megabytes"},
@@ -110,6 +116,8 @@ class Settings:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise SettingsError(f"the setting {name} must be from {low} to {high}, not {value}")
+        if self.log_format not in _LOG_FORMATS:
+            raise SettingsError(f"the setting log_format is one of {', '.join(_LOG_FORMATS)}, not {self.log_format!r}")
         if self.passage_overlap_pieces * 2 > self.passage_pieces:
             raise SettingsError("the setting passage_overlap_pieces must be at most half of passage_pieces")
 
@@ -129,6 +137,7 @@ class Settings:
         return self.home / "models"
 
 
+_LOG_FORMATS = ("text", "json")
 _RANGES: tuple[tuple[str, float, float], ...] = (
     ("threads", 1, 256),
     ("max_document_mb", 0.001, 1024),

@@ -366,7 +366,7 @@ def test_serve_hands_the_library_to_the_page(run: Run, home: Path, monkeypatch: 
     monkeypatch.setattr(ui.app, "serve", lambda library, settings, **rest: seen.update(rest, home=settings.home))
     assert run("serve", "--port", "0") == 0
     accounts, keys, public_url = seen.pop("accounts"), seen.pop("keys"), seen.pop("public_url")
-    assert seen == {"home": home, "collection": "seeds", "host": "127.0.0.1", "port": 0}
+    assert seen == {"home": home, "collection": "seeds", "host": "127.0.0.1", "port": 0, "open_metrics": False}
     assert (accounts, keys, public_url) == (None, None, "")
     (home / "keys.txt").write_text("ann:0123456789abcdefghij")
     flags = ("--auth", "ann:a", "--auth", "bob:b", "--public-url", "https://chat.example.org")

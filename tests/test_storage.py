@@ -15,7 +15,7 @@ import pytest
 from fakes import FakeEmbedder
 from manifests import resealed
 
-from rag.errors import IndexDamagedError, IndexUnreadableError
+from rag.errors import IndexDamagedError, IndexUnreadableError, StorageError
 from rag.library import storage
 from rag.library.collections import Library
 from rag.library.index import Chunking, PassageIndex
@@ -240,7 +240,7 @@ def test_a_full_disk_leaves_the_old_index(tmp_path: Path, monkeypatch: pytest.Mo
         return real(self, data)
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(StorageError, match=r"^the disk is full: free some space"):
         save_index(build("New."), tmp_path / "c")
     monkeypatch.undo()
     assert loaded(tmp_path / "c").documents["d0"].text == "Old."
@@ -252,7 +252,7 @@ def test_a_full_disk_leaves_no_folder_where_there_was_none(tmp_path: Path, monke
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(StorageError, match=r"^the disk is full: free some space"):
         save_index(build("New."), tmp_path / "c")
     assert list(tmp_path.iterdir()) == []
 

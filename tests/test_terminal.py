@@ -2,7 +2,7 @@ import logging
 
 import pytest
 
-from rag.cli.commands import warnings_on_stderr
+from rag.cli.logs import logged
 from rag.cli.terminal import plain, readable
 from rag.types import NO_ANSWER, Answer, Citation, Document, Passage, RetrievedPassage, Span, Statement
 
@@ -65,7 +65,7 @@ def test_a_text_cannot_steer_the_terminal() -> None:
 
 @pytest.mark.parametrize("name", ["rag.library", "ui.articles", "uvicorn"])
 def test_what_is_logged_cannot_steer_the_terminal(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with warnings_on_stderr():
+    with logged():
         logging.getLogger(name).error("ow\x1b[2Jls.txt: %s", "a\x9bb", exc_info=ValueError("no \x1b]0;evil\x07"))
     shown = capsys.readouterr().err
     assert shown.startswith("article-chat: error: ow\ufffd[2Jls.txt: a\ufffdb\n")

@@ -36,6 +36,7 @@ from ui.chat import Chat
 from ui.claims import add_claim_route
 from ui.kept import Kept
 from ui.keys import Keys
+from ui.operations import add_operation_routes
 from ui.owners import Accounts, Owners, owner_of
 from ui.page import build_app
 from ui.paragraphs import article_json
@@ -76,12 +77,14 @@ def web_app(
     accounts: Accounts | None = None,
     keys: Keys | None = None,
     named: Articles | None = None,
+    open_metrics: bool = False,
 ) -> FastAPI:
     """The whole site: the page, its scripts and style, the articles as JSON, the API, behind the guard and for known
     owners.
 
     The shared articles are those of the pipeline; the shelf has the visitors' own. What the API can ask
-    is `named`; without, what the page shows.
+    is `named`; without, what the page shows. The server's figures are for this computer alone, or, with `open_metrics`,
+    for who is let in, too.
     """
     closed: dict[str, Any] = {"openapi_url": None, "docs_url": None, "redoc_url": None}
     site = FastAPI(**closed)
@@ -92,7 +95,7 @@ def web_app(
         examples.forget(article)
         studies.forget(article)
 
-    add_article_routes(site, shelf, removed=forget)
+    add_article_routes(site, shelf, chat.metrics, removed=forget)
     index = pipeline.index
 
     def pipeline_of(request: Any, own: str) -> Pipeline:
@@ -137,7 +140,9 @@ def web_app(
         return JSONResponse({"share": share, "loads": bool(chat.loads())}, headers={"Cache-Control": "no-store"})
 
     asked = named or Articles(pipeline, SEEDS, shelf=shelf)
-    site.mount(API, api_app(asked, chat.place, studies.of, seconds=shelf.settings.answer_seconds))
+    api = api_app(asked, chat.place, studies.of, seconds=shelf.settings.answer_seconds, metrics=chat.metrics)
+    site.mount(API, api)
+    add_operation_routes(site, pipeline, chat, asked.collection, public_url=public_url, open_metrics=open_metrics)
     kept = Kept()
     page = build_app(pipeline_of, chat, [document.title for document in index.documents.values()])
     mounted: FastAPI = gr.mount_gradio_app(
@@ -187,6 +192,7 @@ def serve(
     accounts: Accounts | None = None,
     keys: Keys | None = None,
     public_url: str = "",
+    open_metrics: bool = False,
 ) -> None:
     """Serve the page and the API about the collection until Ctrl-C or SIGTERM; where nobody else is let in, the API is
     about the library's other collections, too.
@@ -217,6 +223,7 @@ def serve(
             accounts=accounts,
             keys=keys,
             named=named,
+            open_metrics=open_metrics,
         )
         server = server_of(site)
 
@@ -229,6 +236,9 @@ def serve(
                 name = socket.gethostname() if is_every_address(host) else host
                 print(public_url or url_of(listener, name), flush=True)  # noqa: T201
 
+        port = listener.getsockname()[1]
+        articles = len(pipeline.index.documents)
+        log.info("the server listens", extra={"facts": {"port": port, "articles": articles}})
         loading.start(ready)
         try:
             server.run(sockets=[listener])

@@ -37,7 +37,7 @@ from rag import (
     document_from_text,
     read_document,
 )
-from rag.api import RefusedError, receive_body
+from rag.api import Metrics, RefusedError, receive_body
 from ui.chat import sentence
 from ui.intake import Intake, entry_json
 from ui.owners import owner_of
@@ -48,11 +48,13 @@ _PRIVATE = {"Cache-Control": "no-store"}
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
-def add_article_routes(site: FastAPI, shelf: Shelf, removed: Callable[[str], None] = lambda _: None) -> None:
+def add_article_routes(
+    site: FastAPI, shelf: Shelf, metrics: Metrics, removed: Callable[[str], None] = lambda _: None
+) -> None:
     """Add the routes to the site, which has `Owners` and `Guard` around it; `removed` is told of an article's end."""
     settings = shelf.settings
     file_mb = max(settings.max_file_mb, settings.max_document_mb)
-    intake = Intake(shelf)
+    intake = Intake(shelf, metrics)
 
     @site.exception_handler(ArticleChatError)
     def refused(_: Request, error: ArticleChatError) -> Response:

@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 
 from rag import Answer, ArticleChatError, BusyError, ModelError, Pipeline, Turn
+from rag.api import Metrics
 from ui.exchanges import Conversation, Exchange
 from ui.waiting import Loading, Place, WaitingLine
 from ui.watch import UnresponsiveError, Watch
@@ -45,14 +46,20 @@ class Chat:
     kept by the caller.
 
     An answer that takes longer than `seconds` is stopped; where what computes it does not end then, whoever asked is
-    told so, and the others are answered in quotes alone until it does.
+    told so, and the others are answered in quotes alone until it does. `metrics` counts the questions.
     """
 
     def __init__(self, loading: Loading | None = None, *, seconds: float = math.inf) -> None:
+        self.metrics = Metrics()
         self._loading = loading
         self._watch = Watch(seconds)
         self._line = WaitingLine()
         self._running: dict[str, threading.Event] = {}
+        watch = self.metrics.watch
+        watch("questions_running", "Questions that are being answered.", self._answers)
+        watch("questions_waiting", "Questions that wait.", lambda: len(self._line) - self._answers())
+        watch("models_loaded", "Whether the models are loaded.", self._has_models)
+        watch("unresponsive", "Answers that were asked to end and did not.", self._watch.left_behind)
 
     def ask(
         self,
@@ -103,6 +110,16 @@ class Chat:
         """One line that says so while the models load, or why they could not be; else ""."""
         return self._loading.message() if self._loading is not None else ""
 
+    def state(self) -> str:
+        """Whether it is "ready", "loading" its models, "failed" to load them, or "unresponsive", as something was asked
+        to end and did not; waits for nothing.
+        """
+        if self._loading is not None and not self._loading.finished.is_set():
+            return "loading"
+        if not self._has_models():
+            return "failed"
+        return "unresponsive" if self._watch.left_behind() else "ready"
+
     @contextmanager
     def place(self, owner: str) -> Iterator[Callable[[], Awaitable[None]]]:
         """A place in the line, while the block lasts, for a question that is asked elsewhere than on the page; what it
@@ -110,11 +127,25 @@ class Chat:
 
         Raises BusyError where none is left; what is awaited raises ModelError where the models could not be loaded.
         """
-        place = self._line.join(owner)
+        place = self._join(owner)
         try:
             yield lambda: self._turn(place)
         finally:
             self._line.leave(place)
+
+    def _join(self, owner: str) -> Place:
+        try:
+            return self._line.join(owner)
+        except BusyError:
+            self.metrics.busy()
+            raise
+
+    def _has_models(self) -> bool:
+        return self._loading is None or (self._loading.finished.is_set() and self._loading.error is None)
+
+    def _answers(self) -> int:
+        """How many questions are being answered."""
+        return int(self._has_models() and not self._line.is_empty())
 
     async def _turn(self, place: Place) -> None:
         loading = self._loading
@@ -137,7 +168,7 @@ class Chat:
         if visit in self._running:
             return
         try:
-            place = self._line.join(owner)
+            place = self._join(owner)
         except BusyError as error:
             yield View(conversation, sentence(str(error)), failed=True)
             return
@@ -154,23 +185,26 @@ class Chat:
         try:
             # Before it waits: whether it can be asked at all, and the answer without anything in it yet.
             empty = next(pipeline.stream(question, history)).answer
-            for status in self._waits(place, stop):
-                yield view(empty, status, running=True)
-            if stop.is_set():
-                last = View(conversation, "Stopped before it was answered.", failed=True)
-            else:
-                responsive = self._responsive(pipeline)
-                steps = responsive.stream(
-                    question, history, exclude=exclude, stopped=lambda: stop.is_set() or late.is_set()
-                )
-                with closing(self._watch.over(steps, stop, late)) as watched:
-                    for progress in watched:
-                        if progress.stage != "done":
-                            yield view(progress.answer, _STAGES[progress.stage], running=True)
-                status = _outcome(progress.answer, stopped=stop.is_set(), late=late.is_set())
-                if responsive is not pipeline:
-                    status += " The language model does not respond, so these are quotes alone."
-                last = view(progress.answer, status, running=False)
+            with self.metrics.question() as asked:
+                for status in self._waits(place, stop):
+                    yield view(empty, status, running=True)
+                if stop.is_set():
+                    last = View(conversation, "Stopped before it was answered.", failed=True)
+                else:
+                    responsive = self._responsive(pipeline)
+                    steps = responsive.stream(
+                        question, history, exclude=exclude, stopped=lambda: stop.is_set() or late.is_set()
+                    )
+                    with closing(self._watch.over(steps, stop, late)) as watched:
+                        for progress in watched:
+                            asked.shows(progress.answer)
+                            if progress.stage != "done":
+                                yield view(progress.answer, _STAGES[progress.stage], running=True)
+                    asked.has(progress.answer, stopped=stop.is_set(), late=late.is_set())
+                    status = _outcome(progress.answer, stopped=stop.is_set(), late=late.is_set())
+                    if responsive is not pipeline:
+                        status += " The language model does not respond, so these are quotes alone."
+                    last = view(progress.answer, status, running=False)
         except ArticleChatError as error:
             last = View(conversation, sentence(str(error)), failed=True)
         except Exception:

@@ -7,6 +7,7 @@ import json
 import logging
 import secrets
 import threading
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rag import ArticleChatError, ArticleEntry, Document, DocumentError, Shelf
-from rag.api import RefusedError
+from rag.api import Metrics, RefusedError
 from ui.chat import sentence
 
 MOST_AT_ONCE = 4
@@ -51,12 +52,14 @@ class Arrival:
 
 
 class Intake:
-    """Reads and indexes what arrives, and tells how far it is."""
+    """Reads and indexes what arrives, and tells how far it is; `metrics` counts it."""
 
-    def __init__(self, shelf: Shelf) -> None:
+    def __init__(self, shelf: Shelf, metrics: Metrics) -> None:
         self._shelf = shelf
+        self._metrics = metrics
         self._places: Counter[str] = Counter()
         self._arrivals: dict[str, Arrival] = {}
+        metrics.watch("articles_arriving", "Articles that are read, wait or are indexed.", lambda: len(self._arrivals))
         self._lock = threading.Lock()
 
     @contextmanager
@@ -109,6 +112,7 @@ class Intake:
         return _until_last(events)
 
     def _work(self, arrival: Arrival, make: Callable[[], Document], place: ExitStack) -> None:
+        began = time.perf_counter()
         last: Event = {"stage": "failed", "message": "Something went wrong here; the terminal says what."}
         try:
             document = make()
@@ -131,6 +135,7 @@ class Intake:
             with self._lock:
                 del self._arrivals[arrival.id]
             place.close()
+            self._metrics.arrived(last["stage"], time.perf_counter() - began)
             arrival.tell(last)
 
 

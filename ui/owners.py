@@ -20,11 +20,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ui.keys import Keys, named_secrets
+from ui.operations import OPEN
 from ui.security import is_api, refusal
 
 COOKIE = "article_chat_owner"
@@ -73,7 +74,8 @@ class Owners:
     OWASP). Without accounts, a visitor who has no cookie of ours gets one.
 
     A program that asks the API is known by its key (`Authorization: Bearer …`), or, as a person is, by name and
-    password. Where there are neither keys nor accounts, all programs are one owner.
+    password. Where there are neither keys nor accounts, all programs are one owner. What is OPEN is let through without
+    a login, too, for nobody.
     """
 
     def __init__(self, app: ASGIApp, *, accounts: Accounts | None = None, keys: Keys | None = None) -> None:
@@ -88,6 +90,8 @@ class Owners:
             await self.app(scope, receive, send)
         elif is_api(scope) and (self.accounts is None or _token(scope)):
             await self._with_key(scope, receive, send)
+        elif self.accounts is not None and scope["path"] in OPEN and "authorization" not in Headers(scope=scope):
+            await self.app({**scope, "owner": "", "login": None}, receive, send)
         elif self.accounts is not None:
             await self._with_account(self.accounts, scope, receive, send)
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -35,8 +36,11 @@ class Loading:
         return f"The models could not be loaded: {why}"
 
     def _run(self, then: Callable[[], None]) -> None:
+        began = time.perf_counter()
         try:
             self._load()
+            seconds = round(time.perf_counter() - began, 3)
+            log.info("the models are loaded", extra={"facts": {"seconds": seconds}})
         except Exception as error:  # noqa: BLE001 - whatever it was, questions must not wait for it
             self.error = error
         finally:
@@ -64,6 +68,9 @@ class WaitingLine:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._places: list[Place] = []
+
+    def __len__(self) -> int:
+        return len(self._places)
 
     def is_empty(self) -> bool:
         """Whether nobody is being answered."""

@@ -83,6 +83,11 @@ class Watch:
             if thread.is_alive():
                 self._left.append((thread, min(end, time.monotonic() + GRACE_SECONDS)))
 
+    def left_behind(self) -> int:
+        """How many have not ended though their time for it is over; waits for none."""
+        now = time.monotonic()
+        return sum(thread.is_alive() and now > end for thread, end in self._left)
+
     def unresponsive(self) -> int:
         """How many were left behind and still have not ended; waits for those that have time for it."""
         for thread, end in self._left:

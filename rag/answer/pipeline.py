@@ -94,6 +94,11 @@ class Pipeline:
                 log.warning("%s", error)
 
     @property
+    def models(self) -> dict[str, str]:
+        """The names of the embedder, the reader and the language model ("none" without one)."""
+        return self._names()
+
+    @property
     def reads(self) -> bool:
         """Whether there is a language model that reads articles, and the text is not too long for it."""
         return bool(self._writers) and self._writers[0].article is not None

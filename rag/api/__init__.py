@@ -3,7 +3,8 @@
 from rag.api.articles import Articles
 from rag.api.bodies import receive_body
 from rag.api.errors import RefusedError, error_response
+from rag.api.metrics import Metrics
 from rag.api.routes import API, api_app
 from rag.api.sockets import bind
 
-__all__ = ["API", "Articles", "RefusedError", "api_app", "bind", "error_response", "receive_body"]
+__all__ = ["API", "Articles", "Metrics", "RefusedError", "api_app", "bind", "error_response", "receive_body"]

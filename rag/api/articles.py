@@ -41,7 +41,7 @@ class Articles:
         self, served: Pipeline, collection: str, *, library: Library | None = None, shelf: Shelf | None = None
     ) -> None:
         self._served = served
-        self._collection = collection
+        self.collection = collection
         self._library = library
         self._shelf = shelf
         self._open: OrderedDict[str, tuple[object, Pipeline]] = OrderedDict()
@@ -51,9 +51,9 @@ class Articles:
         """Everything that the owner can ask, first what the page shows; where there are several articles in a
         collection, each of them behind it.
         """
-        found = list(_names(self._collection, self._served.index.documents.values()))
+        found = list(_names(self.collection, self._served.index.documents.values()))
         for info in self._library.collections() if self._library is not None else ():
-            if info.name != self._collection:
+            if info.name != self.collection:
                 found += _names(info.name, info.documents)
         if self._shelf is not None:
             found += [Named(entry.id, entry.title) for entry in self._shelf.articles(owner)]
@@ -71,7 +71,7 @@ class Articles:
         return self._kept(name, whole.index, partial(whole.index.part, article))
 
     def _whole(self, collection: str, owner: str) -> Pipeline | None:
-        if collection == self._collection:
+        if collection == self.collection:
             return self._served
         if self._library is not None:
             for info in self._library.collections():

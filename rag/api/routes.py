@@ -33,6 +33,7 @@ from rag.api.bodies import receive_body
 from rag.api.citations import Json, char_range
 from rag.api.completions import Completion, event
 from rag.api.errors import WENT_WRONG, RefusedError, error_json, error_response, refused
+from rag.api.metrics import Metrics
 from rag.api.requests import LONGEST_REQUEST, read_request
 from rag.errors import ArticleChatError
 from rag.types import Answer, Citation
@@ -58,11 +59,12 @@ def api_app(
     answered: Callable[[Pipeline], object] = lambda _: None,
     *,
     seconds: float | None = None,
+    metrics: Metrics | None = None,
 ) -> Starlette:
-    """The API about the articles; `answered` is told of each pipeline that has answered, and an answer that takes more
-    than `seconds` is given up.
+    """The API about the articles; `answered` is told of each pipeline that has answered, an answer that takes more
+    than `seconds` is given up, and `metrics` counts the questions.
     """
-    api = _Api(articles, places, answered, seconds)
+    api = _Api(articles, places, answered, seconds, metrics or Metrics())
     return Starlette(
         routes=[
             Route("/models", api.models),
@@ -76,12 +78,18 @@ def api_app(
 
 class _Api:
     def __init__(
-        self, articles: Articles, places: Places, answered: Callable[[Pipeline], object], seconds: float | None
+        self,
+        articles: Articles,
+        places: Places,
+        answered: Callable[[Pipeline], object],
+        seconds: float | None,
+        metrics: Metrics,
     ) -> None:
         self._articles = articles
         self._places = places
         self._answered = answered
         self._seconds = seconds
+        self._metrics = metrics
         self._began = int(time.time())
 
     def models(self, request: HttpRequest) -> Response:
@@ -141,17 +149,21 @@ class _Api:
         """The answer as it grows, once it is the question's turn. Only what computes it has the deadline: who reads it
         may take their time.
         """
-        with _told():
-            await turn()
-        deadline = None if self._seconds is None else asyncio.get_running_loop().time() + self._seconds
-        async with aclosing(reply.pipeline.astream(reply.request.question, reply.request.history)) as steps:
-            while True:
-                with _told():
-                    async with asyncio.timeout_at(deadline):
-                        step = await anext(steps, None)
-                if step is None:
-                    return
-                yield step.answer
+        with self._metrics.question() as asked:
+            with _told():
+                await turn()
+            deadline = None if self._seconds is None else asyncio.get_running_loop().time() + self._seconds
+            async with aclosing(reply.pipeline.astream(reply.request.question, reply.request.history)) as steps:
+                while True:
+                    with _told():
+                        async with asyncio.timeout_at(deadline):
+                            step = await anext(steps, None)
+                    if step is None:
+                        return
+                    asked.shows(step.answer)
+                    if step.stage == "done":
+                        asked.has(step.answer)
+                    yield step.answer
 
     def _model(self, named: Named) -> Json:
         owned = {"object": "model", "created": self._began, "owned_by": "article-chat"}

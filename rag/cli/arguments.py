@@ -88,32 +88,7 @@ def build_parser() -> argparse.ArgumentParser:
         return sub
 
     serve = command("serve", "chat in the browser", "serve --port 8000", _OTHERS)
-    serve.add_argument("--port", type=_port, default=7860, metavar="N", help="port of the page (default: 7860)")
-    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this computer)")
-    serve.add_argument(
-        "--auth",
-        action="append",
-        default=[],
-        metavar="NAME:PASSWORD",
-        help="let only this person in, with a shelf of their own (may be repeated); others on this computer can read "
-        "it in the list of programs: see --auth-file",
-    )
-    serve.add_argument(
-        "--auth-file", type=Path, metavar="FILE", help="the same, from a file that has NAME:PASSWORD on each line"
-    )
-    serve.add_argument(
-        "--api-key-file",
-        type=Path,
-        metavar="FILE",
-        help="programs ask the API (/v1) with a key of this file, which has NAME:KEY on each line",
-    )
-    serve.add_argument(
-        "--public-url",
-        type=_url,
-        metavar="URL",
-        help="where people reach the page through a proxy, such as https://chat.example.org",
-    )
-    _add_collection(serve, SEEDS, "articles to ask")
+    _add_serving(serve)
 
     ask = command("ask", "answer one question", 'ask "why did the talks end?"')
     ask.add_argument("question", nargs="+", metavar="QUESTION", help="the question, best in quotation marks")
@@ -169,6 +144,14 @@ def build_parser() -> argparse.ArgumentParser:
         "Nothing uses them unless you say so: serve --llm http://127.0.0.1:11434/v1\n\n",
     )
 
+    doctor = command(
+        "doctor",
+        "look whether all is in order, which takes half a minute",
+        "doctor",
+        'A line for each thing: "ok", "note", or "wrong" with what to do, which makes the exit code 1.\n\n',
+    )
+    doctor.add_argument("--port", type=_port, default=7860, metavar="N", help="port that is to be free (default: 7860)")
+
     judge = command("evaluate", "measure the answers to a file of questions", "evaluate questions.jsonl")
     judge.add_argument("file", type=Path, metavar="FILE.jsonl", help="one article with its questions on each line")
     judge.add_argument(
@@ -201,6 +184,40 @@ def _add_settings(parser: argparse.ArgumentParser, *, shown: bool) -> None:
         help_text = text.replace("%", "%%") if shown else argparse.SUPPRESS
         kind = Path if option == "--config" else str
         group.add_argument(option, metavar=metavar, type=kind, default=argparse.SUPPRESS, help=help_text)
+
+
+def _add_serving(serve: argparse.ArgumentParser) -> None:
+    serve.add_argument("--port", type=_port, default=7860, metavar="N", help="port of the page (default: 7860)")
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this computer)")
+    serve.add_argument(
+        "--auth",
+        action="append",
+        default=[],
+        metavar="NAME:PASSWORD",
+        help="let only this person in, with a shelf of their own (may be repeated); others on this computer can read "
+        "it in the list of programs: see --auth-file",
+    )
+    serve.add_argument(
+        "--auth-file", type=Path, metavar="FILE", help="the same, from a file that has NAME:PASSWORD on each line"
+    )
+    serve.add_argument(
+        "--api-key-file",
+        type=Path,
+        metavar="FILE",
+        help="programs ask the API (/v1) with a key of this file, which has NAME:KEY on each line",
+    )
+    serve.add_argument(
+        "--public-url",
+        type=_url,
+        metavar="URL",
+        help="where people reach the page through a proxy, such as https://chat.example.org",
+    )
+    serve.add_argument(
+        "--open-metrics",
+        action="store_true",
+        help="tell the server's figures (/metrics) to everybody who is let in, not to this computer alone",
+    )
+    _add_collection(serve, SEEDS, "articles to ask")
 
 
 def _add_collection(parser: argparse.ArgumentParser, default: str, what: str) -> None:

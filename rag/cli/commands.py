@@ -19,7 +19,8 @@ from tqdm import tqdm
 
 from rag.answer.pipeline import build_pipeline
 from rag.cli.arguments import NAME, build_parser
-from rag.cli.terminal import PlainFormatter, plain, readable, readable_check
+from rag.cli.logs import logged
+from rag.cli.terminal import plain, readable, readable_check
 from rag.errors import ArticleChatError, UsageError
 from rag.evaluation.questions import read_history, read_questions
 from rag.evaluation.reports import Report, evaluate
@@ -34,6 +35,7 @@ from rag.models.served import LOCAL_PORTS, running_here
 from rag.settings import DEBUG, Settings, load_settings
 from rag.types import Answer
 
+log = logging.getLogger(__name__)
 _STEPS = {
     "retrieve": "looking for passages",
     "read": "choosing quotes",
@@ -64,27 +66,27 @@ def main(argv: Sequence[str] | None = None, *, embedder: Embedder | None = None)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a character is no reason to stop
-    try:
-        with warnings_on_stderr():
-            code = _run(argv, embedder)
+    with logged() as log_for_programs:
+        try:
+            code = _run(argv, embedder, log_for_programs)
             sys.stdout.flush()
             return code
-    except KeyboardInterrupt:
-        print(f"{NAME}: stopped", file=sys.stderr)
-        return 130
-    except BrokenPipeError:  # whoever read our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
-    except ArticleChatError as error:
-        return _fail(str(error), error.exit_code)
-    except OSError as error:
-        return _fail(f"{error.filename or 'this computer'}: {error.strerror or error}", 1)
-    except Exception as error:  # noqa: BLE001  # the last resort: one line rather than a traceback
-        what = " ".join(f"{type(error).__name__}: {error}".split())
-        return _fail(f"unexpected {what} (run it again with {DEBUG}=1 to see where)", 1)
+        except KeyboardInterrupt:
+            print(f"{NAME}: stopped", file=sys.stderr)
+            return 130
+        except BrokenPipeError:  # whoever read our output has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 141
+        except ArticleChatError as error:
+            return _fail(str(error), error.exit_code)
+        except OSError as error:
+            return _fail(f"{error.filename or 'this computer'}: {error.strerror or error}", 1)
+        except Exception as error:  # noqa: BLE001  # the last resort: one line rather than a traceback
+            what = " ".join(f"{type(error).__name__}: {error}".split())
+            return _fail("unexpected %s (run it again with %s=1 to see where)", 1, what, DEBUG)
 
 
-def _run(argv: Sequence[str] | None, embedder: Embedder | None) -> int:
+def _run(argv: Sequence[str] | None, embedder: Embedder | None, log_for_programs: Callable[[], None]) -> int:
     parser = build_parser()
     arguments = parser.parse_args(argv)
     if arguments.command is None:
@@ -92,6 +94,8 @@ def _run(argv: Sequence[str] | None, embedder: Embedder | None) -> int:
         return 2
     flags = {f.name: getattr(arguments, f.name, None) for f in fields(Settings)}
     settings = load_settings(file=getattr(arguments, "config", None), flags=flags)
+    if settings.log_format == "json":
+        log_for_programs()
     _prepare_environment(settings, online=arguments.command == "download")
     embedder = embedder or SentenceTransformerEmbedder(settings.embedding_model, threads=settings.threads)
     return _COMMANDS[arguments.command](_Context(arguments, settings, embedder))
@@ -112,6 +116,7 @@ def _serve(context: _Context) -> int:
         accounts=Accounts.read(wanted.auth, wanted.auth_file),
         keys=Keys.read(wanted.api_key_file),
         public_url=wanted.public_url or "",
+        open_metrics=wanted.open_metrics,
     )
     return 0
 
@@ -237,6 +242,16 @@ def _servers(context: _Context) -> int:  # noqa: ARG001
     return 0
 
 
+def _doctor(context: _Context) -> int:
+    from rag.cli.doctor import examine
+
+    wrong = 0
+    for finding in examine(context.settings, context.embedder, context.arguments.port):
+        print(plain(f"{finding.verdict:<5} {finding.said}"), flush=True)
+        wrong += finding.verdict == "wrong"
+    return min(wrong, 1)
+
+
 def _evaluate(context: _Context) -> int:
     arguments, out = context.arguments, context.arguments.predictions
     if out is not None and out.exists() and out.samefile(arguments.file):
@@ -297,6 +312,7 @@ _COMMANDS: dict[str, Callable[[_Context], int]] = {
     "remove": _remove,
     "download": _download,
     "servers": _servers,
+    "doctor": _doctor,
     "evaluate": _evaluate,
 }
 
@@ -318,29 +334,15 @@ def _prepare_environment(settings: Settings, *, online: bool) -> None:
         os.environ.setdefault(name, value)
 
 
-@contextmanager
-def warnings_on_stderr() -> Iterator[None]:
-    """Show what is logged as a warning, by a library too, while a command runs."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setLevel(logging.WARNING)
-    handler.setFormatter(PlainFormatter(f"{NAME}: %(level)s: %(message)s"))
-    logger = logging.getLogger()
-    logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-
-
 def _typed(words: Sequence[str]) -> str:
     """What was typed, in one line; bytes that are no UTF-8 are replaced."""
     return " ".join(words).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def _fail(message: str, code: int) -> int:
+def _fail(message: str, code: int, *values: str) -> int:
     if os.environ.get(DEBUG) and sys.exc_info()[0] is not None:
         traceback.print_exc()
-    print(plain(f"{NAME}: error: {message}"), file=sys.stderr)
+    log.error(message, *values)
     return code
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import shutil
 import textwrap
@@ -61,14 +60,6 @@ def readable_check(checked: CheckedClaim, *, width: int | None = None) -> str:
 def plain(text: str) -> str:
     """The text without the control characters that move a cursor or turn the direction of writing."""
     return _STEERING.sub("\ufffd", text)
-
-
-class PlainFormatter(logging.Formatter):
-    """Formats a record, its traceback too, as plain text: a file's name or a request may be a stranger's."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        record.level = record.levelname.lower()
-        return plain(super().format(record))
 
 
 def _marked(citation: Citation) -> str:

@@ -14,11 +14,11 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
-from rag.errors import CollectionError, DocumentError, IndexDamagedError, IndexUnreadableError
+from rag.errors import CollectionError, DocumentError, IndexDamagedError, IndexUnreadableError, StorageError
 from rag.ingest.documents import SUFFIXES, load_document
 from rag.library.index import Chunking, PassageIndex, PassagesDone
 from rag.library.manifest import MANIFEST, ArticleEntry, read_manifest
-from rag.library.storage import leftovers, load_index, make_folder, remove_index, save_index, sweep
+from rag.library.storage import leftovers, load_index, make_folder, remove_index, save_index, sweep, writing
 from rag.models.embeddings import Embedder, SentenceTransformerEmbedder
 from rag.models.reader.boundaries import boundary_segments
 from rag.models.reader.weights import weights_fingerprint
@@ -182,7 +182,8 @@ class Library:
         except (IndexDamagedError, FileNotFoundError):
             return None
         if left:
-            with suppress(Timeout), self._writing(folder.name, blocking=False):  # who is writing sweeps
+            # Who is writing sweeps; where nobody can write, it is read all the same.
+            with suppress(Timeout, StorageError), self._writing(folder.name, blocking=False):
                 sweep(folder)
         return index
 
@@ -254,9 +255,14 @@ class Library:
 
     @contextmanager
     def _writing(self, name: str, *, blocking: bool = True) -> Iterator[None]:
-        make_folder(self._folder)
-        with FileLock(self._folder / f".{name}.lock", blocking=blocking):
+        lock = FileLock(self._folder / f".{name}.lock", blocking=blocking)
+        with writing(self._folder):
+            make_folder(self._folder)
+            lock.acquire()
+        try:
             yield
+        finally:
+            lock.release()
 
 
 def _files(paths: Iterable[Path]) -> Iterator[Path]:

@@ -8,6 +8,7 @@ a visitor gave.
 
 from __future__ import annotations
 
+import logging
 import re
 import secrets
 import shutil
@@ -20,20 +21,21 @@ from dataclasses import replace
 from pathlib import Path
 from weakref import WeakValueDictionary
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
-from rag.errors import ArticleChatError, CollectionError, IndexDamagedError, IndexUnreadableError
+from rag.errors import ArticleChatError, CollectionError, IndexDamagedError, IndexUnreadableError, StorageError
 from rag.library.collections import Library
 from rag.library.index import PassageIndex, PassagesDone
 from rag.library.line import FairLine
 from rag.library.manifest import MANIFEST, ArticleEntry, read_manifest, sha256
-from rag.library.storage import make_folder
+from rag.library.storage import make_folder, writing
 from rag.settings import Settings
 from rag.types import Document
 
 FOLDER = "_owners"
 OPEN_INDEXES = 4
 """Articles kept in memory, the last used."""
+log = logging.getLogger(__name__)
 _OWNER = re.compile(r"[0-9a-f]{32}")
 _ARTICLE = re.compile(r"[0-9a-f]{12,32}")
 
@@ -99,11 +101,14 @@ class Shelf:
                 progress(done, total)
 
             try:
-                make_folder(self._folder, mode=0o700)
+                with writing(self._folder):
+                    make_folder(self._folder, mode=0o700)
                 self._library.at(folder).put([replace(document, id=name)], name, told)
-            except BaseException:
+            except BaseException as error:
                 _erase(folder, name)
                 _remove_if_empty(folder)
+                if isinstance(error, StorageError):
+                    raise _not_kept(error) from error
                 raise
         return _entry(folder / name)
 
@@ -135,7 +140,10 @@ class Shelf:
         An answer that is being given from it ends undisturbed.
         """
         folder = self._existing(owner, article)
-        self._library.at(folder.parent).remove(article)
+        try:
+            self._library.at(folder.parent).remove(article)
+        except StorageError as error:
+            raise _not_kept(error) from error
         with self._lock:
             self._open.pop((owner, article), None)
         _erase(folder.parent, article)
@@ -194,14 +202,21 @@ class Shelf:
     def _sweep(self) -> None:
         """Delete what a killed server left of articles that it was indexing or removing."""
         for folder in self._folder.glob("*/*/"):
-            with suppress(Timeout), FileLock(_lock_of(folder.parent, folder.name), timeout=0):
+            with suppress(OSError), FileLock(_lock_of(folder.parent, folder.name), timeout=0):  # held, or read-only
                 if not (folder / MANIFEST).is_file():
                     _erase(folder.parent, folder.name)
         for lock in self._folder.glob("*/.*.lock"):
             if not lock.with_name(lock.name[1:].removesuffix(".lock")).is_dir():
-                lock.unlink(missing_ok=True)
+                with suppress(OSError):
+                    lock.unlink(missing_ok=True)
         for owner in self._folder.glob("*/"):
             _remove_if_empty(owner)
+
+
+def _not_kept(error: StorageError) -> StorageError:
+    """The error as visitors are told of it, who need not know the server's folders; the log has it whole."""
+    log.warning("%s", error)
+    return StorageError("the disk of the server is full, or takes nothing; ask whoever runs it, and try again later")
 
 
 def _entry(folder: Path) -> ArticleEntry:
@@ -227,4 +242,5 @@ def _remove_if_empty(folder: Path) -> None:
 
 def _erase(folder: Path, article: str) -> None:
     shutil.rmtree(folder / article, ignore_errors=True)
-    _lock_of(folder, article).unlink(missing_ok=True)
+    with suppress(OSError):
+        _lock_of(folder, article).unlink(missing_ok=True)

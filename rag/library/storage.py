@@ -14,13 +14,14 @@ folder holds the old index or the new one. Nothing here is a pickle.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import secrets
 import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +31,7 @@ import bm25s
 import faiss
 import numpy as np
 
+from rag.errors import StorageError
 from rag.json_fields import parsed
 from rag.library.index import Chunking, PassageIndex
 from rag.library.manifest import (
@@ -69,56 +71,56 @@ class StoredIndex:
 
 
 def save_index(index: PassageIndex, folder: Path) -> None:
-    """Write the index into the folder, replacing what is there in one atomic step; raises OSError, e.g. on a full disk,
-    and then leaves what was there.
+    """Write the index into the folder, replacing what is there in one atomic step; raises StorageError, e.g. on a full
+    disk, and then leaves what was there.
     """
-    make_folder(folder)
-    generation = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
-    new = folder / generation
-    passages_of = Counter(passage.document_id for passage in index.passages)
-    try:
-        _write_files(index, new)
-        manifest = Manifest(
-            generation=generation,
-            embedder=EmbedderIdentity(index.embedder.name, index.embedder.dimension),
-            chunking=index.chunking,
-            documents=tuple(
-                ArticleEntry(
-                    id=document.id,
-                    title=document.title,
-                    source=document.source,
-                    characters=len(document.text),
-                    passages=passages_of[document.id],
-                    pages=document.pages,
-                    sha256=sha256(document.text.encode()),
-                )
-                for document in index.documents.values()
-            ),
-            files={
-                path.relative_to(new).as_posix(): sha256(path.read_bytes())
-                for path in sorted(new.rglob("*"))
-                if path.is_file()
-            },
-        )
-        _sync_tree(new)
-        swapped = _written_beside(folder / MANIFEST, manifest.to_json())
-    except BaseException:
-        shutil.rmtree(new, ignore_errors=True)
-        with suppress(OSError):
-            folder.rmdir()  # where there was nothing before
-        raise
-    swapped.replace(folder / MANIFEST)  # from here on `new` is the index, whatever happens
-    index.folder = folder
-    _sync(folder)
-    sweep(folder)
+    with writing(folder):
+        make_folder(folder)
+        generation = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+        new = folder / generation
+        try:
+            _write_files(index, new)
+            manifest = _manifest_of(index, new)
+            _sync_tree(new)
+            swapped = _written_beside(folder / MANIFEST, manifest.to_json())
+        except BaseException:
+            shutil.rmtree(new, ignore_errors=True)
+            with suppress(OSError):
+                (folder / f"{MANIFEST}.new").unlink(missing_ok=True)
+            with suppress(OSError):
+                folder.rmdir()  # where there was nothing before
+            raise
+        swapped.replace(folder / MANIFEST)  # from here on `new` is the index, whatever happens
+        index.folder = folder
+        _sync(folder)
+        sweep(folder)
 
 
 def remove_index(folder: Path) -> None:
-    """Delete the folder with all that is in it; whatever is interrupted, it is no index any more."""
-    (folder / MANIFEST).unlink(missing_ok=True)
-    _sync(folder)
-    shutil.rmtree(folder)
-    _sync(folder.parent)
+    """Delete the folder with all that is in it; whatever is interrupted, it is no index any more. Raises StorageError
+    where the folder cannot be changed.
+    """
+    with writing(folder):
+        (folder / MANIFEST).unlink(missing_ok=True)
+        _sync(folder)
+        shutil.rmtree(folder)
+        _sync(folder.parent)
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Raises StorageError, in one line, where the system refuses what the block writes into the folder."""
+    try:
+        yield
+    except TimeoutError:  # of a lock that another holds
+        raise
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise StorageError(f"the disk is full: free some space for {folder}, and try again") from error
+        why = error.strerror or str(error)
+        raise StorageError(
+            f"{folder} cannot be written ({why}): see who may write there, or choose another folder with --home"
+        ) from error
 
 
 def leftovers(folder: Path) -> list[Path]:
@@ -223,6 +225,33 @@ def _vectors(data: bytes) -> FloatArray:
     """The vectors, (n, d), of an index as FAISS writes it; raises RuntimeError where it is none."""
     flat = faiss.deserialize_index(np.frombuffer(data, np.uint8))
     return np.asarray(flat.reconstruct_n(0, flat.ntotal), np.float32)
+
+
+def _manifest_of(index: PassageIndex, new: Path) -> Manifest:
+    """The manifest of the index, whose files lie in the folder of its generation."""
+    passages_of = Counter(passage.document_id for passage in index.passages)
+    return Manifest(
+        generation=new.name,
+        embedder=EmbedderIdentity(index.embedder.name, index.embedder.dimension),
+        chunking=index.chunking,
+        documents=tuple(
+            ArticleEntry(
+                id=document.id,
+                title=document.title,
+                source=document.source,
+                characters=len(document.text),
+                passages=passages_of[document.id],
+                pages=document.pages,
+                sha256=sha256(document.text.encode()),
+            )
+            for document in index.documents.values()
+        ),
+        files={
+            path.relative_to(new).as_posix(): sha256(path.read_bytes())
+            for path in sorted(new.rglob("*"))
+            if path.is_file()
+        },
+    )
 
 
 def _write_files(index: PassageIndex, new: Path) -> None:

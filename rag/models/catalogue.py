@@ -14,6 +14,7 @@ from rag.errors import ModelError
 from rag.settings import Settings
 
 _log = logging.getLogger(__name__)
+_FETCH = "article-chat download"
 _SHA256 = re.compile("[0-9a-f]{64}")
 _MEMINFO = Path("/proc/meminfo")
 
@@ -149,6 +150,24 @@ def sha256_of(path: Path) -> str:
         sha256 = _read_sha256(path)
         note_sha256(path, sha256)
     return sha256
+
+
+def check_writer(path: Path) -> KnownModel | None:
+    """The known model that the file is, which is read whole for that whatever is noted of it; None where it is none.
+
+    Raises ModelError where it has the name of one and is another, or is not what it was when it was noted.
+    """
+    try:
+        found = _read_sha256(path)
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read ({error.strerror}); see who may read it") from error
+    named = next((model for model in CATALOGUE if model.file_name == path.name), None)
+    if found not in {model.sha256 for model in CATALOGUE}:
+        before = named.sha256 if named is not None else _noted(path)[1]
+        if before and found != before:
+            again = f"`{_FETCH} {named.name}`" if named is not None else f"`{_FETCH}` it again"
+            raise ModelError(f"{path} is damaged, as its SHA-256 is another; delete it and {again}")
+    return next((model for model in CATALOGUE if model.sha256 == found), None)
 
 
 def _is_as_noted(path: Path) -> bool:

@@ -22,9 +22,10 @@ def load(folder: Path, key: str) -> bytes | None:
     path = folder / (key + _SUFFIX)
     try:
         data = path.read_bytes()
-        os.utime(path)  # it was used: others go first
     except OSError:
         return None
+    with suppress(OSError):  # such as on a disk that is only read
+        os.utime(path)  # it was used: others go first
     checksum, state = data[:32], data[32:]
     if hashlib.sha256(state).digest() != checksum:
         remove(folder, key)
@@ -43,7 +44,7 @@ def save(folder: Path, key: str, state: bytes) -> None:
             file.write(state)
         temporary.replace(path)
     except OSError:
-        temporary.unlink(missing_ok=True)
+        _unlink(temporary)
 
 
 def _private(path: str, flags: int) -> int:
@@ -52,7 +53,7 @@ def _private(path: str, flags: int) -> int:
 
 def remove(folder: Path, key: str) -> None:
     """Keep the state of this name no longer."""
-    (folder / (key + _SUFFIX)).unlink(missing_ok=True)
+    _unlink(folder / (key + _SUFFIX))
 
 
 def trim(root: Path, megabytes: float) -> None:
@@ -65,5 +66,10 @@ def trim(root: Path, megabytes: float) -> None:
     for _, bytes_, path in sorted(kept, key=lambda state: state[0]):
         if size <= megabytes * 1_000_000:
             return
-        path.unlink(missing_ok=True)
+        _unlink(path)
         size -= bytes_
+
+
+def _unlink(path: Path) -> None:
+    with suppress(OSError):  # it is gone already, or the disk is only read
+        path.unlink()

@@ -21,7 +21,7 @@ from starlette.testclient import TestClient
 from rag import Library, Shelf
 from rag.answer.examples import Examples
 from rag.answer.studies import Studies
-from rag.api import bodies
+from rag.api import Metrics, bodies
 from ui import articles
 from ui.app import web_app
 from ui.articles import add_article_routes
@@ -38,7 +38,7 @@ def site(shelf, accounts=None):
     app = FastAPI()
     app.add_middleware(Owners, accounts=accounts)
     app.add_middleware(Guard, hosts=Hosts("127.0.0.1"))
-    add_article_routes(app, shelf)
+    add_article_routes(app, shelf, Metrics())
     return app
 
 
