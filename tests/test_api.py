@@ -89,6 +89,27 @@ def test_other_collections_of_the_library_are_named_and_read_anew_when_they_chan
     assert names(Articles(pipeline, "news")) == ["news", "news:mill", "news:dam"]  # without the library
 
 
+def test_the_collection_that_is_served_is_read_anew_when_it_changes(library: Library, home: Path) -> None:
+    (home / "seeds" / "dam.txt").write_text(DAM.text)
+    served = Pipeline(library.open(), reader=OverlapReader(), checker=OverlapChecker(), settings=Settings(home=home))
+    articles = Articles(served, "seeds", library=library)
+    assert articles.pipeline("seeds") is served
+    assert articles.pipeline("seeds:dam") is articles.pipeline("seeds:dam")
+    assert names(articles) == ["seeds", "seeds:dam", "seeds:harbour-news"]
+    (home / "seeds" / "dam.txt").write_text("The dam in West broke in July.")
+    library.open()  # as another process does
+    assert articles.pipeline("seeds").answer("When did the dam break?").citations[0].quote.endswith("July.")
+    assert articles.pipeline("seeds:dam").index.documents["dam"].text.endswith("July.")
+    assert articles.pipeline("seeds") is articles.pipeline("seeds")
+    (home / "seeds" / "dam.txt").unlink()
+    library.open()
+    assert [(named.name, named.title) for named in articles.named()] == [("seeds", "Harbour news")]
+    library.remove("seeds")
+    with pytest.raises(CollectionError, match="among others: nothing"):
+        articles.pipeline("seeds")
+    assert articles.named() == []
+
+
 def test_so_many_are_kept_open_and_no_more(pipeline: Pipeline, library: Library, tmp_path: Path) -> None:
     articles, first = Articles(pipeline, "news", library=library), None
     for number in range(OPEN_PIPELINES + 1):
