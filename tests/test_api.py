@@ -13,7 +13,7 @@ from rag.answer.pipeline import Pipeline
 from rag.api.articles import OPEN_PIPELINES, Articles
 from rag.api.citations import citation_list, content_blocks, url_citations
 from rag.api.errors import RefusedError
-from rag.api.requests import MOST_TURNS, read_request
+from rag.api.requests import MOST_TURNS, read_completion, read_response
 from rag.errors import CollectionError
 from rag.library.collections import Library
 from rag.library.index import Chunking, PassageIndex
@@ -89,6 +89,27 @@ def test_other_collections_of_the_library_are_named_and_read_anew_when_they_chan
     assert names(Articles(pipeline, "news")) == ["news", "news:mill", "news:dam"]  # without the library
 
 
+def test_the_collection_that_is_served_is_read_anew_when_it_changes(library: Library, home: Path) -> None:
+    (home / "seeds" / "dam.txt").write_text(DAM.text)
+    served = Pipeline(library.open(), reader=OverlapReader(), checker=OverlapChecker(), settings=Settings(home=home))
+    articles = Articles(served, "seeds", library=library)
+    assert articles.pipeline("seeds") is served
+    assert articles.pipeline("seeds:dam") is articles.pipeline("seeds:dam")
+    assert names(articles) == ["seeds", "seeds:dam", "seeds:harbour-news"]
+    (home / "seeds" / "dam.txt").write_text("The dam in West broke in July.")
+    library.open()  # as another process does
+    assert articles.pipeline("seeds").answer("When did the dam break?").citations[0].quote.endswith("July.")
+    assert articles.pipeline("seeds:dam").index.documents["dam"].text.endswith("July.")
+    assert articles.pipeline("seeds") is articles.pipeline("seeds")
+    (home / "seeds" / "dam.txt").unlink()
+    library.open()
+    assert [(named.name, named.title) for named in articles.named()] == [("seeds", "Harbour news")]
+    library.remove("seeds")
+    with pytest.raises(CollectionError, match="among others: nothing"):
+        articles.pipeline("seeds")
+    assert articles.named() == []
+
+
 def test_so_many_are_kept_open_and_no_more(pipeline: Pipeline, library: Library, tmp_path: Path) -> None:
     articles, first = Articles(pipeline, "news", library=library), None
     for number in range(OPEN_PIPELINES + 1):
@@ -116,7 +137,7 @@ def test_citations_are_numbered_places_in_each_form() -> None:
     quotes = [Citation(n, "d", "Title", 10 * n, 10 * n + 2, "ab", 0.9) for n in (1, 2, 3)]
     said = (Statement("An article's own [2].", (2,), verbatim=True), Statement("Two.", (1, 2)))
     answer = Answer("q?", "q?", said, citations=tuple(quotes))
-    found = [annotation["url_citation"] for annotation in url_citations(answer, lambda cited: f"#{cited.start}")]
+    found = url_citations(answer, lambda cited: f"#{cited.start}")
     assert [answer.text[one["start_index"] : one["end_index"]] for one in found] == ["[1]", "[2]", "[2]"]
     assert [one["url"] for one in found] == ["#10", "#20", "#20"]
     assert found[1]["start_index"] < found[0]["start_index"]  # the order is that of the numbers
@@ -136,7 +157,7 @@ def said(*messages: tuple[str, Any]) -> bytes:
 
 
 def test_a_request_is_a_question_and_what_was_said_before() -> None:
-    asked = read_request(
+    asked = read_completion(
         said(
             ("system", "Answer in verse."),
             ("user", "one?"),
@@ -154,20 +175,20 @@ def test_a_request_is_a_question_and_what_was_said_before() -> None:
 
 
 def test_an_article_s_own_number_is_lost_only_where_it_stands_like_ours() -> None:
-    (turn,) = read_request(said(("user", "a?"), ("assistant", "See[1] and [2]nd. [3]"), ("user", "b?"))).history
+    (turn,) = read_completion(said(("user", "a?"), ("assistant", "See[1] and [2]nd. [3]"), ("user", "b?"))).history
     assert turn.answer == "See[1] and [2]nd."
 
 
 def test_a_long_conversation_of_another_model_is_cut() -> None:
     talk = [("user", "q" * 5000), ("assistant", "a" * 5000)] * (MOST_TURNS + 5)
-    asked = read_request(said(*talk, ("user", "why?")))
+    asked = read_completion(said(*talk, ("user", "why?")))
     assert len(asked.history) == MOST_TURNS
     assert {(len(turn.question), len(turn.answer)) for turn in asked.history} == {(1000, 1000)}
 
 
 def test_fields_that_change_nothing_are_not_looked_at() -> None:
     more = {"temperature": "hot", "tools": [], "n": 1, "response_format": {"type": "text"}, "stream_options": None}
-    assert read_request(request(**more)) == read_request(request())
+    assert read_completion(request(**more)) == read_completion(request())
 
 
 @pytest.mark.parametrize(
@@ -188,11 +209,68 @@ def test_fields_that_change_nothing_are_not_looked_at() -> None:
         (request(stream_options=[1]), "stream_options"),
         (request(stream_options={"include_usage": "yes"}), "include_usage"),
         (request(n=0), "n"),
+        (request(n=[1]), "n"),
+        (request(messages=[{"role": "user", "content": " "}]), "messages"),
     ],
 )
 @pytest.mark.usefixtures("nothing_to_collect")
-def test_what_is_no_request_is_refused_by_the_field_at_fault(body: bytes, param: str | None) -> None:
+def test_what_is_no_request_for_a_completion_is_refused_by_the_field_at_fault(body: bytes, param: str | None) -> None:
     with pytest.raises(RefusedError) as refused:
-        read_request(body)
+        read_completion(body)
+    assert (refused.value.status, refused.value.param) == (400, param)
+    assert "\n" not in str(refused.value)
+
+
+def response(asked: Any, **sent: Any) -> bytes:
+    return json.dumps({"model": "m", "input": asked, **sent}).encode()
+
+
+def test_an_input_is_a_question_or_a_conversation_like_that_of_messages() -> None:
+    talk = [
+        {"role": "developer", "content": "Answer in verse."},
+        {"role": "user", "content": [{"type": "input_text", "text": "one?"}]},
+        {"type": "reasoning", "id": "rs_1", "summary": []},
+        {"type": "function_call", "call_id": "1", "name": "look", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "1", "output": "nothing"},
+        {
+            "type": "message",
+            "role": "assistant",
+            "id": "msg_1",
+            "content": [{"type": "output_text", "text": "It was one. [1]", "annotations": []}],
+        },
+        {"type": None, "role": "user", "content": "two?"},
+    ]
+    more = {"instructions": "Be brief.", "store": True, "tools": [{"type": "web_search"}], "text": {"verbosity": "low"}}
+    asked = read_response(response(talk, **more, previous_response_id=None))
+    assert (asked.question, asked.history) == ("two?", (Turn("one?", "It was one."),))
+    assert read_response(response("two?")) == read_completion(said(("user", "two?")))
+    flags = read_response(response("two?", stream=True, char_location=True))
+    assert (flags.stream, flags.blocks) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        (b"[]", None),
+        (b'{"model": "m"}', "input"),
+        (b'{"input": "why?"}', "model"),
+        (response(None), "input"),
+        (response([]), "input"),
+        (response(["why?"]), "input"),
+        (response(" "), "input"),
+        (response("\ud800"), "input"),
+        (response("x" * 1001), "input"),
+        (response([{"role": "user", "content": [{"type": "input_image", "image_url": "x"}]}]), "input"),
+        (response([{"type": "item_reference", "id": "msg_1"}, {"role": "user", "content": "why?"}]), "input"),
+        (response("why?", previous_response_id="resp_1"), "previous_response_id"),
+        (response("why?", conversation={"id": "conv_1"}), "conversation"),
+        (response("why?", text="long"), "text"),
+        (response("why?", text={"format": {"type": "json_object"}}), "text.format"),
+        (response("why?", stream="yes"), "stream"),
+    ],
+)
+def test_what_is_no_request_for_a_response_is_refused_by_the_field_at_fault(body: bytes, param: str | None) -> None:
+    with pytest.raises(RefusedError) as refused:
+        read_response(body)
     assert (refused.value.status, refused.value.param) == (400, param)
     assert "\n" not in str(refused.value)

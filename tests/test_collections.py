@@ -7,7 +7,7 @@ from fakes import FakeEmbedder, GatedEmbedder
 from filelock import FileLock
 from files import PAGE, PARAGRAPHS, paper
 
-from rag.errors import CollectionError, IndexDamagedError
+from rag.errors import CollectionError, IndexDamagedError, IndexUnreadableError
 from rag.library import storage
 from rag.library.collections import SEEDS, Library
 from rag.library.index import PassageIndex
@@ -118,6 +118,23 @@ def test_seeds_are_changed_through_their_folder_only(library: Library, tmp_path:
         library.remove(SEEDS, "harbour-news")
     library.remove(SEEDS)
     assert library.open().documents
+
+
+def test_its_version_tells_whether_a_collection_has_changed(library: Library, home: Path, tmp_path: Path) -> None:
+    assert library.version(SEEDS) is None
+    library.open()
+    version = library.version(SEEDS)
+    library.open()
+    assert library.version(SEEDS) == version is not None
+    write(home / "seeds", "second.md", "It is short.")
+    library.open()
+    assert library.version(SEEDS) not in {version, None}
+    library.remove(SEEDS)
+    assert library.version(SEEDS) is None
+    assert library.version(f"../indexes/{SEEDS}") is None
+    (tmp_path / "indexes" / "loop").symlink_to("loop")
+    with pytest.raises(IndexUnreadableError, match="cannot be read now"):
+        library.version("loop")
 
 
 @pytest.mark.parametrize("name", ["", "../x", "a/b", ".hidden", "a b", "x" * 64, "-x"])

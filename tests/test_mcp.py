@@ -15,14 +15,19 @@ from typing import Any
 import anyio
 import httpx
 import pytest
+from fakes import OverlapChecker, OverlapReader
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters
 from mcp.shared.exceptions import MCPError
-from serving import served_from
+from serving import server_of
 
 import rag
+from rag.answer.pipeline import Pipeline
+from rag.api.articles import Articles
 from rag.api.mcp import MOST_FETCHED, ArticleServer, serve_http, serve_stdio
 from rag.errors import UsageError
+from rag.library.collections import SEEDS, Library
+from rag.settings import Settings
 from rag.types import Document
 
 SERVING = Path(__file__).parent / "serving.py"
@@ -31,10 +36,8 @@ TOOLS = ["ask", "check", "fetch", "list", "search"]
 
 
 @pytest.fixture
-def server(home: Path) -> Iterator[ArticleServer]:
-    served = served_from(home)
-    yield ArticleServer(served)
-    served.close()
+def server(home: Path) -> ArticleServer:
+    return server_of(home)
 
 
 def talk(server: Any, conversation: Callable[[Client], Awaitable[None]]) -> None:
@@ -189,7 +192,6 @@ def test_a_follow_up_is_understood_from_the_history(server: ArticleServer) -> No
 def test_a_long_article_is_fetched_part_by_part(home: Path) -> None:
     text = "The lake froze over in March. " * 4000
     (home / "seeds" / "long.txt").write_text(text, encoding="utf-8")
-    served = served_from(home)
 
     async def read(client: Client) -> None:
         parts, place = [], "long"
@@ -201,22 +203,33 @@ def test_a_long_article_is_fetched_part_by_part(home: Path) -> None:
         assert len(parts) == 3
         assert "".join(parts) == text
 
-    talk(ArticleServer(served), read)
-    served.close()
+    talk(server_of(home), read)
 
 
 def test_what_is_indexed_while_it_runs_is_there_with_the_next_call(home: Path) -> None:
-    served = served_from(home)
-
     async def ask(client: Client) -> None:
         assert len((await call(client, "list"))["articles"]) == 1
         (home / "seeds" / "dam.txt").write_text("The dam holds nine lakes of water.\n", encoding="utf-8")
-        served_from(home).close()  # another process that opens the collection
+        server_of(home)  # another process that opens the collection
         assert [article["id"] for article in (await call(client, "list"))["articles"]] == ["harbour-news", "dam"]
         assert "nine lakes" in (await call(client, "ask", question="How many lakes does the dam hold?"))["answer"]
 
-    talk(ArticleServer(served), ask)
-    served.close()
+    talk(server_of(home), ask)
+
+
+def test_it_says_which_articles_are_used_and_that_they_are_gone(library: Library, settings: Settings) -> None:
+    pipeline = Pipeline(library.open(), reader=OverlapReader(), checker=OverlapChecker(), settings=settings)
+    used: list[Pipeline] = []
+    server = ArticleServer(Articles(pipeline, SEEDS, library=library), SEEDS, used.append)
+
+    async def ask(client: Client) -> None:
+        await call(client, "ask", question=QUESTION)
+        assert used == [pipeline]
+        library.remove(SEEDS)
+        for tool, arguments in (("list", {}), ("ask", {"question": QUESTION}), ("fetch", {"id": "harbour-news"})):
+            assert "there is nothing called 'seeds' to ask" in await refusal(client, tool, **arguments)
+
+    talk(server, ask)
 
 
 def test_a_taken_port_is_said_in_one_line(server: ArticleServer, home: Path) -> None:

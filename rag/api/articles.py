@@ -33,8 +33,9 @@ class Articles:
     """A pipeline for each name: `seeds` is a collection, `seeds:hanoi-summit` an article of it, and a visitor's own
     article is known by its id.
 
-    `served` is the pipeline over the collection that the page shows. With a library, its other collections have names,
-    too; with a shelf, an owner's own articles, which nobody else can ask.
+    `served` is the pipeline over the collection. With a library, that is opened again where `index` or `remove` has
+    changed it since, and the library's other collections have names, too; with a shelf, an owner's own articles, which
+    nobody else can ask.
     """
 
     def __init__(
@@ -44,17 +45,22 @@ class Articles:
         self.collection = collection
         self._library = library
         self._shelf = shelf
+        self._version = self._version_of(collection)  # None where it is not on the disk, which is never opened again
         self._open: OrderedDict[str, tuple[object, Pipeline]] = OrderedDict()
         self._lock = threading.Lock()
 
     def named(self, owner: str = "") -> list[Named]:
-        """Everything that the owner can ask, first what the page shows; where there are several articles in a
-        collection, each of them behind it.
+        """Everything that the owner can ask, first the collection that is served; where there are several articles in
+        a collection, each of them behind it.
         """
-        found = list(_names(self.collection, self._served.index.documents.values()))
+        collections: dict[str, Iterable[Document | ArticleEntry]] = {}
+        if self._version is None:
+            collections[self.collection] = self._served.index.documents.values()
         for info in self._library.collections() if self._library is not None else ():
-            if info.name != self.collection:
-                found += _names(info.name, info.documents)
+            collections.setdefault(info.name, info.documents)
+        found: list[Named] = []
+        for name in sorted(collections, key=lambda name: name != self.collection):
+            found += _names(name, collections[name])
         if self._shelf is not None:
             found += [Named(entry.id, entry.title) for entry in self._shelf.articles(owner)]
         return found
@@ -64,22 +70,24 @@ class Articles:
         collection, colon, article = name.partition(":")
         whole = self._whole(collection, owner)
         if whole is None or (colon and article not in whole.index.documents):
-            known = ", ".join(named.name for named in self.named(owner)[:10])
+            known = ", ".join(named.name for named in self.named(owner)[:10]) or "nothing"
             raise CollectionError(f"there is nothing called {name!r} to ask; there is, among others: {known}")
         if not colon:
             return whole
         return self._kept(name, whole.index, partial(whole.index.part, article))
 
     def _whole(self, collection: str, owner: str) -> Pipeline | None:
-        if collection == self.collection:
+        version = self._version_of(collection)
+        if collection == self.collection and version == self._version:
             return self._served
-        if self._library is not None:
-            for info in self._library.collections():
-                if info.name == collection:
-                    return self._kept(collection, info.documents, partial(self._library.open, collection))
+        if self._library is not None and version is not None:
+            return self._kept(collection, version, partial(self._library.open, collection))
         if self._shelf is not None and any(entry.id == collection for entry in self._shelf.articles(owner)):
             return self._served.over(self._shelf.open(owner, collection))
         return None
+
+    def _version_of(self, collection: str) -> tuple[int, int] | None:
+        return self._library.version(collection) if self._library is not None else None
 
     def _kept(self, name: str, version: object, index: Callable[[], PassageIndex]) -> Pipeline:
         """The pipeline that was made for the name, or a new one where that was made of another version."""

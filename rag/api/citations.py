@@ -22,7 +22,7 @@ def citation_list(answer: Answer) -> list[Json]:
 
 
 def url_citations(answer: Answer, link: Callable[[Citation], str]) -> list[Json]:
-    """OpenAI's `url_citation`s, by number: which characters of `answer.text` are the `[n]` that cites the link.
+    """What a `url_citation` says, by number: which characters of `answer.text` are the `[n]` that cites the link.
 
     Quotes that no statement cites have none.
     """
@@ -36,15 +36,7 @@ def url_citations(answer: Answer, link: Callable[[Citation], str]) -> list[Json]
             at = end
         at += 1
     return [
-        {
-            "type": "url_citation",
-            "url_citation": {
-                "start_index": start,
-                "end_index": end,
-                "title": cited[number].title,
-                "url": link(cited[number]),
-            },
-        }
+        {"start_index": start, "end_index": end, "title": cited[number].title, "url": link(cited[number])}
         for number, start, end in sorted(markers)
     ]
 

@@ -36,7 +36,7 @@ def refused(error: ArticleChatError) -> RefusedError:
         case ModelError() | IndexUnreadableError():
             return RefusedError(503, message)
         case UsageError():
-            return RefusedError(400, message, param="messages")
+            return RefusedError(400, message)
         case _:
             return RefusedError(500, message)
 

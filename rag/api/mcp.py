@@ -11,7 +11,7 @@ import errno
 import re
 import socket
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -24,10 +24,11 @@ from mcp.server.mcpserver.exceptions import ResourceNotFoundError, ToolError
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp.types import Resource, ToolAnnotations
 
+from rag.answer.pipeline import Pipeline
 from rag.answer.question import clean_question
 from rag.answer.retrieval import retrieve
+from rag.api.articles import Articles
 from rag.api.citations import char_range
-from rag.api.served import ServedCollection
 from rag.api.sockets import bind
 from rag.errors import ArticleChatError, UsageError
 from rag.types import Document, Span, Turn
@@ -98,7 +99,7 @@ class Article:
 
 
 @dataclass(frozen=True)
-class Articles:
+class Listed:
     """The articles of the collection."""
 
     collection: str
@@ -106,11 +107,19 @@ class Articles:
 
 
 class ArticleServer(MCPServer[Any]):
-    """The server of one collection; what its tools cannot do, they say in one line (ToolError)."""
+    """The server of one collection; what its tools cannot do, they say in one line (ToolError).
 
-    def __init__(self, served: ServedCollection, version: str = "") -> None:
-        super().__init__(NAME, instructions=_INSTRUCTIONS, version=version, log_level="WARNING")
-        self._served = served
+    The models answer one question at a time. `used` is told of each pipeline that is used.
+    """
+
+    def __init__(
+        self, articles: Articles, collection: str, used: Callable[[Pipeline], object] = lambda _: None
+    ) -> None:
+        super().__init__(NAME, instructions=_INSTRUCTIONS, log_level="WARNING")
+        self._articles = articles
+        self._collection = collection
+        self._used = used
+        self._turn = threading.Lock()
         self.add_tool(self._ask, "ask", "Ask the articles", annotations=_READS)
         self.add_tool(self._search, "search", "Search the articles", annotations=_READS)
         self.add_tool(self._fetch, "fetch", "Read an article", annotations=_READS)
@@ -143,21 +152,21 @@ class ArticleServer(MCPServer[Any]):
             stopped.set()  # where the client does not want it any more, writing ends
 
     def _answer(self, question: str, turns: Sequence[Turn], stopped: threading.Event) -> dict[str, Any]:
-        with _told(), self._served.turn:
-            return self._served.pipeline().answer(question, turns, stopped=stopped.is_set).to_json()
+        with _told(), self._turn:
+            return self._pipeline().answer(question, turns, stopped=stopped.is_set).to_json()
 
     def _check(self, claim: str) -> dict[str, Any]:
         """Check whether the articles say what the claim says, sentence by sentence: "supported" with the quotes that
         say so, or "not said" with the nearest sentences, which do not say it. Not said is not false: the articles may
         deny it, or leave it open.
         """
-        with _told(), self._served.turn:
-            return self._served.pipeline().check(claim).to_json()
+        with _told(), self._turn:
+            return self._pipeline().check(claim).to_json()
 
     def _search(self, query: str) -> Results:
         """Find the passages of the articles that are most like a question or some words, best first."""
-        with _told(), self._served.turn:
-            index = self._served.pipeline().index
+        with _told(), self._turn:
+            index = self._pipeline().index
             found = [retrieved.passage for retrieved in retrieve(index, clean_question(query), k=MOST_FOUND)]
         return Results(
             [
@@ -199,25 +208,31 @@ class ArticleServer(MCPServer[Any]):
             },
         )
 
-    def _list(self) -> Articles:
+    def _list(self) -> Listed:
         """List the articles that can be asked, with their ids and titles."""
         with _told():
-            documents = self._served.pipeline().index.documents.values()
-        return Articles(
-            self._served.name,
+            documents = self._pipeline().index.documents.values()
+        return Listed(
+            self._collection,
             [Article(found.id, found.title, self._url(found.id), len(found.text)) for found in documents],
         )
 
     def _resource(self, document: str) -> str:
         """The whole text of an article."""
-        documents = self._served.pipeline().index.documents
+        documents = self._pipeline().index.documents
         if document not in documents:
             raise ResourceNotFoundError(f"there is no article {document!r}; there is {', '.join(documents)}")
         return documents[document].text
 
+    def _pipeline(self) -> Pipeline:
+        """The pipeline over the articles of today; raises CollectionError where there are none any more."""
+        pipeline = self._articles.pipeline(self._collection)
+        self._used(pipeline)
+        return pipeline
+
     def _place(self, place: str) -> tuple[Document, Span]:
         """The document and the range that an id names; raises UsageError where there is no such thing."""
-        documents = self._served.pipeline().index.documents
+        documents = self._pipeline().index.documents
         found = _ID.fullmatch(place)
         if found is None or found["document"] not in documents:
             raise UsageError(f"there is no article {place!r}; there is {', '.join(documents)}")
@@ -228,7 +243,7 @@ class ArticleServer(MCPServer[Any]):
         return document, Span(start, end)
 
     def _url(self, document_id: str) -> str:
-        return f"article://{self._served.name}/{document_id}"
+        return f"article://{self._collection}/{document_id}"
 
 
 def serve_stdio(server: ArticleServer) -> None:

@@ -1,15 +1,16 @@
-"""What a request for a chat completion asks: strict about what it reads, deaf to the many fields that it does not."""
+"""What a request for an answer asks: strict about what it reads, deaf to the many fields that it does not."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from rag.answer.question import MAX_QUESTION_CHARACTERS
+from rag.answer.question import MAX_QUESTION_CHARACTERS, understand
 from rag.api.errors import RefusedError
+from rag.errors import UsageError
 from rag.json_fields import member, of_kind, parsed
 from rag.types import Turn
 
@@ -19,6 +20,8 @@ MOST_TURNS = 20
 _TEXT_PARTS = {"text", "input_text", "output_text"}
 _OTHERS = {"system", "developer", "tool", "function"}
 """Roles of messages that are not heard: what the writer is told is for us to say."""
+_KEPT = {"previous_response_id": "previous_response_not_found", "conversation": "unsupported_value"}
+"""Fields that name something of an earlier request, and the code by which programs know that it is not there."""
 _MARKERS = re.compile(r" (?:\[\d+\])+(?=\s|$)")
 
 
@@ -36,30 +39,57 @@ class Request:
     blocks: bool = False
 
 
-def read_request(body: bytes) -> Request:
-    """The request in the body; raises RefusedError (400), which names the field at fault."""
-    with _about(None):
-        sent = of_kind(parsed(body), dict, "the body")
+def read_completion(body: bytes) -> Request:
+    """The request for a chat completion in the body; raises RefusedError (400), which names the field at fault."""
+    sent = _sent(body)
+    with _about("messages"):
+        messages = member(sent, "messages", list)
+    if sent.get("n") not in (None, 1):
+        raise RefusedError(400, "there is one answer to a question; leave n out", param="n", code="unsupported_value")
+    _check_text(sent.get("response_format"), "response_format")
+    options = _options(sent, "stream_options")
+    return replace(_request(sent, messages, "messages"), usage=_flag(options, "include_usage"))
+
+
+def read_response(body: bytes) -> Request:
+    """The request for a model response in the body; raises RefusedError (400), which names the field at fault, also
+    where it goes on from something that is kept nowhere.
+    """
+    sent = _sent(body)
+    for name, code in _KEPT.items():
+        if sent.get(name) is not None:
+            message = f"nothing is kept here; leave {name} out, and send what was said before in input"
+            raise RefusedError(400, message, param=name, code=code)
+    _check_text(_options(sent, "text").get("format"), "text.format")
+    with _about("input"):
+        messages = _messages(sent)
+    return _request(sent, messages, "input")
+
+
+def _request(sent: dict[str, Any], messages: list[Any], param: str) -> Request:
+    """What the messages, which are those of the field, ask; raises RefusedError also where that is no question."""
     with _about("model"):
         model = member(sent, "model", str)
-    with _about("messages"):
-        question, history = _conversation(member(sent, "messages", list))
-    if sent.get("n") not in {None, 1}:
-        raise RefusedError(400, "there is one answer to a question; leave n out", param="n", code="unsupported_value")
-    wanted = sent.get("response_format")
-    if wanted is not None and wanted != {"type": "text"}:
-        message = "answers are text; leave response_format out"
-        raise RefusedError(400, message, param="response_format", code="unsupported_value")
-    with _about("stream_options"):
-        options = of_kind(sent.get("stream_options") or {}, dict, "stream_options")
-    return Request(
-        model,
-        question,
-        history,
-        stream=_flag(sent, "stream"),
-        usage=_flag(options, "include_usage"),
-        blocks=_flag(sent, "char_location"),
-    )
+    with _about(param):
+        question, history = _conversation(messages)
+        understand(question, history)  # or it would be refused only once it is its turn
+    return Request(model, question, history, stream=_flag(sent, "stream"), blocks=_flag(sent, "char_location"))
+
+
+def _messages(sent: dict[str, Any]) -> list[Any]:
+    """The messages of the input, be it one text or a list of items; others of these, such as calls of tools, are not
+    heard.
+    """
+    if isinstance(sent.get("input"), str):
+        return [{"role": "user", "content": sent["input"]}]
+    messages = []
+    for item in member(sent, "input", list):
+        kind = of_kind(item, dict, "an item").get("type") or "message"
+        if kind == "item_reference":
+            raise ValueError("nothing is kept here; send the item itself in place of its item_reference")
+        if kind == "message":
+            messages.append(item)
+    return messages
 
 
 def _conversation(messages: list[Any]) -> tuple[str, tuple[Turn, ...]]:
@@ -101,6 +131,22 @@ def _heard(shown: str) -> str:
     return _MARKERS.sub("", shown)
 
 
+def _sent(body: bytes) -> dict[str, Any]:
+    with _about(None):
+        return of_kind(parsed(body), dict, "the body")
+
+
+def _options(sent: dict[str, Any], name: str) -> dict[str, Any]:
+    with _about(name):
+        return of_kind(sent.get(name) or {}, dict, name)
+
+
+def _check_text(wanted: Any, param: str) -> None:
+    """Raises RefusedError where another form of answer is wanted than text."""
+    if wanted not in (None, {"type": "text"}):
+        raise RefusedError(400, f"answers are text; leave {param} out", param=param, code="unsupported_value")
+
+
 def _flag(sent: dict[str, Any], name: str) -> bool:
     with _about(name):
         return of_kind(sent.get(name) or False, bool, name)
@@ -108,8 +154,8 @@ def _flag(sent: dict[str, Any], name: str) -> bool:
 
 @contextmanager
 def _about(param: str | None) -> Iterator[None]:
-    """Says of a ValueError which field it is about."""
+    """Says of what is wrong which field it is about."""
     try:
         yield
-    except ValueError as error:
+    except (ValueError, UsageError) as error:
         raise RefusedError(400, str(error), param=param) from error

@@ -3,6 +3,7 @@
     GET  /v1/models                     {"data": [{"id", "name", …}]}: what can be asked, first what the page shows
     GET  /v1/models/{name}              one of them
     POST /v1/chat/completions           the answer, at once or as a stream, with its citations
+    POST /v1/responses                  the same in the form of model responses; nothing of them is kept
     GET  /v1/articles/{name}/{article}  the article as plain text, of which citations count the characters
 
 The site around it lets people in and puts `owner`, a key, into the scope. Text is streamed once it is checked.
@@ -27,14 +28,15 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from starlette.routing import Route
 
 from rag.answer.pipeline import Pipeline
-from rag.answer.question import understand
 from rag.api.articles import Articles, Named
 from rag.api.bodies import receive_body
 from rag.api.citations import Json, char_range
-from rag.api.completions import Completion, event
-from rag.api.errors import WENT_WRONG, RefusedError, error_json, error_response, refused
+from rag.api.completions import Completion
+from rag.api.errors import WENT_WRONG, RefusedError, error_response, refused
 from rag.api.metrics import Metrics
-from rag.api.requests import LONGEST_REQUEST, read_request
+from rag.api.replies import Reply
+from rag.api.requests import LONGEST_REQUEST, Request, read_completion, read_response
+from rag.api.responses import ModelResponse
 from rag.errors import ArticleChatError
 from rag.types import Answer, Citation
 
@@ -43,6 +45,7 @@ API = "/v1"
 COMMENT = ": …\n\n"
 """An event that no client hears, for what is between it and us and would take silence for the end."""
 _STREAM = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+Form: TypeAlias = Callable[[Request, Pipeline, Callable[[Citation], str]], Reply]
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
@@ -70,7 +73,8 @@ def api_app(
             Route("/models", api.models),
             Route("/models/{name}", api.model),
             Route("/articles/{name}/{article}", api.article),
-            Route("/chat/completions", api.complete, methods=["POST"]),
+            Route("/chat/completions", partial(api.reply, read_completion, Completion), methods=["POST"]),
+            Route("/responses", partial(api.reply, read_response, ModelResponse), methods=["POST"]),
         ],
         exception_handlers={ArticleChatError: _refuse, HTTPException: _unknown, Exception: _refuse},
     )
@@ -109,28 +113,28 @@ class _Api:
             raise HTTPException(404)
         return PlainTextResponse(document.text)
 
-    async def complete(self, request: HttpRequest) -> Response:
+    async def reply(self, read: Callable[[bytes], Request], form: Form, request: HttpRequest) -> Response:
+        """The answer to what is read in the request, in the form; what a form leaves out is the same in all of them."""
         body = io.BytesIO()
         await receive_body(request, body, most=LONGEST_REQUEST)
-        asked, owner = read_request(body.getvalue()), _owner_of(request)
+        asked, owner = read(body.getvalue()), _owner_of(request)
         pipeline = await asyncio.to_thread(self._articles.pipeline, asked.model, owner)
-        understand(asked.question, asked.history)  # or it would be refused only once it is its turn
-        reply = Completion(asked, pipeline, partial(_link, request, asked.model))
+        reply = form(asked, pipeline, partial(_link, request, asked.model))
         if not asked.stream:
-            completion = await _unless_gone(request, self._whole(reply, owner))
-            return JSONResponse(completion) if completion is not None else Response(status_code=499)
+            whole = await _unless_gone(request, self._whole(reply, owner))
+            return JSONResponse(whole) if whole is not None else Response(status_code=499)
         events = self._events(reply, owner)
         first = await anext(events)  # what is refused before it has a status of its own
         return StreamingResponse(_chain(first, events), media_type="text/event-stream", headers=_STREAM)
 
-    async def _whole(self, reply: Completion, owner: str) -> Json:
+    async def _whole(self, reply: Reply, owner: str) -> Json:
         with self._places(owner) as turn:
             async for step in self._steps(reply, turn):
                 answer = step
         self._answered(reply.pipeline)
         return reply.whole(answer)
 
-    async def _events(self, reply: Completion, owner: str) -> AsyncIterator[str]:
+    async def _events(self, reply: Reply, owner: str) -> AsyncIterator[str]:
         """The events of a stream; from the first on, an error is an event, too."""
         with self._places(owner) as turn:
             yield reply.opening()
@@ -140,12 +144,12 @@ class _Api:
                     yield COMMENT
                 told = list(reply.events(answer))
             except ArticleChatError as error:
-                told = [event(error_json(refused(error)))]
+                told = [reply.failure(refused(error))]
         self._answered(reply.pipeline)
         for one in told:
             yield one
 
-    async def _steps(self, reply: Completion, turn: Callable[[], Awaitable[None]]) -> AsyncIterator[Answer]:
+    async def _steps(self, reply: Reply, turn: Callable[[], Awaitable[None]]) -> AsyncIterator[Answer]:
         """The answer as it grows, once it is the question's turn. Only what computes it has the deadline: who reads it
         may take their time.
         """

@@ -18,6 +18,7 @@ from typing import Any
 from tqdm import tqdm
 
 from rag.answer.pipeline import build_pipeline
+from rag.answer.studies import Studies
 from rag.cli.arguments import NAME, build_parser
 from rag.cli.logs import logged
 from rag.cli.terminal import plain, readable, readable_check
@@ -152,13 +153,14 @@ def _check(context: _Context) -> int:
 
 
 def _mcp(context: _Context) -> int:
+    from rag.api.articles import Articles
     from rag.api.mcp import ArticleServer, serve_http, serve_stdio
-    from rag.api.served import ServedCollection
 
     arguments, library = context.arguments, context.library
     pipeline = build_pipeline(library.open(arguments.collection), context.settings)
-    served = ServedCollection(library, arguments.collection, pipeline)
-    server = ArticleServer(served)
+    studies = Studies()
+    articles = Articles(pipeline, arguments.collection, library=library)
+    server = ArticleServer(articles, arguments.collection, studies.of)
     try:
         if arguments.http:
             serve_http(server, arguments.port)
@@ -167,7 +169,7 @@ def _mcp(context: _Context) -> int:
     except KeyboardInterrupt:
         pass  # uvicorn raises the signal again once it has shut down
     finally:
-        served.close()
+        studies.stop()
     return 0
 
 

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from rag.errors import CollectionError, DocumentError, IndexDamagedError, IndexUnreadableError, StorageError
 from rag.ingest.documents import SUFFIXES, load_document
 from rag.library.index import Chunking, PassageIndex, PassagesDone
-from rag.library.manifest import MANIFEST, ArticleEntry, read_manifest
+from rag.library.manifest import MANIFEST, ArticleEntry, read_manifest, unreadable
 from rag.library.storage import leftovers, load_index, make_folder, remove_index, save_index, sweep, writing
 from rag.models.embeddings import Embedder, SentenceTransformerEmbedder
 from rag.models.reader.boundaries import boundary_segments
@@ -143,6 +143,22 @@ class Library:
             except (IndexDamagedError, IndexUnreadableError) as error:
                 log.warning("%s", error)
         return found
+
+    def version(self, name: str) -> tuple[int, int] | None:
+        """What tells the collection as it is on the disk now from what it was before; None where there is none.
+
+        Raises IndexUnreadableError where that cannot be told now.
+        """
+        path = self._folder / name / MANIFEST
+        if not _NAME.fullmatch(name):
+            return None
+        try:
+            manifest = path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise unreadable(path, error) from error
+        return manifest.st_mtime_ns, manifest.st_ino  # each change puts another file into its place
 
     def _refresh_seeds(self) -> PassageIndex:
         seeds = self._settings.seeds

@@ -11,6 +11,7 @@ import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from itertools import product
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,6 +20,7 @@ import openai
 import pytest
 from fakes import GatedModel, ScriptedModel
 from openai import OpenAI
+from openai.types.responses import Response, ResponseErrorEvent
 from pages import pipeline_over, served, shelf_in
 from starlette.testclient import TestClient
 
@@ -69,6 +71,16 @@ def ai(url: str) -> Iterator[OpenAI]:
 
 def complete(ai: OpenAI, question: str = QUESTION, model: str = "seeds", **more):
     return ai.chat.completions.create(model=model, messages=[{"role": "user", "content": question}], **more)
+
+
+def respond(ai: OpenAI, question: str = QUESTION, model: str = "seeds", **more):
+    return ai.responses.create(model=model, input=question, **more)
+
+
+FORMS = pytest.mark.parametrize(
+    ("path", "asked"), [("chat/completions", {"messages": ASKED}), ("responses", {"input": QUESTION})]
+)
+"""Each form in which an answer can be asked for."""
 
 
 def test_what_the_page_shows_is_the_first_model(ai, url):
@@ -139,6 +151,107 @@ def test_a_stream_says_the_same_and_ends_with_the_citations(ai):
     assert len({chunk.id for chunk in (first, *pieces, last, usage)}) == 1
 
 
+def test_a_response_has_the_same_answer_with_the_same_citations(ai):
+    completed, said = (ask(ai, extra_body={"char_location": True}) for ask in (complete, respond))
+    message = completed.choices[0].message
+    Response.model_validate(said.to_dict())  # the client itself looks at nothing
+    (output,) = said.output
+    (text,) = output.content
+    assert (said.status, said.store, said.error) == ("completed", False, None)
+    assert (output.type, output.role, output.status) == ("message", "assistant", "completed")
+    assert said.output_text == text.text == message.content == f"{ANSWER} [1]"
+    assert said.citations == completed.citations
+    assert [one.to_dict() for one in text.annotations] == [
+        {"type": "url_citation", **one.url_citation.to_dict()} for one in message.annotations
+    ]
+    assert text.annotations
+    assert output.content_blocks == message.content_blocks
+    assert (said.usage.input_tokens, said.usage.output_tokens, said.usage.total_tokens) == (
+        completed.usage.prompt_tokens,
+        completed.usage.completion_tokens,
+        completed.usage.total_tokens,
+    )
+    assert not hasattr(respond(ai).output[0], "content_blocks")
+
+
+def test_a_response_says_without_citations_that_the_article_does_not_say(ai):
+    said = respond(ai, "What did Napoleon eat?")
+    assert said.output_text == NO_ANSWER
+    assert (said.citations, said.output[0].content[0].annotations) == ([], [])
+
+
+def test_a_streamed_response_has_the_events_of_openai_and_ends_with_the_response(ai):
+    whole = respond(ai)
+    events = list(respond(ai, stream=True))
+    assert [event.type.removeprefix("response.") for event in events] == [
+        "created",
+        "in_progress",
+        "output_item.added",
+        "content_part.added",
+        "output_text.delta",
+        "output_text.annotation.added",
+        "output_text.done",
+        "content_part.done",
+        "output_item.done",
+        "completed",
+    ]
+    assert [event.sequence_number for event in events] == list(range(len(events)))
+    for event in events:
+        type(event).model_validate(event.to_dict())
+    last = events[-1].response
+    assert last.output_text == whole.output_text == events[6].text
+    assert last.citations == whole.citations
+    (output,) = last.output
+    (text,) = output.content
+    assert [text.annotations, events[7].part, events[8].item] == [whole.output[0].content[0].annotations, text, output]
+    assert events[5].annotation.to_dict() == text.annotations[0].to_dict()
+    assert {event.response.id for event in (*events[:2], events[-1])} == {last.id}
+
+
+@pytest.mark.parametrize("question", [QUESTION, "What did Napoleon eat?"])
+def test_the_client_puts_a_streamed_response_together(ai, question):
+    with ai.responses.stream(model="seeds", input=question) as stream:
+        snapshots = [event.snapshot for event in stream if event.type == "response.output_text.delta"]
+        final = stream.get_final_response()
+    whole = respond(ai, question)
+    assert snapshots[-1] == final.output_text == whole.output_text
+    assert final.citations == whole.citations
+    assert final.output[0].content[0].annotations == whole.output[0].content[0].annotations
+
+
+def test_an_earlier_response_is_history_when_its_output_is_sent_again(ai, pipeline):
+    asked, follow_up = [{"role": "user", "content": QUESTION}], "When did it move to Basel?"
+    first = ai.responses.create(model="seeds", input=asked, instructions="Answer in verse.")
+    said = respond(ai, [*asked, *first.output, {"role": "user", "content": follow_up}])
+    expected = pipeline.answer(follow_up, [Turn(QUESTION, pipeline.answer(QUESTION).spoken)])
+    assert expected.standalone_question != follow_up
+    assert said.citations == json.loads(json.dumps(expected.to_json()["citations"]))
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("changed", "param", "code", "said"),
+    [
+        (
+            {"previous_response_id": "resp_1"},
+            "previous_response_id",
+            "previous_response_not_found",
+            "nothing is kept here; leave previous_response_id out, and send what was said before in input",
+        ),
+        ({"conversation": "conv_1"}, "conversation", "unsupported_value", "leave conversation out"),
+        ({"text": {"format": {"type": "json_object"}}}, "text.format", "unsupported_value", "answers are text"),
+        ({"input": [{"type": "item_reference", "id": "msg_1"}]}, "input", None, "in place of its item_reference"),
+        ({"input": []}, "input", None, "last message must be the user's"),
+        ({"input": " "}, "input", None, "there is no question"),
+    ],
+)
+def test_what_no_response_can_be_asked_is_refused_in_one_line(ai, changed, param, code, said, stream):
+    with pytest.raises(openai.BadRequestError, match=said) as refused:
+        ai.responses.create(**{"model": "seeds", "input": QUESTION, "stream": stream, **changed})
+    assert (refused.value.param, refused.value.code) == (param, code)
+    assert refused.value.body["type"] == "invalid_request_error"
+
+
 def test_nothing_is_streamed_that_is_not_checked(settings, article):
     gated = GatedModel("Napoleon founded the maritime museum in 1911.")
     with served(pipeline_over(settings, article, model=gated)) as url, client(url) as ai:
@@ -149,6 +262,14 @@ def test_nothing_is_streamed_that_is_not_checked(settings, article):
         said = "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
     assert said.startswith("“Clara Lindt founded the maritime museum in 1911.” [1]")
     assert "Napoleon" not in said
+    gated = GatedModel("Napoleon founded the maritime museum in 1911.")
+    with served(pipeline_over(settings, article, model=gated)) as url, client(url) as ai:
+        events = respond(ai, stream=True)
+        assert [next(events).type for _ in range(2)] == ["response.created", "response.in_progress"]
+        assert gated.begun.wait(60)
+        gated.gate.set()
+        assert next(events).type == "response.output_item.added"
+        assert [*events][-1].response.output_text == said
 
 
 def test_earlier_messages_are_the_history(ai, pipeline):
@@ -200,6 +321,8 @@ def test_every_refusal_has_the_form_of_the_api(url):
     assert error(404, json={"model": "gpt-4", "messages": ASKED})["code"] == "model_not_found"
     assert "1 MB" in error(413, content=b" " * (LONGEST_REQUEST + 1))["message"]
     assert "POST /v1/embeddings is not here" in error(404, path="embeddings")["message"]
+    assert "GET /v1/responses/resp_1 is not here" in error(404, "GET", "responses/resp_1")["message"]
+    assert error(404, path="responses", json={"model": "gpt-4", "input": "why?"})["code"] == "model_not_found"
     error(405, "GET")
     error(404, "GET", "articles/seeds/another")
     error(400, "GET", "models", headers={"Host": "evil.example"})
@@ -215,9 +338,9 @@ def test_a_question_waits_in_the_line_of_the_page_and_is_refused_where_that_is_f
                 line.enter_context(chat.place(f"{number}"))
             chunks = complete(ai, stream=True)
             next(chunks)  # it has the last place
-            for stream in (False, True):
+            for ask, stream in product((complete, respond), (False, True)):
                 with pytest.raises(openai.RateLimitError, match="too many questions are waiting") as busy:
-                    complete(ai, stream=stream)
+                    ask(ai, stream=stream)
                 assert busy.value.code == "rate_limit_exceeded"
                 assert busy.value.response.headers["retry-after"] == str(RETRY_SECONDS)
             rest = elsewhere.submit(list, chunks)
@@ -227,11 +350,12 @@ def test_a_question_waits_in_the_line_of_the_page_and_is_refused_where_that_is_f
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_what_takes_too_long_is_stopped_and_refused(settings, article, stream):
+@FORMS
+def test_what_takes_too_long_is_stopped_and_refused(settings, article, path, asked, stream):
     gated = GatedModel(ANSWER)
     articles = Articles(pipeline_over(settings, article, model=gated), "seeds")
-    app, body = TestClient(api_app(articles, Chat().place, seconds=0.2)), {"model": "seeds", "messages": ASKED}
-    response = app.post("/chat/completions", json={**body, "stream": stream})
+    app = TestClient(api_app(articles, Chat().place, seconds=0.2))
+    response = app.post(f"/{path}", json={"model": "seeds", **asked, "stream": stream})
     assert "it took too long and was stopped" in response.text
     assert response.status_code == (200 if stream else 504)  # a stream has begun by then
     assert not gated.begun.is_set() or gated.was_stopped.wait(60)
@@ -261,15 +385,16 @@ def test_the_deadline_never_cuts_into_who_reads_slowly(pipeline):
     assert told[-1] == ""
 
 
-def test_who_hangs_up_stops_the_model_and_lets_the_next_question_in(settings, article):
+@FORMS
+def test_who_hangs_up_stops_the_model_and_lets_the_next_question_in(settings, article, path, asked):
     chat = Chat()
     for stream in (False, True):
         gated = GatedModel(ANSWER)
         with served(pipeline_over(settings, article, model=gated), chat=chat) as url:
             parts = urlsplit(url)
-            sent = json.dumps({"model": "seeds", "messages": ASKED, "stream": stream}).encode()
+            sent = json.dumps({"model": "seeds", **asked, "stream": stream}).encode()
             with socket.create_connection((parts.hostname, parts.port), timeout=60) as connection:
-                head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Length: {len(sent)}"
+                head = f"POST /v1/{path} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Length: {len(sent)}"
                 connection.sendall(head.encode() + b"\r\n\r\n" + sent)
                 assert gated.begun.wait(60)
             assert gated.was_stopped.wait(60)
@@ -285,10 +410,16 @@ class Broken(ScriptedModel):
 
 def test_a_model_that_fails_is_told_in_the_answer_or_in_the_stream(settings, article, caplog):
     with served(pipeline_over(settings, article, model=Broken())) as url, client(url) as ai:
-        with pytest.raises(openai.InternalServerError, match="the terminal says what"):
-            complete(ai)
-        with pytest.raises(openai.APIError, match="the terminal says what"):
-            list(complete(ai, stream=True))
+        for ask in (complete, respond):
+            with pytest.raises(openai.InternalServerError, match="the terminal says what"):
+                ask(ai)
+            with pytest.raises(openai.APIError, match="the terminal says what"):
+                list(ask(ai, stream=True))
+        streamed = httpx.post(f"{url}/v1/responses", json={"model": "seeds", "input": QUESTION, "stream": True}).text
+        name, data = streamed.split("\n\n")[-2].split("\n")
+        told = ResponseErrorEvent.model_validate_json(data.removeprefix("data: "))
+        assert (name, told.sequence_number) == ("event: error", 2)
+        assert "the terminal says what" in told.message
         assert complete(ai, "What did Napoleon eat?").choices[0].message.content == NO_ANSWER
     assert "the model fell over" in caplog.text
 
@@ -351,6 +482,9 @@ def test_where_accounts_are_a_key_says_whose_articles_can_be_asked(settings, pip
             assert [model.id for model in bob.models.list().data] == ["seeds"]
             with pytest.raises(openai.NotFoundError):
                 complete(bob, "Who built the northern dam?", own.id)
+            assert respond(ann, "Who built the northern dam?", own.id).output_text == said.choices[0].message.content
+            with pytest.raises(openai.NotFoundError):
+                respond(bob, "Who built the northern dam?", own.id)
         for wrong in ("any", ANN[:-1], f"{ANN}x", ANN.upper(), "ann", "correct horse"):
             with (
                 client(url, wrong) as nobody,
@@ -358,6 +492,8 @@ def test_where_accounts_are_a_key_says_whose_articles_can_be_asked(settings, pip
             ):
                 complete(nobody)
             assert refused.value.code == "invalid_api_key"
+            with client(url, wrong) as nobody, pytest.raises(openai.AuthenticationError, match="a key"):
+                respond(nobody)
         unnamed = httpx.get(f"{url}/v1/models")
         assert (unnamed.status_code, unnamed.json()["error"]["code"]) == (401, "invalid_api_key")
         basic = base64.b64encode(b"bob:pa:ss").decode()
@@ -382,11 +518,12 @@ def test_keys_are_asked_for_without_accounts_too(pipeline):
         assert httpx.get(f"{url}/alive").is_success  # the page needs none
 
 
-def test_what_has_answered_is_told_so_that_it_can_be_read(pipeline):
+@FORMS
+def test_what_has_answered_is_told_so_that_it_can_be_read(pipeline, path, asked):
     answered: list[Pipeline] = []
     app = TestClient(api_app(Articles(pipeline, "seeds"), Chat().place, answered.append))
     for stream in (False, True):
-        assert app.post("/chat/completions", json={"model": "seeds", "messages": ASKED, "stream": stream}).is_success
+        assert app.post(f"/{path}", json={"model": "seeds", **asked, "stream": stream}).is_success
     assert answered == [pipeline, pipeline]
 
 

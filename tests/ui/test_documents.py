@@ -37,5 +37,8 @@ def test_the_examples_run(tmp_path, monkeypatch, capsys):
     lines = capsys.readouterr().out.splitlines()
     quote = names["answer"].citations[0].quote
     assert quote in lines[1]
-    assert lines[-1] == f"{quote} {quote}"
-    assert len(EXAMPLES) == 5
+    *_, streamed, responses, cited = lines
+    assert streamed == f"{quote} {quote}"
+    assert responses.startswith(f"{lines[0]} “")
+    assert cited == quote
+    assert len(EXAMPLES) == 6
