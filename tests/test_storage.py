@@ -5,7 +5,6 @@ import resource
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -345,27 +344,3 @@ def test_a_removal_is_on_the_disk_before_it_is_told(library: Library, home: Path
     synced.clear()
     library.remove("mine")
     assert synced == [home / "indexes" / "mine", home / "indexes"]
-
-
-def test_killed_at_random_moments_nothing_is_lost(tmp_path: Path) -> None:
-    folder = tmp_path / "c"
-    save_index(build("Text 0."), folder)
-    code = f"""
-import sys
-sys.path[:0] = {[str(Path(__file__).parent), str(Path(storage.__file__).parents[2])]!r}
-from pathlib import Path
-from rag.library.storage import save_index
-from test_storage import build
-print("ready", flush=True)
-for i in range(1, 1_000_000):
-    save_index(build(f"Text {{i}}."), Path({str(folder)!r}))
-"""
-    for attempt in range(3):
-        process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
-        assert process.stdout is not None
-        process.stdout.readline()
-        time.sleep(0.05 + 0.07 * attempt)
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-        process.stdout.close()
-        assert loaded(folder).documents["d0"].text.startswith("Text ")

@@ -18,7 +18,16 @@ from rag.errors import CollectionError, DocumentError, IndexDamagedError, IndexU
 from rag.ingest.documents import SUFFIXES, load_document
 from rag.library.index import Chunking, PassageIndex, PassagesDone
 from rag.library.manifest import MANIFEST, ArticleEntry, read_manifest, unreadable
-from rag.library.storage import leftovers, load_index, make_folder, remove_index, save_index, sweep, writing
+from rag.library.storage import (
+    is_unfinished,
+    leftovers,
+    load_index,
+    make_folder,
+    remove_index,
+    save_index,
+    sweep,
+    writing,
+)
 from rag.models.embeddings import Embedder, SentenceTransformerEmbedder
 from rag.models.reader.boundaries import boundary_segments
 from rag.models.reader.weights import weights_fingerprint
@@ -136,6 +145,7 @@ class Library:
 
     def collections(self) -> list[CollectionInfo]:
         """Every collection that has been built, by name; one that cannot be read is left out with a warning."""
+        self._sweep()
         found = []
         for manifest_path in sorted(self._folder.glob(f"*/{MANIFEST}")):
             try:
@@ -255,6 +265,7 @@ class Library:
     def _existing(self, name: str) -> Path:
         self._check_name(name)
         folder = self._folder / name
+        self._sweep()
         if not folder.is_dir():
             known = ", ".join(info.name for info in self.collections()) or "none yet"
             raise CollectionError(
@@ -262,6 +273,15 @@ class Library:
                 f"--collection {name}"
             )
         return folder
+
+    def _sweep(self) -> None:
+        """Delete the collections that somebody was making or removing when they were killed; who still does holds the
+        lock.
+        """
+        for folder in filter(is_unfinished, self._folder.glob("*/")):
+            with suppress(Timeout, StorageError), self._writing(folder.name, blocking=False):
+                if is_unfinished(folder):
+                    remove_index(folder)
 
     def _check_name(self, name: str) -> None:
         if not _NAME.fullmatch(name):

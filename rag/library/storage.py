@@ -55,6 +55,8 @@ _UNFIT = (
     BadZipFile,  # NumPy, of what begins as one
 )
 """What is raised where files are whole by their checksums, but not what we write."""
+_BEGUN, _REMOVED = "begun", "removed"
+"""Files that stand in a folder while its first index is made, and while it is removed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,8 @@ def save_index(index: PassageIndex, folder: Path) -> None:
         generation = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
         new = folder / generation
         try:
+            if not (folder / MANIFEST).is_file():
+                (folder / _BEGUN).touch()
             _write_files(index, new)
             manifest = _manifest_of(index, new)
             _sync_tree(new)
@@ -88,6 +92,7 @@ def save_index(index: PassageIndex, folder: Path) -> None:
             with suppress(OSError):
                 (folder / f"{MANIFEST}.new").unlink(missing_ok=True)
             with suppress(OSError):
+                (folder / _BEGUN).unlink(missing_ok=True)
                 folder.rmdir()  # where there was nothing before
             raise
         swapped.replace(folder / MANIFEST)  # from here on `new` is the index, whatever happens
@@ -101,10 +106,16 @@ def remove_index(folder: Path) -> None:
     where the folder cannot be changed.
     """
     with writing(folder):
-        (folder / MANIFEST).unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            (folder / MANIFEST).replace(folder / _REMOVED)
         _sync(folder)
         shutil.rmtree(folder)
         _sync(folder.parent)
+
+
+def is_unfinished(folder: Path) -> bool:
+    """Whether what stands there is of an index that was being made for the first time, or removed, when that ended."""
+    return not (folder / MANIFEST).is_file() and any((folder / name).is_file() for name in (_BEGUN, _REMOVED))
 
 
 @contextmanager
