@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from fakes import FakeEmbedder, OverlapChecker, OverlapReader
+from hostile import changed, values
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -22,11 +23,6 @@ SHARED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 """The examples share a folder of the test's, and each writes its own file there."""
 NAMES = sorted(Settings.__dataclass_fields__)
 lines = st.text(st.characters(exclude_characters="\0"), max_size=60)
-values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | lines,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=6,
-)
 VALID = {
     "id": "d",
     "title": "D",
@@ -42,19 +38,6 @@ VALID = {
         }
     ],
 }
-
-
-@st.composite
-def changed(draw: st.DrawFn, value: Any) -> Any:
-    """The value with one thing in it that is another, or is missing."""
-    if isinstance(value, dict) and value and draw(st.integers(0, 5)):
-        name = draw(st.sampled_from(sorted(value)))
-        others = {key: inner for key, inner in value.items() if key != name}
-        return others if draw(st.integers(0, 4)) == 0 else {**value, name: draw(changed(value[name]))}
-    if isinstance(value, list) and value and draw(st.integers(0, 5)):
-        at = draw(st.integers(0, len(value) - 1))
-        return [*value[:at], draw(changed(value[at])), *value[at + 1 :]]
-    return draw(values)
 
 
 def check_refusal(error: BaseException) -> None:
