@@ -28,10 +28,9 @@ from rag.types import Document, Passage, Reading, RetrievedPassage, Span
 LEAST_SUPPORTED, LEAST_SUPPORTED_OF_ACCOUNTS = 0.1, 0.5
 """A sentence is shown where its sources say all of it with this probability: 99 of 100 right drafts over held-out
 articles are, and 72 of 100 wrong ones. An account, which no judge hears, needs more."""
-LEAST_CHANCE = 0.2
-"""A sentence that is less likely right than this is not shown; of right drafts over held-out articles, 96 of 100 are.
-Most questions there are in the words of the text, which the reader knows best: in other words, right drafts look less
-likely than they are."""
+LEAST_CHANCE = 0.1
+"""A sentence that is less likely right than this is not shown. It is low, as the reader, whom the judge hears most, is
+lost where a question is in other words than the text: right drafts look far less likely there than they are."""
 LEAST_HOPE = 0.05
 """After a draft that is less likely right than this, another from the same article was never shown."""
 WEIGHTS = FOLDER / "judge.json"
