@@ -106,9 +106,14 @@ def remove_index(folder: Path) -> None:
     where the folder cannot be changed.
     """
     with writing(folder):
-        with suppress(FileNotFoundError):
-            (folder / MANIFEST).replace(folder / _REMOVED)
+        (folder / _REMOVED).touch()
+        (folder / MANIFEST).unlink(missing_ok=True)
         _sync(folder)
+        for path in folder.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name != _REMOVED:  # it goes last
+                path.unlink()
         shutil.rmtree(folder)
         _sync(folder.parent)
 
