@@ -56,7 +56,7 @@ _UNFIT = (
 )
 """What is raised where files are whole by their checksums, but not what we write."""
 _BEGUN, _REMOVED = "begun", "removed"
-"""Files that stand in a folder while its first index is made, and while it is removed."""
+"""Files that stand in a folder while its first index is made, and while it is removed; they go last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +106,13 @@ def remove_index(folder: Path) -> None:
     where the folder cannot be changed.
     """
     with writing(folder):
-        (folder / _REMOVED).touch()
-        (folder / MANIFEST).unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            (folder / MANIFEST).replace(folder / _REMOVED)  # which takes no room, as a disk may be full
         _sync(folder)
         for path in folder.iterdir():
-            if path.is_dir():
+            if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
-            elif path.name != _REMOVED:  # it goes last
+            elif path.name not in {_BEGUN, _REMOVED}:
                 path.unlink()
         shutil.rmtree(folder)
         _sync(folder.parent)
