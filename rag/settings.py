@@ -96,7 +96,7 @@ class Settings:
         metadata={"help": "say 'the article does not say' below this probability of an answer, 0 to 1"},
     )
     draft_tokens: int = field(default=80, metadata={"help": "longest draft of the language model, in tokens"})
-    draft_seconds: float = field(default=20.0, metadata={"help": "give up on a draft after so many seconds"})
+    draft_seconds: float = field(default=20.0, metadata={"help": "end a draft after so many seconds of writing"})
     answer_seconds: float = field(
         default=180.0, metadata={"help": "stop an answer on the page after so many seconds, and let others go on"}
     )

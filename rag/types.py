@@ -125,6 +125,10 @@ class Quote:
         if self.highlight is not None and not self.span.contains(self.highlight):
             raise ValueError(f"a highlight must lie inside its quote: {self.highlight}, {self.span}")
 
+    def overlaps(self, other: Quote) -> bool:
+        """Whether both quote some of the same characters."""
+        return self.document_id == other.document_id and self.span.overlaps(other.span)
+
     @property
     def highlighted(self) -> str | None:
         """The words that the highlight spans."""

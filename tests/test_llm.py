@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,8 @@ from rag.errors import ModelError
 from rag.models import states
 from rag.models.catalogue import PACKAGED, find
 from rag.models.chat_template import framed
-from rag.models.llm import LlamaCppModel, Message, Prompt
-from rag.models.session import Threads
+from rag.models.llm import NEARLY_READ, LlamaCppModel, Message, Prompt
+from rag.models.session import CHUNK, Threads
 from rag.settings import Settings
 
 pytestmark = pytest.mark.e2e
@@ -250,6 +251,21 @@ def test_studying_ends_when_it_is_stopped(smollm: LlamaCppModel) -> None:
     assert not smollm.study(other, lambda done, _: seen.append(done), lambda: bool(seen))
     assert len(seen) == 1
     assert not smollm.knows(other)
+
+
+def test_an_article_that_is_nearly_read_is_known(tmp_path: Path) -> None:
+    model, seen = new_model(), []
+    lasting = article(tmp_path / "read")
+
+    def stopped_when(unread: int) -> Callable[[], bool]:
+        return lambda: bool(seen) and seen[-1][1] - seen[-1][0] <= unread
+
+    assert not model.study(lasting, lambda *told: seen.append(told), stopped_when(NEARLY_READ + 3 * CHUNK))
+    assert not model.knows(lasting)
+    assert not model.study(lasting, lambda *told: seen.append(told), stopped_when(NEARLY_READ))
+    assert model.knows(lasting)
+    assert not list(tmp_path.iterdir())
+    assert generate(model, lasting, max_tokens=8) == generate(new_model(), lasting, max_tokens=8)
 
 
 def test_a_prompt_too_long_for_the_model_gets_no_reply() -> None:

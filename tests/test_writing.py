@@ -1,5 +1,5 @@
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from unittest.mock import ANY
@@ -12,12 +12,12 @@ from rag.answer.evidence import evidence_for
 from rag.answer.pipeline import Pipeline
 from rag.answer.question import understand
 from rag.answer.studies import Studies
-from rag.answer.writing import ArticleWriter
+from rag.answer.writing import LEAST_CONFIDENCE, SURE_REFUSAL, ArticleWriter
 from rag.library.collections import Library
 from rag.library.index import PassageIndex
 from rag.models.llm import Prompt, Token
 from rag.settings import Settings
-from rag.types import NO_ANSWER, Document, Turn
+from rag.types import NO_ANSWER, Answer, Document, Reading, RetrievedPassage, Statement, Turn
 
 QUESTION = "Who founded the maritime museum?"
 FOUNDED = "Clara Lindt founded the maritime museum in 1911."
@@ -58,7 +58,7 @@ def test_before_it_has_read_the_article_it_sees_the_quotes_with_what_stands_arou
     assert model.prompts[0].messages[-1].content == f"Question: {QUESTION}"
 
 
-def test_once_it_has_read_the_article_the_question_and_two_hints_are_new(
+def test_once_it_has_read_the_article_the_question_and_its_hints_are_new(
     index: PassageIndex, settings: Settings, model: ScriptedModel
 ) -> None:
     writer = ArticleWriter(model, index, OverlapReader(), OverlapChecker(), settings)
@@ -131,6 +131,65 @@ def test_a_written_answer_cites_the_sentence_that_says_so(
     assert answer.short_answer == "Clara"
 
 
+def test_a_writer_nearly_sure_to_refuse_is_believed(
+    index: PassageIndex, settings: Settings, model: ScriptedModel
+) -> None:
+    model.replies, model.refusal = [FOUNDED], SURE_REFUSAL
+    draft = write(index, settings, model)
+    assert draft == Draft(NO_ANSWER, None, SURE_REFUSAL)
+    assert draft.sentences == []
+    model.refusal -= 0.1
+    assert write(index, settings, model) == Draft(FOUNDED, ANY, model.refusal)
+
+
+class Stumbling(ScriptedModel):
+    """Finds none of its words likely."""
+
+    def generate(
+        self, prompt: Prompt, *, max_tokens: int, seconds: float, stopped: Callable[[], bool], avoid: str = ""
+    ) -> Iterator[Token]:
+        for token in super().generate(prompt, max_tokens=max_tokens, seconds=seconds, stopped=stopped, avoid=avoid):
+            yield replace(token, logprob=LEAST_CONFIDENCE - 0.1)
+
+
+def test_nothing_is_shown_that_the_writer_stumbled_over(index: PassageIndex, settings: Settings) -> None:
+    def answered(model: ScriptedModel) -> Answer:
+        pipeline = Pipeline(index, reader=OverlapReader(), checker=OverlapChecker(), model=model, settings=settings)
+        return pipeline.answer(QUESTION)
+
+    assert answered(ScriptedModel([FOUNDED], reads=True)).statements == (Statement(FOUNDED, (1,)),)
+    stumbled = answered(Stumbling([FOUNDED, FOUNDED], reads=True))
+    assert all(statement.verbatim for statement in stumbled.statements)
+
+
+def test_the_sentence_most_like_the_question_is_a_hint_beside_what_the_reader_found(
+    index: PassageIndex, settings: Settings, model: ScriptedModel
+) -> None:
+    class Lost(OverlapReader):
+        """Finds the words of another question."""
+
+        def read(
+            self,
+            question: str,
+            documents: Mapping[str, Document],
+            passages: Sequence[RetrievedPassage],
+            *,
+            max_quotes: int,
+        ) -> Reading:
+            return super().read("What will the repairs cost?", documents, passages, max_quotes=max_quotes)
+
+    writer = ArticleWriter(model, index, Lost(), OverlapChecker(), settings)
+    assert writer.article is not None
+    model.study(writer.article, lambda *_: None, lambda: False)
+    asked = understand(QUESTION)
+    evidence = evidence_for(asked, index, Lost(), settings)
+    found = evidence.retrieve(asked)
+    writer.write(asked, (), found, evidence.read(asked, found, ()), lambda: False)
+    hints = model.prompts[0].messages[-1].content
+    assert "\n- Clara Lindt founded" in hints
+    assert hints.count("\n- ") == 2
+
+
 class SlowModel(ScriptedModel):
     """Writes one word, for as long as it may write."""
 
@@ -141,10 +200,21 @@ class SlowModel(ScriptedModel):
         time.sleep(seconds)
 
 
+class SlowReader(ScriptedModel):
+    """Reads the prompt for longer than it may write."""
+
+    def generate(
+        self, prompt: Prompt, *, max_tokens: int, seconds: float, stopped: Callable[[], bool], avoid: str = ""
+    ) -> Iterator[Token]:
+        time.sleep(2 * seconds)
+        yield from super().generate(prompt, max_tokens=max_tokens, seconds=seconds, stopped=stopped, avoid=avoid)
+
+
 def test_what_the_time_cut_off_is_no_sentence(index: PassageIndex, settings: Settings) -> None:
     hurried = replace(settings, draft_seconds=0.1)
     assert write(index, hurried, SlowModel([FOUNDED], reads=True)) is None
     assert write(index, settings, ScriptedModel(["Clara Lindt"], reads=True)) == Draft("Clara Lindt.", ANY, ANY)
+    assert write(index, hurried, SlowReader([FOUNDED], reads=True)) == Draft(FOUNDED, ANY, ANY)
 
 
 def test_an_answer_that_fails_is_drafted_anew_from_what_is_like_it(

@@ -214,7 +214,7 @@ class Pipeline:
         """The written statements, citing the sentences that say so; behind these the reader's other quotes."""
         sources = list(dict.fromkeys(source for statement in written for source in statement.sources))
         cited = [self._as_quote(source, reading.quotes) for source in sources]
-        others = [quote for quote in reading.quotes if not any(_overlap(quote, source) for source in cited)]
+        others = [quote for quote in reading.quotes if not any(map(quote.overlaps, cited))]
         likely = [quote for quote in others if quote.score >= self._settings.abstain_below]
         cited += likely[: max(0, self._settings.max_quotes - len(cited))]
         return replace(
@@ -301,10 +301,6 @@ class _Drafting:
         checked = writer.check(question, draft, written, reading)
         self.clock.lap("check")
         return draft, checked
-
-
-def _overlap(one: Quote, other: Quote) -> bool:
-    return one.document_id == other.document_id and one.span.overlaps(other.span)
 
 
 class _Clock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -26,14 +27,24 @@ from rag.types import NO_ANSWER, Quote, Reading, RetrievedPassage, Span, Turn
 CHARACTERS_READ = 21_000
 """An article of more characters is not read as a whole: with the conversation it would not fit the context."""
 HINTS = 2
-"""So many of the reader's quotes, where they are likely, stand before the question: the writer knows the article, and
-each token costs time. None, where the question leans on the conversation: the writer understands that better."""
+"""So many of the reader's quotes, where they are likely, stand before the question, and the sentence that is most like
+it: the writer knows the article, and each token costs time. None, where the question leans on the conversation: the
+writer understands that better.
+
+Of 50 questions in other words than the text's, the two quotes hold all that an answer needs for .56, with the sentence
+beside them for .68."""
 HINT_WORDS = 12
 """Words of a quote on both sides of those that answer."""
 NEAREST = 3
 """So many sentences stand before a question that is answered anew."""
 TURNS = 2
 """So many earlier questions and answers stand in the prompt."""
+SURE_REFUSAL = -2.0
+"""From this log-probability of a refusal on, in nats, the writer is believed: of 26 drafts that it wrote in the place
+of such a refusal, over training questions and others, 2 were right."""
+LEAST_CONFIDENCE = -0.6
+"""A draft whose tokens are less likely than this on average, in nats, is one that the writer stumbled over: of 8 such
+drafts 1 was right."""
 _ENDS = (".", "!", "?", '"', "”", "’", "'")
 LONG_TOKENS = 220
 """Tokens of an answer in three to six sentences, at most."""
@@ -127,13 +138,15 @@ class ArticleWriter:
         earlier = prompts.turns(history[-TURNS:])
         article = self.article
         if article is not None and self._model.knows(article):
-            hints = quotes if failed is not None else [] if question.leans else self._likely(quotes)
+            hints = quotes if failed is not None else self._hints(question, found, quotes)
             asked = prompts.question(question.asked, map(self._hint, hints), at_length=question.at_length)
             prompt = replace(article, messages=(*article.messages, *earlier, asked))
         else:
             asked = prompts.question(question.asked, (), at_length=question.at_length)
             prompt = Prompt((*prompts.article(map(self._with_neighbours, quotes)), *earlier, asked))
         refusal = self._model.likelihood(prompt, NO_ANSWER, stopped=stopped)
+        if refusal is not None and refusal >= SURE_REFUSAL:
+            return Draft(NO_ANSWER, None, refusal)
         most = LONG_TOKENS if question.at_length else self._settings.draft_tokens
         return drafted(self._model, prompt, self._settings, stopped, most=most, refusal=refusal)
 
@@ -148,8 +161,11 @@ class ArticleWriter:
 
     def check(self, question: Question, draft: Draft, written: Sequence[Written], reading: Reading) -> Checked:
         """Of an account, which answers nothing in particular, the sentences that the article says; else those that are
-        likely right. A draft that is not likely right at all is not worth another.
+        likely right. A draft that is not likely right at all is not worth another; of one that the writer stumbled over
+        nothing is shown.
         """
+        if draft.confidence is not None and draft.confidence < LEAST_CONFIDENCE:
+            return Checked((), hopeful=not question.at_length)
         if question.at_length:
             return Checked(tuple(sentence for sentence in written if self._judge.is_said(question, sentence)))
         chances = [self._judge.chance(question, draft, sentence, reading) for sentence in written]
@@ -160,14 +176,19 @@ class ArticleWriter:
         )
         return Checked(tuple(shown), hopeful=max(chances, default=0.0) >= LEAST_HOPE)
 
-    def _like(self, text: str, found: Sequence[RetrievedPassage]) -> list[Quote]:
-        """The sentences that are most like the text."""
-        return [quoted(self._index, near) for near in self._attributor.nearest(text, found, NEAREST)]
+    def _hints(self, question: Question, found: Sequence[RetrievedPassage], quotes: Sequence[Quote]) -> list[Quote]:
+        """What is worth a hint, in the order of the text."""
+        if question.leans:
+            return []
+        hints = [quote for quote in quotes[:HINTS] if quote.score >= self._settings.abstain_below]
+        nearest = max(self._like(question.in_context, found), key=lambda near: near.score, default=None)
+        if nearest is not None and not any(map(nearest.overlaps, hints)):
+            hints.append(nearest)
+        return sorted(hints, key=lambda quote: (quote.document_id, quote.span.start))
 
-    def _likely(self, quotes: Sequence[Quote]) -> list[Quote]:
-        """Those of the best quotes that are worth a hint, in the order of the text."""
-        likely = [quote for quote in quotes[:HINTS] if quote.score >= self._settings.abstain_below]
-        return sorted(likely, key=lambda quote: (quote.document_id, quote.span.start))
+    def _like(self, text: str, found: Sequence[RetrievedPassage]) -> list[Quote]:
+        """The sentences that are most like the text, at most NEAREST, in the order of the text."""
+        return [quoted(self._index, near) for near in self._attributor.nearest(text, found, NEAREST)]
 
     def _hint(self, quote: Quote) -> str:
         """The words of the quote that answer, with those around them."""
@@ -201,9 +222,10 @@ def drafted(
     It states something even where the writer would rather refuse, if the model can avoid words: a writer cannot tell
     whether a text answers, and the judge, which can, is told how much it wanted to.
     """
-    text, logprobs, deadline = "", list[float | None](), time.monotonic() + settings.draft_seconds
+    text, logprobs, deadline = "", list[float | None](), math.inf
     tokens = model.generate(prompt, max_tokens=most, seconds=settings.draft_seconds, stopped=stopped, avoid=NO_ANSWER)
     for token in tokens:
+        deadline = min(deadline, time.monotonic() + settings.draft_seconds)  # it counts from the first word
         text += token.text
         logprobs.append(token.logprob)
         if "\n" in text.strip():

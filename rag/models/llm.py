@@ -28,8 +28,9 @@ LEAST_READER = 400_000_000
 """Bytes of the smallest model that reads an article rather than rewording a quote; about half a billion weights."""
 _ONE_AT_A_TIME = threading.Lock()
 """llama.cpp is not thread-safe: whoever loads or runs a model, in the whole process, holds this."""
-_GIVE_WAY_EVERY = 4 * CHUNK
-"""Tokens that are read in the background before a question that waits is let in."""
+NEARLY_READ = 320
+"""An article of which at most so many tokens are unread is read to its end before it is asked about: the quotes that
+would stand in its place are as many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +78,9 @@ class LanguageModel(Protocol):
     def generate(
         self, prompt: Prompt, *, max_tokens: int, seconds: float, stopped: Callable[[], bool], avoid: str = ""
     ) -> Iterator[Token]:
-        """The reply; it ends at the model's own end, at a limit, or soon after `stopped()`. Nothing, where the prompt
-        is longer than the model's context. One that begins with the first two tokens of `avoid` goes on otherwise, with
-        a model that can.
+        """The reply; it ends at the model's own end, at a limit, or soon after `stopped()`; the seconds count from when
+        the prompt is read. Nothing, where the prompt is longer than the model's context. One that begins with the first
+        two tokens of `avoid` goes on otherwise, with a model that can.
         """
         ...
 
@@ -88,7 +89,9 @@ class LanguageModel(Protocol):
         ...
 
     def knows(self, prompt: Prompt) -> bool:
-        """Whether it holds, or has kept, what lasts of the prompt, so that a reply does not begin with reading it."""
+        """Whether it holds, or has kept, nearly all that lasts of the prompt, so that a reply does not begin with
+        reading it.
+        """
         ...
 
     def study(self, prompt: Prompt, progress: Callable[[int, int], None], stopped: Callable[[], bool]) -> bool:
@@ -126,10 +129,10 @@ class LlamaCppModel:
     def generate(
         self, prompt: Prompt, *, max_tokens: int, seconds: float, stopped: Callable[[], bool], avoid: str = ""
     ) -> Iterator[Token]:
-        deadline = time.monotonic() + seconds
         with self._turn() as (llama, session):
             if not self._read(llama, session, prompt, max_tokens, stopped):
                 return
+            deadline = time.monotonic() + seconds
             decoder = codecs.getincrementaldecoder("utf-8")("ignore")
             avoided, token = llama.tokenize(avoid.encode(), add_bos=False, special=False)[:2], -1
             for written in range(1, max_tokens + 1):
@@ -155,7 +158,7 @@ class LlamaCppModel:
     def knows(self, prompt: Prompt) -> bool:
         with self._turn() as (llama, session):
             tokens = self._lasting(llama, prompt)
-            held = session.shared(tokens) > len(tokens) - CHUNK  # a template may join its end with what follows
+            held = session.shared(tokens) >= len(tokens) - NEARLY_READ
             return held or (prompt.memory is not None and states.exists(prompt.memory, self._key(tokens)))
 
     def study(self, prompt: Prompt, progress: Callable[[int, int], None], stopped: Callable[[], bool]) -> bool:
@@ -171,7 +174,7 @@ class LlamaCppModel:
                 if session.shared(tokens) < done:  # a question has taken its place
                     session.restore(tokens[:done], state)
                 while done < len(tokens) and not stopped() and not self._waiting:
-                    done = min(len(tokens), max(done, session.shared(tokens)) + _GIVE_WAY_EVERY)
+                    done = min(len(tokens), max(done, session.shared(tokens)) + CHUNK)
                     session.read(tokens[:done], lambda: False)
                     progress(done, len(tokens))
                 if done == len(tokens):
