@@ -22,10 +22,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # A finished install that was moved elsewhere, or whose Python was removed since, is made anew.
 USABLE := $(shell grep -qxF '$(CURDIR)' .venv/installed 2>/dev/null && $(BIN)/python -c 'print("yes")' 2>/dev/null)
 
-.PHONY: help chat test lint bench lock clean always
+.PHONY: help chat test lint bench bench-quick lock clean always
 
 help:
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 chat: .venv/chat ## install and fetch what is needed, then chat in your browser (PORT=7860, WRITER=packaged: fetch no model)
 	$(if $(filter standard,$(WRITER)),@$(BIN)/article-chat download standard >/dev/null || :)
@@ -50,6 +50,9 @@ option = $(if $($(2)),--$(1) '$($(2))')
 bench: .venv/test $(PEERS:%=benchmarks/.venvs/%/installed) ## put article-chat beside LangChain and others, see benchmarks/README.md (DATA=, LIMIT=)
 	@$(BIN)/article-chat download standard >/dev/null
 	@HF_HUB_OFFLINE=1 $(BIN)/python -m benchmarks $(OPTIONS)
+
+bench-quick: .venv/test ## is what stands here worse or slower than the last commit? (AGAINST=REVISION)
+	@HF_HUB_OFFLINE=1 $(BIN)/python -m benchmarks.quick $(foreach name,against data every threads llm,$(call option,$(name),$(shell echo $(name) | tr a-z A-Z)))
 
 # What is pinned for a peer goes into an environment of its own, which for all else (torch, llama-cpp-python) looks into .venv.
 benchmarks/.venvs/%/installed: benchmarks/requirements/%.txt .venv/installed

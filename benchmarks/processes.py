@@ -22,10 +22,13 @@ ROOT = Path(__file__).resolve().parent.parent
 class Process:
     """A system that runs: it is started at once, and `start_s` is how long it took until its models were loaded.
 
-    Raises ArticleChatError where its virtual environment is not there, where it ends, or where it reports an error.
+    It runs in the folder `root`, with the modules that lie there. Raises ArticleChatError where its virtual environment
+    is not there, where it ends, or where it reports an error.
     """
 
-    def __init__(self, name: str, models: Models, log: Path, command: Sequence[str] | None = None) -> None:
+    def __init__(
+        self, name: str, models: Models, log: Path, command: Sequence[str] | None = None, *, root: Path = ROOT
+    ) -> None:
         self.name, self._log = name, log
         if command is None:
             python = SYSTEMS[name].python
@@ -38,7 +41,7 @@ class Process:
         with log.open("a", encoding="utf-8") as errors:
             self._running = subprocess.Popen(  # noqa: S603  # our own command
                 command,
-                cwd=ROOT,
+                cwd=root,
                 env=_environment(),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

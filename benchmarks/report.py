@@ -88,12 +88,12 @@ class Report:
         return found
 
     def _ratios(self, file: str) -> dict[str, Ratios]:
-        ours = {_key(one): one for one in self._of(OURS, file)}
+        ours = self._of(OURS, file)
         found = {}
         for system in self.systems:
-            pairs = [(ours[_key(one)], one) for one in self._of(system, file) if _key(one) in ours]
+            pairs = paired(ours, self._of(system, file))
             if system != OURS and pairs:
-                found[system] = _compared(pairs)
+                found[system] = compared(pairs)
         return found
 
     def to_json(self) -> dict[str, Any]:
@@ -119,17 +119,22 @@ class Report:
         return "\n\n".join(parts) + "\n"
 
 
-def _key(one: Scored) -> tuple[str, str, str]:
-    return one.file, one.reply["document"], one.question.id
+def paired(ours: Iterable[Scored], theirs: Iterable[Scored]) -> list[tuple[Scored, Scored]]:
+    """The replies of two systems to the questions that both answered."""
+
+    def key(one: Scored) -> tuple[str, str, str]:
+        return one.file, one.reply["document"], one.question.id
+
+    own = {key(one): one for one in ours}
+    return [(own[key(one)], one) for one in theirs if key(one) in own]
 
 
-def _compared(pairs: Sequence[tuple[Scored, Scored]]) -> Ratios:
+def compared(pairs: Sequence[tuple[Scored, Scored]]) -> Ratios:
+    """Our replies beside another system's to the same questions."""
     answerable = [(a, b) for a, b in pairs if a.question.answerable]
-    seconds = {name: ([a.reply[name] for a, _ in pairs], [b.reply[name] for _, b in pairs]) for name in ("total_s",)}
-    evidence = [a.reply["total_s"] if (s := a.reply["first_evidence_s"]) is None else s for a, _ in pairs]
     return Ratios(
-        answer=ratio_of_medians(*seconds["total_s"]),
-        evidence=ratio_of_medians(evidence, [b.reply["first_word_s"] for _, b in pairs]),
+        answer=ratio_of_medians([a.reply["total_s"] for a, _ in pairs], [b.reply["total_s"] for _, b in pairs]),
+        evidence=ratio_of_medians([first_evidence(a) for a, _ in pairs], [b.reply["first_word_s"] for _, b in pairs]),
         prompt_tokens=ratio_of_means(
             [a.reply["read_tokens"] for a, _ in pairs], [b.reply["read_tokens"] for _, b in pairs]
         ),
@@ -138,6 +143,12 @@ def _compared(pairs: Sequence[tuple[Scored, Scored]]) -> Ratios:
         else None,
         decided=difference_of_means([_decided(a) for a, _ in pairs], [_decided(b) for _, b in pairs]),
     )
+
+
+def first_evidence(one: Scored) -> float:
+    """Seconds until something could be shown: evidence, or that there is none."""
+    seconds: float | None = one.reply["first_evidence_s"]
+    return float(one.reply["total_s"]) if seconds is None else seconds
 
 
 def _decided(one: Scored) -> bool:
