@@ -100,7 +100,10 @@ function filter() {
 function pressed(event) {
   const { key, target } = event;
   const names = findAll("li:not([hidden]) button", lists);
-  if (key === "Enter" && target === words && words.value.trim()) names[0]?.click();
+  if (key === "Enter" && target === words && words.value.trim()) {
+    event.preventDefault(); // or the same key would press the button that the keyboard goes on to
+    names[0]?.click();
+  }
   const stops = closest(target, "li input") ? findAll("li:not([hidden]) input", lists) : [words, ...names];
   const at = stops.findIndex((stop) => stop.matches(":focus"));
   const by = key === "ArrowDown" ? 1 : key === "ArrowUp" ? -1 : 0;
