@@ -33,7 +33,10 @@ from rag.library.shelf import Shelf
 from rag.settings import Settings, load_settings
 from rag.types import (
     NO_ANSWER,
+    NONE_SAYS,
+    NONE_SAYS_MORE,
     NOTHING_ELSE,
+    REFUSALS,
     Answer,
     Citation,
     Document,
@@ -47,8 +50,11 @@ from rag.types import (
 )
 
 __all__ = [
+    "NONE_SAYS",
+    "NONE_SAYS_MORE",
     "NOTHING_ELSE",
     "NO_ANSWER",
+    "REFUSALS",
     "SEEDS",
     "SUFFIXES",
     "Answer",

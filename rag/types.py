@@ -24,6 +24,10 @@ NO_ANSWER = "The article does not say."
 """What is shown, and what tests and predictions look for, when there is no answer."""
 NOTHING_ELSE = "The article says nothing else about this."
 """What is shown when the next best answer was asked for and there is none."""
+NONE_SAYS = "None of the articles says."
+NONE_SAYS_MORE = "None of the articles says anything else about this."
+"""The same of several articles, all of which were searched."""
+REFUSALS = frozenset({NO_ANSWER, NOTHING_ELSE, NONE_SAYS, NONE_SAYS_MORE})
 
 
 @dataclass(frozen=True, slots=True)

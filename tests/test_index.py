@@ -88,3 +88,20 @@ def test_progress_counts_every_passage(embedder: FakeEmbedder) -> None:
     )
     assert told[-1] == (len(index.passages), len(index.passages))
     assert [done for done, _ in told] == sorted(done for done, _ in told)
+
+
+def test_what_is_joined_is_what_would_be_built_of_the_same_documents_and_embeds_nothing(embedder: FakeEmbedder) -> None:
+    one, two, three, four = documents(4)
+    left = PassageIndex.build([one, two], embedder=embedder, chunking=CHUNKING)
+    right = PassageIndex.build([three, four], embedder=embedder, chunking=CHUNKING)
+    fresh = PassageIndex.build([four, one], embedder=embedder, chunking=CHUNKING)
+    embedder.embedded.clear()
+    joined = PassageIndex.joined([four.id, one.id], [left, right])
+    assert embedder.embedded == []
+    assert (joined.documents, joined.passages) == (fresh.documents, fresh.passages)
+    np.testing.assert_allclose(joined.vectors, fresh.vectors, atol=1e-6)
+    for question in ("Which bridge opened in year 7?", "tower"):
+        assert joined.search_lexical(question, 9) == fresh.search_lexical(question, 9)
+        assert joined.search_dense(question, 9) == fresh.search_dense(question, 9)
+    with pytest.raises(KeyError):
+        PassageIndex.joined(["d9"], [left, right])

@@ -13,7 +13,19 @@ from rag.answer.question import clean_question
 from rag.errors import UsageError
 from rag.library.index import Chunking, PassageIndex
 from rag.settings import Settings
-from rag.types import NO_ANSWER, NOTHING_ELSE, STAGES, Document, Quote, Reading, RetrievedPassage, Span, Turn
+from rag.types import (
+    NO_ANSWER,
+    NONE_SAYS,
+    NONE_SAYS_MORE,
+    NOTHING_ELSE,
+    STAGES,
+    Document,
+    Quote,
+    Reading,
+    RetrievedPassage,
+    Span,
+    Turn,
+)
 
 
 class OneQuoteReader(OverlapReader):
@@ -280,3 +292,26 @@ def test_quotes_of_several_documents_are_cited_by_their_own(settings: Settings) 
     )
     assert {c.title for c in answer.citations} == {"Article A", "Article B"}
     assert all(index.documents[c.document_id].text[c.start : c.end] == c.quote for c in answer.citations)
+
+
+def test_only_what_was_chosen_answers_and_where_all_of_it_is_silent_that_is_said(settings: Settings) -> None:
+    texts = {"ost": "The mill in Ost burned down in May.", "inn": "The inn has nine rooms.", "west": "The dam is safe."}
+    index = PassageIndex.build(
+        [Document(name, name, text, "") for name, text in texts.items()],
+        embedder=FakeEmbedder(),
+        chunking=Chunking(40, 15),
+    )
+
+    def chosen(*names: str) -> Pipeline:
+        joined = PassageIndex.joined(names, [index])
+        return Pipeline(joined, reader=OverlapReader(), checker=OverlapChecker(), settings=settings)
+
+    question = "When did the mill in Ost burn down?"
+    (citation, *_) = chosen("inn", "ost").answer(question).citations
+    assert (citation.document_id, citation.quote) == ("ost", texts["ost"])
+    silent = chosen("inn", "west").answer(question)
+    assert (silent.text, silent.citations) == (NONE_SAYS, ())
+    assert {found.passage.document_id for found in silent.passages} == {"inn", "west"}
+    *_, more = chosen("inn", "ost").stream(question, exclude=chosen("inn", "ost").answer(question).citations)
+    assert more.answer.text == NONE_SAYS_MORE
+    assert chosen("inn").answer(question).text == NO_ANSWER

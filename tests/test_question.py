@@ -9,7 +9,7 @@ from rag.answer.question import (
     stands_alone,
     understand,
 )
-from rag.types import NO_ANSWER, NOTHING_ELSE, Turn
+from rag.types import REFUSALS, Turn
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_in_context_a_question_that_leans_follows_the_last_question_and_answer()
 
 
 def test_in_context_a_refusal_is_left_out_and_a_long_answer_is_cut() -> None:
-    for nothing in (NO_ANSWER, NOTHING_ELSE):
+    for nothing in REFUSALS:
         assert question_in_context("Why?", [Turn("Who left?", nothing)]) == "Who left? ; Why?"
     words = question_in_context("Why?", [Turn("Who left?", "word " * 99)]).split(" ; ")[1].split()
     assert len(words) == MAX_ANSWER_WORDS

@@ -1,6 +1,8 @@
+import gc
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -382,3 +384,34 @@ def test_an_article_that_cannot_be_read_now_is_not_called_damaged(shelf: Shelf, 
 def test_others_on_the_computer_cannot_look(shelf: Shelf, settings: Settings) -> None:
     shelf.add(ANN, document())
     assert (settings.indexes / "_owners").stat().st_mode & 0o077 == 0
+
+
+def test_chosen_articles_are_searched_together_and_no_others(
+    shelf: Shelf, index: PassageIndex, embedder: FakeEmbedder
+) -> None:
+    owls = shelf.add(ANN, document())
+    toads = shelf.add(ANN, document("Toads sleep under the stones of the old well.", "Toads"))
+    embedder.embedded.clear()
+    both = shelf.together(ANN, ["harbour-news", owls.id, owls.id], index)
+    assert embedder.embedded == []
+    assert list(both.documents) == ["harbour-news", owls.id]
+    assert {passage.document_id for passage in both.passages} == {"harbour-news", owls.id}
+    assert shelf.together(ANN, ["harbour-news", owls.id], index) is both
+    assert shelf.together(ANN, [owls.id], index) is shelf.open(ANN, owls.id)
+    assert list(shelf.together(ANN, [toads.id, owls.id], index).documents) == [toads.id, owls.id]
+
+
+def test_nobody_joins_what_is_anothers_or_gone(shelf: Shelf, index: PassageIndex) -> None:
+    owls, toads = shelf.add(ANN, document()), shelf.add(ANN, document("Toads sleep under the stones.", "Toads"))
+    chosen = [owls.id, "harbour-news", toads.id]
+    shelf.together(ANN, chosen, index)
+    for owner, articles in ((BOB, chosen), (ANN, ["harbour-news", "somewhere"]), (ANN, [owls.id, "../seeds"])):
+        with pytest.raises(CollectionError, match="not, or no longer, among yours"):
+            shelf.together(owner, articles, index)
+    gone = weakref.ref(shelf.together(ANN, chosen, index))
+    shelf.remove(ANN, toads.id)
+    gc.collect()
+    assert gone() is None
+    with pytest.raises(CollectionError):
+        shelf.together(ANN, chosen, index)
+    assert list(shelf.together(ANN, chosen[:2], index).documents) == chosen[:2]

@@ -57,7 +57,7 @@ STYLES = (
         for name in ("toolbar", "history", "claim", "conversation", "citations", "preview", "examples")
     ),
     *(f"article/{name}" for name in ("panel", "search", "strip")),
-    *(f"library/{name}" for name in ("library", "notices", "paste")),
+    *(f"library/{name}" for name in ("library", "choice", "notices", "paste")),
 )
 """Each beside the script that draws what it styles; the first two are for all."""
 HEAD = "".join(f'<link rel="stylesheet" href="/page/{name}.css">' for name in STYLES) + (
@@ -98,8 +98,9 @@ def web_app(
     add_article_routes(site, shelf, chat.metrics, removed=forget)
     index = pipeline.index
 
-    def pipeline_of(request: Any, own: str) -> Pipeline:
-        return pipeline.over(shelf.open(owner_of(request), own)) if own else pipeline
+    def pipeline_of(request: Any, about: str) -> Pipeline:
+        articles = about.split()
+        return pipeline.over(shelf.together(owner_of(request), articles, index)) if articles else pipeline
 
     add_claim_route(site, pipeline_of)
     run = {"run": secrets.token_urlsafe(8)}
@@ -122,19 +123,19 @@ def web_app(
         return JSONResponse(article_json(document, starts))
 
     @site.get("/examples")
-    def questions(request: Request, own: str = "") -> JSONResponse:
-        """Example questions about the visitor's own article, or the shared one; null until they are found."""
+    def questions(request: Request, about: str = "") -> JSONResponse:
+        """Example questions about the articles with these ids, or the shared ones; null until they are found."""
         try:
-            found = examples.of(pipeline_of(request, own))
+            found = examples.of(pipeline_of(request, about))
         except ArticleChatError:
             found = ()  # it was removed meanwhile
         return JSONResponse(found, headers={"Cache-Control": "no-store"})
 
     @site.get("/reading")
-    def reading(request: Request, own: str = "") -> JSONResponse:
-        """How much of the article the language model has read, in [0, 1]; null once it reads no more."""
+    def reading(request: Request, about: str = "") -> JSONResponse:
+        """How much of these articles the language model has read, in [0, 1]; null once it reads no more."""
         try:
-            share = None if chat.loads() else studies.of(pipeline_of(request, own))
+            share = None if chat.loads() else studies.of(pipeline_of(request, about))
         except ArticleChatError:
             share = None  # it was removed meanwhile
         return JSONResponse({"share": share, "loads": bool(chat.loads())}, headers={"Cache-Control": "no-store"})

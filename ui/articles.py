@@ -10,8 +10,8 @@
 
 An event is {"stage": "reading"}, {"stage": "waiting", "before"} (so many articles), {"stage": "indexing", "done",
 "total"} (passages; a total of 0 is not known yet), each with "id" and in the list with "name", and last {"stage":
-"done", "article": {…}}, {"stage": "cancelled"} or {"stage": "failed", "message"}. Whatever is refused before that is
-{"message"} with a status that fits.
+"done", "article": {…}, "known"} (whether that text was there already), {"stage": "cancelled"} or {"stage": "failed",
+"message"}. Whatever is refused before that is {"message"} with a status that fits.
 """
 
 from __future__ import annotations

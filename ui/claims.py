@@ -1,4 +1,4 @@
-"""The route that checks a claim against an article: POST /check?own=ID with {"claim"}, answered as `check --json` is.
+"""The route that checks a claim: POST /check?about=IDS with {"claim"}, answered as `check --json` is.
 
 Each quote has, besides, the `range` by which the page's script marks it, and its `place` in words. What is refused is
 {"message"} with a status that fits.
@@ -31,11 +31,11 @@ def add_claim_route(site: FastAPI, pipeline_of: PipelineOf) -> None:
     line, turn = WaitingLine(), asyncio.Lock()
 
     @site.post("/check")
-    async def check(request: Request, own: str = "") -> Response:
+    async def check(request: Request, about: str = "") -> Response:
         claim = await _claim(request)
 
         def checked() -> dict[str, Any]:
-            pipeline = pipeline_of(request, own)
+            pipeline = pipeline_of(request, about)
             return checked_json(pipeline.check(claim), pipeline.index.documents)
 
         try:

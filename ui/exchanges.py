@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from rag import (
     NO_ANSWER,
-    NOTHING_ELSE,
+    REFUSALS,
     Answer,
     ArticleChatError,
     Citation,
@@ -24,6 +24,7 @@ LONGEST_RECORD = 4_000_000
 """Characters of JSON that are read back, at most."""
 MOST_EXCHANGES = 200
 _ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
+_ARTICLES = re.compile(r"(?:[A-Za-z0-9_-]+ )*[A-Za-z0-9_-]+|")
 Documents: TypeAlias = Mapping[str, Document]
 
 
@@ -53,8 +54,9 @@ class Exchange:
 class Conversation:
     """Exchanges under an id, by which the browser keeps them; the id is "" until there is something to keep.
 
-    They are about the visitor's own `article`, or, where that is "", about the shared ones. Where that article cannot
-    be read, `unreadable` says why: "removed" or "damaged".
+    They are about the `article` with the id, the visitor's own or a shared one; about several where there are several
+    ids, with spaces between; about all the shared ones where it is "". Where one of them cannot be read, `unreadable`
+    says why: "removed" or "damaged".
     """
 
     id: str = ""
@@ -95,8 +97,8 @@ def restored(text: str, documents_of: Callable[[str], Documents]) -> Conversatio
     if not (isinstance(kept, dict) and isinstance(kept.get("id"), str) and isinstance(kept.get("exchanges"), list)):
         raise ValueError("a conversation has an id and exchanges")  # noqa: TRY004
     article = kept.get("article", "")
-    if not (isinstance(article, str) and (_ID.fullmatch(article) or not article)):
-        raise ValueError("an article is known by its id")
+    if not (isinstance(article, str) and _ARTICLES.fullmatch(article)):
+        raise ValueError("articles are known by their ids")
     documents, unreadable = None, ""
     try:
         documents = documents_of(article)
@@ -123,7 +125,7 @@ def _answer(kept: Any, documents: Documents | None) -> tuple[Answer, bool]:
     """The answer with what still stands of it, and whether that is all."""
     answer = Answer.from_json(kept, documents or {})
     if answer.refusal is not None:
-        known = answer.refusal in (NO_ANSWER, NOTHING_ELSE)
+        known = answer.refusal in REFUSALS
         return replace(answer, refusal=answer.refusal if known else NO_ANSWER), known
     standing = {citation.number: citation for citation in _standing(answer.citations, documents)}
     statements = tuple(

@@ -116,13 +116,14 @@ class Intake:
         last: Event = {"stage": "failed", "message": "Something went wrong here; the terminal says what."}
         try:
             document = make()
+            before = {entry.id for entry in self._shelf.articles(arrival.owner)}
             entry = self._shelf.add(
                 arrival.owner,
                 document,
                 lambda done, total: arrival.at("indexing", done=done, total=total),
                 lambda before: arrival.at("waiting", before=before),
             )
-            last = {"stage": "done", "article": entry_json(entry)}
+            last = {"stage": "done", "article": entry_json(entry), "known": entry.id in before}
         except GivenUpError:
             last = {"stage": "cancelled"}
         except DocumentError as error:

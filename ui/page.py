@@ -20,8 +20,8 @@ EDITING = "Editing your last question: Ask replaces its answer."
 _QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 Updates: TypeAlias = dict[Any, Any]
 PipelineOf: TypeAlias = Callable[[Any, str], Pipeline]
-"""The pipeline over the article with the id, "" for the shared ones, for whoever sent the request; raises
-ArticleChatError where that article is not theirs or gone."""
+"""The pipeline over the articles that `Conversation.article` names, and no others, for whoever sent the request; raises
+ArticleChatError where one of them is not theirs or gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +218,8 @@ def _restore(parts: _Parts, chat: Chat, pipeline_of: PipelineOf) -> None:
         except ValueError:
             return {parts.status: status_html("What this browser kept of the conversation could not be read.")}
         titles = [document.title for document in documents.values()]
-        shown = {parts.introduction: introduction_html(titles, found.unreadable), **parts.edits(False)}
+        heading = introduction_html(titles, found.unreadable, several=" " in found.article)
+        shown = {parts.introduction: heading, **parts.edits(False)}
         return parts.show(View(found.named(), status), documents) | shown
 
     # Whoever goes through the list of articles quickly sees the last one.

@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Sequence
 
-from rag import NOTHING_ELSE, Answer, Citation, Document, RetrievedPassage, Span
+from rag import NONE_SAYS_MORE, NOTHING_ELSE, Answer, Citation, Document, RetrievedPassage, Span
 from ui.exchanges import Conversation, Documents, Exchange, record
 from ui.paragraphs import utf16_length
 
@@ -31,6 +31,17 @@ UNREADABLE = {
     ),
 }
 """The heading and the line below it, where `Conversation.unreadable` says that there is no article to show."""
+UNREADABLE_TOGETHER = {
+    "removed": (
+        "One of these articles is gone",
+        "What you asked about them can still be read here. To ask on, choose those that are left.",
+    ),
+    "damaged": (
+        "One of these articles cannot be read",
+        "It was damaged on the disk: choose it alone to remove it. What you asked can still be read here.",
+    ),
+}
+"""The same where it was one of several."""
 
 _TRANSCRIPT = re.compile(r"[^\W\d_][\w\s]*")
 _REFERENCES = str.maketrans({c: f"&#{ord(c)};" for c in "&<>\"'`*_[]()!\\${}~|#:\t\n"})
@@ -41,13 +52,18 @@ def escape(text: str) -> str:
     return text.translate(_REFERENCES)
 
 
-def introduction_html(titles: Sequence[str], unreadable: str = "") -> str:
+def introduction_html(titles: Sequence[str], unreadable: str = "", *, several: bool = False) -> str:
     """The page's heading, made of the articles' titles, and a line on what this is, or why one is `unreadable`."""
     about = (
         "Ask about the article. Every answer comes with the words that it rests on, "
         "and where the article does not say, you are told so."
     )
-    heading, about = UNREADABLE.get(unreadable) or (titles[0], about)
+    if len(titles) > 1:
+        about = (
+            f"Ask about these {len(titles)} articles. Every answer names the article that it rests on, with the words, "
+            "and where none of them says, you are told so."
+        )
+    heading, about = (UNREADABLE_TOGETHER if several else UNREADABLE).get(unreadable) or (titles[0], about)
     more = f" and {len(titles) - 1} more" if len(titles) > 1 else ""
     return f'<h1>{escape(heading)}{more}</h1>\n\n<p class="about">{escape(about)}</p>'
 
@@ -132,7 +148,7 @@ def _shown(answer: Answer, documents: Documents) -> str:
     bare = _bare(answer.statements[0].text) if answer.statements and answer.statements[0].verbatim else ""
     text = f'<p class="text{bare}">{_cited(answer, documents)}</p>' if answer.text else ""
     if answer.abstained:
-        return text + ("" if answer.refusal == NOTHING_ELSE else _nearest(answer.passages, documents))
+        return text + ("" if answer.refusal in (NOTHING_ELSE, NONE_SAYS_MORE) else _nearest(answer.passages, documents))
     cards = "".join(_card(citation, answer, documents) for citation in answer.citations)
     written = any(not statement.verbatim for statement in answer.statements)
     return text + (f'<div class="folded">{cards}</div>' if written else cards)
@@ -211,12 +227,15 @@ def _bold(before: str, words: str, after: str) -> str:
 
 
 def _card(citation: Citation, answer: Answer, documents: Documents) -> str:
-    """A quote with its place; its button is "Source n" unless the text above has that button."""
+    """A quote with its place, and before it, where it could be of several articles, the title of its own; its button is
+    "Source n" unless the text above has that button.
+    """
     name = "Quote" if any(citation.number in statement.citations for statement in answer.statements) else "Source"
     quote = _bold(*citation.around_highlight())
+    article = f'<p class="of">{_title(citation.title)}</p>' if len(documents) > 1 else ""
     where = place(Span(citation.start, citation.end), citation.page, documents.get(citation.document_id))
     return (
-        f'<div class="card">{_button(name, citation, documents)}{_blockquote(citation.quote, quote)}'
+        f'<div class="card">{_button(name, citation, documents)}{article}{_blockquote(citation.quote, quote)}'
         f'<p class="place">{_title(citation.title)} · {escape(where)} · score {citation.score:.2f}</p></div>'
     )
 
@@ -249,7 +268,8 @@ def _nearest(passages: Sequence[RetrievedPassage], documents: Documents) -> str:
             f"</span>{number}</button>{_blockquote(passage.text, escape(passage.text))}"
             f'<p class="place">{_title(document.title)} · {escape(where)}</p></div>'
         )
-    return f"<details><summary>What the article does say nearby</summary>{cards}</details>" if cards else ""
+    who = "the articles do" if len(documents) > 1 else "the article does"
+    return f"<details><summary>What {who} say nearby</summary>{cards}</details>" if cards else ""
 
 
 def _button(name: str, citation: Citation, documents: Documents) -> str:

@@ -18,7 +18,8 @@ from rag.types import Document, Span
 MOST_TRIED = 24
 """Candidates put to the pipeline, at most; each costs a search and a reading, but no writing."""
 MOST_REMEMBERED = 1000
-"""Articles whose questions are remembered."""
+"""Articles, and choices of several, whose questions are remembered."""
+MOST_OFFERED = 3
 _READ_CHARACTERS = 200_000
 _LOOK_AGAIN_AFTER = 0.2
 
@@ -39,33 +40,34 @@ class Candidate:
 
 
 class Examples:
-    """Example questions of articles, found in the background, one article after the other.
+    """Example questions of articles, found in the background, one pipeline's after the other's.
 
     Before each candidate it waits while `busy()`: questions that people ask come first.
     """
 
     def __init__(self, busy: Callable[[], bool] = lambda: False) -> None:
         self._busy = busy
-        self._found: OrderedDict[str, tuple[str, ...] | None] = OrderedDict()
+        self._found: OrderedDict[tuple[str, ...], tuple[str, ...] | None] = OrderedDict()
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="examples")
 
     def of(self, pipeline: Pipeline) -> tuple[str, ...] | None:
-        """The questions about the first article; None until they are found, for which the first call asks."""
-        document = next(iter(pipeline.index.documents.values()))
+        """The questions about the first articles; None until they are found, for which the first call asks."""
+        articles = tuple(pipeline.index.documents)
         with self._lock:
-            if document.id not in self._found and not self._stopped.is_set():
-                self._found[document.id] = None
-                self._worker.submit(self._find, pipeline, document)
+            if articles not in self._found and not self._stopped.is_set():
+                self._found[articles] = None
+                self._worker.submit(self._find, pipeline, articles)
                 if len(self._found) > MOST_REMEMBERED:
                     self._found.popitem(last=False)
-            return self._found.get(document.id)
+            return self._found.get(articles)
 
     def forget(self, article: str) -> None:
         """Keep nothing of an article that was removed."""
         with self._lock:
-            self._found.pop(article, None)
+            for articles in [articles for articles in self._found if article in articles]:
+                del self._found[articles]
 
     def stop(self) -> None:
         """End the search before the next candidate, and wait for that."""
@@ -73,23 +75,26 @@ class Examples:
             self._stopped.set()
         self._worker.shutdown(cancel_futures=True)
 
-    def _find(self, pipeline: Pipeline, document: Document) -> None:
+    def _find(self, pipeline: Pipeline, articles: tuple[str, ...]) -> None:
         questions: tuple[str, ...] = ()
+        first = articles[:MOST_OFFERED]
         try:
-            questions = find_examples(pipeline, document, go_on=lambda: self._go_on(document.id))
+            for article in first:
+                document, most = pipeline.index.documents[article], MOST_OFFERED // len(first)
+                questions += find_examples(pipeline, document, most=most, go_on=lambda: self._go_on(articles))
         finally:
             with self._lock:
-                if document.id in self._found:
-                    self._found[document.id] = questions
+                if articles in self._found:
+                    self._found[articles] = questions
 
-    def _go_on(self, article: str) -> bool:
+    def _go_on(self, articles: tuple[str, ...]) -> bool:
         while self._busy() and not self._stopped.is_set():
             self._stopped.wait(_LOOK_AGAIN_AFTER)
-        return not self._stopped.is_set() and article in self._found
+        return not self._stopped.is_set() and articles in self._found
 
 
 def find_examples(
-    pipeline: Pipeline, document: Document, *, most: int = 3, go_on: Callable[[], bool] = lambda: True
+    pipeline: Pipeline, document: Document, *, most: int = MOST_OFFERED, go_on: Callable[[], bool] = lambda: True
 ) -> tuple[str, ...]:
     """At most `most` questions about the document that the pipeline answers from where each was made.
 

@@ -25,7 +25,19 @@ from rag.models.llm import LanguageModel
 from rag.models.reader.quotes import Reader, SpanReader
 from rag.models.writers import open_writers
 from rag.settings import Settings
-from rag.types import NO_ANSWER, NOTHING_ELSE, Answer, Citation, Quote, Reading, RetrievedPassage, Statement, Turn
+from rag.types import (
+    NO_ANSWER,
+    NONE_SAYS,
+    NONE_SAYS_MORE,
+    NOTHING_ELSE,
+    Answer,
+    Citation,
+    Quote,
+    Reading,
+    RetrievedPassage,
+    Statement,
+    Turn,
+)
 
 log = logging.getLogger(__name__)
 
@@ -184,7 +196,7 @@ class Pipeline:
         elif draft is None or stopped() or reading.answerable >= drafting.writers[0].sure:
             answer = by_quote
         else:
-            answer = replace(answer, citations=(), short_answer=None, refusal=NO_ANSWER)
+            answer = replace(answer, citations=(), short_answer=None, refusal=self._refusal())
         yield Progress("done", replace(answer, timings_ms=clock.total(), model=self._names(drafting.failures)))
 
     async def astream(
@@ -201,10 +213,16 @@ class Pipeline:
         finally:
             ended.set()
 
+    def _refusal(self, *, more: bool = False) -> str:
+        """That nothing was found, or nothing `more`, in the one article or in any of several."""
+        if len(self.index.documents) > 1:
+            return NONE_SAYS_MORE if more else NONE_SAYS
+        return NOTHING_ELSE if more else NO_ANSWER
+
     def _by_quote(self, answer: Answer, reading: Reading, exclude: Sequence[Citation]) -> Answer:
         """The best quote word for word; a refusal, where it is not likely enough to answer."""
         if not reading.quotes or (reading.answerable < self._settings.abstain_below and not exclude):
-            return replace(answer, refusal=NOTHING_ELSE if exclude else NO_ANSWER)
+            return replace(answer, refusal=self._refusal(more=bool(exclude)))
         best = reading.quotes[0]
         said = Statement(" ".join(best.text.split()), (1,), verbatim=True)
         cited = cite(self.index, reading.quotes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from rag.models.llm import Message
-from rag.types import NO_ANSWER, Turn
+from rag.types import NO_ANSWER, NONE_SAYS, Turn
 
 _SYSTEM = (
     "You answer questions about an article. Answer in one short, complete sentence with facts from the article only. "
@@ -90,7 +90,10 @@ def turns(history: Sequence[Turn]) -> tuple[Message, ...]:
     return tuple(
         message
         for turn in history
-        for message in (question(turn.question, ()), Message("assistant", turn.answer or NO_ANSWER))
+        for message in (
+            question(turn.question, ()),
+            Message("assistant", NO_ANSWER if turn.answer in ("", NONE_SAYS) else turn.answer),
+        )
     )
 
 

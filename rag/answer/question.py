@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from rag.english import AUXILIARIES, LIGHT_WORDS, PRONOUNS, QUESTION_WORDS, TEXT_NOUNS
 from rag.errors import UsageError
-from rag.types import NO_ANSWER, NOTHING_ELSE, Turn
+from rag.types import REFUSALS, Turn
 
 _WORD = re.compile(r"\w+(?:['’]\w+)?")
 _OPENINGS = re.compile(
@@ -135,7 +135,7 @@ def question_in_context(question: str, history: Sequence[Turn]) -> str:
     topic, last = _topic(history), history[-1]
     earlier = [] if topic is last else [topic.question]
     answer = " ".join(_MARKER.sub("", last.answer).strip(" “”").split()[:MAX_ANSWER_WORDS])
-    answered = last.answer not in (NO_ANSWER, NOTHING_ELSE)
+    answered = last.answer not in REFUSALS
     return in_context(*earlier, last.question, answer if answered else "", question)
 
 

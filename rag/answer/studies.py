@@ -43,9 +43,10 @@ class Studies:
         return share if share < _READ else None
 
     def forget(self, article: str) -> None:
-        """Stop reading an article that was removed, and keep nothing of it."""
+        """Stop reading an article that was removed, alone or with others, and keep nothing of it."""
         with self._lock:
-            self._shares.pop((article,), None)
+            for articles in [articles for articles in self._shares if article in articles]:
+                del self._shares[articles]
 
     def stop(self) -> None:
         """End the reading within a moment, and wait for that."""

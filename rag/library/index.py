@@ -122,6 +122,25 @@ class PassageIndex:
         matrix[fresh] = embedder.embed([passages[i].text for i in fresh], progress=embedded)
         return cls(documents, passages, matrix, embedder=embedder, chunking=chunking)
 
+    @classmethod
+    def joined(cls, document_ids: Iterable[str], indexes: Sequence[PassageIndex]) -> PassageIndex:
+        """The index of these documents and no others, in this order, each from the first of the indexes that has it;
+        nothing is embedded again.
+
+        The indexes are of one embedder. Raises KeyError for a document that none of them has.
+        """
+        held = {
+            key: (index.documents[key], *rows) for index in reversed(indexes) for key, rows in index.vectors_of.items()
+        }
+        documents, passages, vectors = zip(*(held[key] for key in document_ids), strict=True)
+        return cls(
+            documents,
+            [passage for its in passages for passage in its],
+            np.concatenate(vectors),
+            embedder=indexes[0].embedder,
+            chunking=indexes[0].chunking,
+        )
+
     @property
     def vectors(self) -> FloatArray:
         """The passages' unit vectors, (n, d)."""
@@ -145,11 +164,8 @@ class PassageIndex:
         return {key: tuple(sentences) for key, sentences in found.items()}
 
     def part(self, document_id: str) -> PassageIndex:
-        """The index of one of its documents alone; nothing of it is made again."""
-        passages, vectors = self.vectors_of[document_id]
-        return PassageIndex(
-            [self.documents[document_id]], passages, vectors, embedder=self.embedder, chunking=self.chunking
-        )
+        """The index of one of its documents alone; nothing of it is embedded again."""
+        return self.joined([document_id], [self])
 
     def text_at(self, document_id: str, span: Span) -> str:
         """The characters of the document that the span spans."""

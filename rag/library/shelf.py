@@ -15,10 +15,11 @@ import shutil
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeAlias
 from weakref import WeakValueDictionary
 
 from filelock import FileLock
@@ -34,8 +35,10 @@ from rag.types import Document
 
 FOLDER = "_owners"
 OPEN_INDEXES = 4
-"""Articles kept in memory, the last used."""
+"""Articles, and choices of several, kept in memory, the last used."""
 log = logging.getLogger(__name__)
+_Chosen: TypeAlias = tuple[str, tuple[str, ...], PassageIndex | None]
+"""Whose it is, the articles' ids in order, and the shared index that some of them may be of."""
 _OWNER = re.compile(r"[0-9a-f]{32}")
 _ARTICLE = re.compile(r"[0-9a-f]{12,32}")
 
@@ -50,8 +53,8 @@ class Shelf:
         self._library = library
         self.settings = settings
         self._folder = settings.indexes / FOLDER
-        self._open: OrderedDict[tuple[str, str], PassageIndex] = OrderedDict()
-        self._turns: WeakValueDictionary[tuple[str, str], threading.Lock] = WeakValueDictionary()
+        self._open: OrderedDict[_Chosen, PassageIndex] = OrderedDict()
+        self._turns: WeakValueDictionary[_Chosen, threading.Lock] = WeakValueDictionary()
         self._lock = threading.Lock()
         self._line = FairLine()
         self._closed = threading.Event()
@@ -119,20 +122,22 @@ class Shelf:
         now.
         """
         folder = self._existing(owner, article)
-        with self._lock:
-            turn = self._turns.setdefault((owner, article), threading.Lock())
-        with turn:  # who asks for the same article waits, and finds it loaded
-            with self._lock:
-                if (index := self._open.get((owner, article))) is not None:
-                    self._open.move_to_end((owner, article))
-                    return index
-            index = self._load(folder)
-            with self._lock:
-                if (folder / MANIFEST).is_file():  # not removed meanwhile
-                    self._open[owner, article] = index
-                while len(self._open) > OPEN_INDEXES:
-                    self._open.popitem(last=False)
-        return index
+        return self._kept((owner, (article,), None), [folder], lambda: self._load(folder))
+
+    def together(self, owner: str, articles: Sequence[str], shared: PassageIndex) -> PassageIndex:
+        """One index over the articles and no others, each the owner's own or one of `shared`; it is made of the vectors
+        that there are. Raises as `open` does.
+        """
+        chosen = tuple(dict.fromkeys(articles))
+        own = [article for article in chosen if article not in shared.documents]
+        if len(chosen) == len(own) == 1:
+            return self.open(owner, own[0])
+        folders = [self._existing(owner, article) for article in own]
+        return self._kept(
+            (owner, chosen, shared),
+            folders,
+            lambda: PassageIndex.joined(chosen, [shared, *(self.open(owner, article) for article in own)]),
+        )
 
     def remove(self, owner: str, article: str) -> None:
         """Delete the article's text, its vectors and all else that was made of it.
@@ -145,13 +150,31 @@ class Shelf:
         except StorageError as error:
             raise _not_kept(error) from error
         with self._lock:
-            self._open.pop((owner, article), None)
+            for chosen in [chosen for chosen in self._open if chosen[0] == owner and article in chosen[1]]:
+                del self._open[chosen]
         _erase(folder.parent, article)
 
     def close(self) -> None:
         """End what is being indexed, within a moment, wait for that, and let nothing more in."""
         self._closed.set()
         self._line.wait_until_empty()  # a process that ends while a thread of it runs native code crashes
+
+    def _kept(self, chosen: _Chosen, folders: Sequence[Path], make: Callable[[], PassageIndex]) -> PassageIndex:
+        """The index that is in memory, or is made now and kept, unless one of the folders was removed meanwhile."""
+        with self._lock:
+            turn = self._turns.setdefault(chosen, threading.Lock())
+        with turn:  # who asks for the same waits, and finds it there
+            with self._lock:
+                if (index := self._open.get(chosen)) is not None:
+                    self._open.move_to_end(chosen)
+                    return index
+            index = make()
+            with self._lock:
+                if all((folder / MANIFEST).is_file() for folder in folders):
+                    self._open[chosen] = index
+                while len(self._open) > OPEN_INDEXES:
+                    self._open.popitem(last=False)
+        return index
 
     def _load(self, folder: Path) -> PassageIndex:
         try:

@@ -269,6 +269,7 @@ def test_there_is_room_for_so_many(library, settings):
     client = TestClient(site(Shelf(library, replace(settings, max_articles=1))), base_url=HOME)
     add(client)
     add(client)  # the same again is no other
+    assert events(client.post("/own/articles?name=b.txt", content=TEXT))[-1]["known"]
     last = events(client.post("/own/articles?name=b.txt", content="Another one."))[-1]
     assert last["message"] == "You have 1 articles, and there is room for no more; remove one that you no longer need"
 

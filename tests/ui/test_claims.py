@@ -97,10 +97,10 @@ def test_a_visitors_own_article_is_checked_for_them_alone(settings: Settings, ar
             "POST", "/own/articles/paste", json={"title": "Own", "text": "The mill stands still."}
         ) as lines:
             own = json.loads(list(lines.iter_lines())[-1])["article"]["id"]
-        told = ann.post("/check", params={"own": own}, json={"claim": "The mill stands still."}).json()
+        told = ann.post("/check", params={"about": own}, json={"claim": "The mill stands still."}).json()
         assert told["supported"]
         assert told["sentences"][0]["citations"][0]["title"] == "Own"
-        other = httpx.post(f"{url}/check", params={"own": own}, json={"claim": "The mill stands still."})
+        other = httpx.post(f"{url}/check", params={"about": own}, json={"claim": "The mill stands still."})
         assert other.status_code == 404
 
 

@@ -88,6 +88,15 @@ def test_each_article_has_its_own_and_a_removed_one_none(settings):
     assert examples.of(one) is None
 
 
+def test_several_articles_together_have_one_each_until_one_is_removed(settings):
+    dam, mill = document(PUNCTUATED), Document(id="b", title="B", text="Mr Lund said the mill was closed.", source="")
+    examples, pipeline = Examples(), pipeline_over(settings, dam, mill)
+    assert found(examples, pipeline) == ("What did Ms Okafor say?", "What did Mr Lund say?")
+    examples.forget("b")
+    assert examples.of(pipeline) is None
+    examples.stop()
+
+
 def test_the_search_can_be_stopped_while_it_waits(settings):
     pipeline = pipeline_over(settings, document(PUNCTUATED))
     assert find_examples(pipeline, document(PUNCTUATED), go_on=lambda: False) == ()

@@ -218,7 +218,16 @@ def test_a_citation_of_a_gone_article_must_still_be_one(wrong):
     assert restored(json.dumps(changed), documents_of).exchanges == ()
 
 
-@pytest.mark.parametrize("article", [7, None, "../seeds", "a b", "x" * 41, "\x00"])
-def test_an_article_is_known_by_an_id(article):
-    with pytest.raises(ValueError, match="known by its id"):
+@pytest.mark.parametrize("article", [7, None, "../seeds", "a  b", " a", "a ", "a\nb", "\x00"])
+def test_articles_are_known_by_their_ids(article):
+    with pytest.raises(ValueError, match="known by their ids"):
         restored(json.dumps(kept(Exchange(ANSWERED)) | {"article": article}), documents_of)
+
+
+def test_a_quote_of_an_article_that_was_not_chosen_does_not_come_back():
+    changed = kept(Exchange(ANSWERED)) | {"article": "owls toads"}
+    for documents, statements in (({DOC.id: DOC}, 2), ({}, 0)):
+        found = restored(json.dumps(changed), {"owls toads": documents}.__getitem__)
+        (exchange,) = found.exchanges
+        assert (found.article, len(exchange.answer.statements)) == ("owls toads", statements)
+        assert len(exchange.answer.passages) == len(documents)

@@ -271,3 +271,14 @@ def test_the_look_of_a_transcript_is_told_from_that_of_other_text(quote: str, ba
     said = Answer("q?", "q?", statements=(Statement(quote, (1,), verbatim=True),), citations=(citation(doc, quote),))
     shown = exchange_html(Exchange(said), {doc.id: doc})
     assert (shown.count('class="quote bare"'), shown.count('class="text bare"')) == (bare, bare)
+
+
+def test_of_several_articles_each_quote_names_its_own():
+    doc, other = document("The ferry was late."), Document(id="owls", title="Owls", text="Seven.", source="")
+    exchange = Exchange(answer("why?", "Late.", citation(doc, "The ferry was late.")))
+    assert 'class="of"' not in exchange_html(exchange, {doc.id: doc})
+    both = Shown(exchange_html(exchange, {doc.id: doc, other.id: other}))
+    assert "1Harbour <b>news</b>The ferry was late.Harbour <b>news</b> · 0 % in" in both.text
+    assert "these 2 articles" in introduction_html(["A", "B"])
+    for unreadable in UNREADABLE:
+        assert "One of these articles" in introduction_html([], unreadable, several=True)

@@ -3,6 +3,7 @@
 import * as highlights from "./article/highlights.js";
 import { setShared } from "./article/load.js";
 import { panel } from "./article/panel.js";
+import * as shown from "./article/shown.js";
 import * as citations from "./conversation/citations.js";
 import * as claim from "./conversation/claim.js";
 import * as examples from "./conversation/examples.js";
@@ -32,6 +33,7 @@ async function begin() {
   examples.build();
   study.build();
   citations.build();
+  shown.build(citations.turnTo);
   history.build();
   toolbar.build();
   claim.build();

@@ -42,7 +42,7 @@ function field(name) {
   return input?.value;
 }
 
-/** The visitor's own article that the conversation is about, "" for the shared ones. */
+/** The ids of the articles that the conversation is about, with spaces between; "" for all the shared ones. */
 export const articleId = () => field("article") ?? field("removed") ?? field("damaged") ?? "";
 export const isRemoved = () => field("removed") !== undefined;
 export const isDamaged = () => field("damaged") !== undefined;

@@ -2,9 +2,9 @@
 import { reveal, showUnavailable } from "../article/highlights.js";
 import { panel } from "../article/panel.js";
 import { button, closest, find, findAll, get, scrollBehavior } from "../dom.js";
-import { newRemoveButton, sharedIds } from "../library/library.js";
+import { idsOf, newRemoveButton } from "../library/library.js";
 import { onChange } from "../observer.js";
-import { articleId, exchanges, isDamaged, isRemoved, quoteButtons } from "../state.js";
+import { articleId, exchanges, isDamaged, isRemoved, isUnavailable, quoteButtons } from "../state.js";
 import { shownId } from "./history.js";
 import * as preview from "./preview.js";
 
@@ -84,12 +84,24 @@ function follow() {
     last.parentElement?.scrollIntoView({ block: "start", behavior: scrollBehavior() });
   }
   newest = key;
-  if (isRemoved()) showUnavailable("The text of this article is gone.");
+  const articles = idsOf(articleId());
+  if (isUnavailable() && articles.length > 1) showUnavailable("Choose those that can be read.");
+  else if (isRemoved()) showUnavailable("The text of this article is gone.");
   else if (isDamaged()) showUnavailable("The text of this article cannot be read.", newRemoveButton());
-  else {
-    const home = articleId() || sharedIds()[0];
-    reveal(quotes.flatMap(sourcesOf), sourcesOf(passages), null, home).catch(console.error);
-  }
+  else reveal(quotes.flatMap(sourcesOf), sourcesOf(passages), null, articles[0]).catch(console.error);
+}
+
+/**
+ * Show another of the articles, with what the last answer cites of it.
+ * @param {string} id
+ */
+export function turnTo(id) {
+  const last = findAll("#conversation .exchange > .answer").at(-1);
+  const quotes = last ? quoteButtons(last).flatMap(({ value }) => sourcesOf(value)) : [];
+  const passages = last ? sourcesOf(passagesOf(last)) : [];
+  /** @param {Source} source */
+  const isThere = (source) => source.id === id;
+  reveal(quotes.filter(isThere), passages.filter(isThere), null, id).catch(console.error);
 }
 
 /** @param {MouseEvent} event */

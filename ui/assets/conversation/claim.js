@@ -61,7 +61,7 @@ function summary(sentences) {
 
 async function check() {
   const about = articleId();
-  const response = await fetch(`/check?own=${encodeURIComponent(about)}`, {
+  const response = await fetch(`/check?about=${encodeURIComponent(about)}`, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify({ claim: text.value }),

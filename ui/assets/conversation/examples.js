@@ -16,7 +16,7 @@ function ask(text) {
 /** @param {string} id */
 async function load(id) {
   /** @type {string[] | null} */
-  const questions = await fetchJson(`/examples?own=${encodeURIComponent(id)}`);
+  const questions = await fetchJson(`/examples?about=${encodeURIComponent(id)}`);
   if (article !== id) return;
   if (questions) get("#questions").replaceChildren(...questions.map((text) => button(text, {}, () => ask(text))));
   else setTimeout(() => article === id && load(id).catch(console.error), ASK_AGAIN_AFTER);

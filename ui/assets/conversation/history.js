@@ -13,14 +13,14 @@ let lastSaved = null; // the conversation as last saved
 /** @type {string | null} */
 let restoring = null; // the id of the conversation that the server was asked to show
 /** @type {string | null} */
-let nextArticle = null; // the article to change to when no answer is running any more
+let nextArticle = null; // what to change to when no answer is running any more
 
 /** @returns {ExchangeRecord[]} */
 export const records = () => state.recordLines().map((line) => JSON.parse(line));
 export const shownId = () => saved.savedId(state.conversationId() ?? "");
 
 /**
- * Change to the article, and to what was last asked about it.
+ * Change to the article, or to several, and to what was last asked about exactly these.
  * @param {string} id
  */
 export function openArticle(id) {

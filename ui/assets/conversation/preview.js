@@ -9,7 +9,9 @@ function show(button) {
   const answer = button.closest(".answer");
   const quote = answer && quoteButtons(answer).find(({ value }) => value === button.value);
   if (!quote) return;
-  preview.textContent = quote.parentElement?.querySelector("blockquote")?.textContent ?? "";
+  const said = quote.parentElement?.querySelector("blockquote")?.textContent ?? "";
+  const article = quote.parentElement?.querySelector(".of")?.textContent; // where it could be of several
+  preview.replaceChildren(...(article ? [element("strong", {}, article)] : []), said);
   document.body.append(preview);
   preview.hidden = false;
   button.setAttribute("aria-describedby", "preview");

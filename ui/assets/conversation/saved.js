@@ -5,7 +5,7 @@
  * @typedef {{ question: string, answer: string, citations: Citation[], passages: { document_id: string }[] }} Answer  as
  *   `ask --json` prints it
  * @typedef {{ answer: Answer, earlier: Answer[], outdated?: boolean }} ExchangeRecord  as the server rendered it
- * @typedef {{ article: string, title: string }} About  the visitor's own article, or "" for the shared ones, and its title
+ * @typedef {{ article: string, title: string }} About  the ids of the articles, "" for the shared ones, and their title
  * @typedef {About & { id: string, time: number, stamp: string, exchanges: ExchangeRecord[] }} Conversation
  */
 

@@ -10,7 +10,7 @@ let article = null; // whose reading is followed
 /** @param {string} id */
 async function look(id) {
   /** @type {{share: number | null, loads: boolean}} */
-  const { share, loads } = await fetchJson(`/reading?own=${encodeURIComponent(id)}`);
+  const { share, loads } = await fetchJson(`/reading?about=${encodeURIComponent(id)}`);
   if (article !== id) return;
   const done = Math.floor(100 * (share ?? 0));
   const says = `The language model is reading the article (${done} %). Ask at any time: until then it sees only the best quotes.`;

@@ -1,10 +1,11 @@
-// The choice of articles above the article: the shared ones and the visitor's own, to choose, add and remove. What is the
-// visitor's own, and what may be added, the server says (ui/articles.py); here it is only shown and sent.
+// The articles, shared ones and the visitor's own, to choose, add and remove. What is the visitor's own, and what may be
+// added, the server says (ui/articles.py); here it is only shown and sent.
 
 import { button, element, fetchJson, get } from "../dom.js";
 import { onChange } from "../observer.js";
 import { articleId, isRunning } from "../state.js";
 import { say } from "../status.js";
+import * as choice from "./choice.js";
 import * as drop from "./drop.js";
 import * as notices from "./notices.js";
 import * as paste from "./paste.js";
@@ -13,26 +14,33 @@ import { ARTICLES, addFiles, follow as followArrivals, isAdding, listen, setLimi
 /** @import { OwnArticle } from "./upload.js" */
 
 /** @type {{ id: string, title: string }[]} */
-let shared = []; // all of them one choice
+let shared = []; // all of them are asked where no others are chosen
 /** @type {OwnArticle[]} */
 let ownArticles = [];
 /** @type {string | null} */
 let login = null;
-let showing = ""; // the id of the visitor's own article in the panel, or "" for the shared ones
-/** @type {(id: string) => void} */
-let choose = () => {}; // told which article was chosen
+let showing = ""; // the ids of the articles that are asked, as `articleId` has them
+/** @type {Map<string, string>} */
+let titles = new Map(); // of all articles, by their ids
+/** @type {(ids: string) => void} */
+let choose = () => {}; // told which articles were chosen
 
-let deciding = 0; // the timer after which the choice counts: arrow keys go through several
-const DECIDED_AFTER = 200; // milliseconds
-
-const list = element("select", { id: "article-choice" });
 const file = element("input", { type: "file", id: "upload", multiple: true, className: "unseen" });
 const removeButton = button("Remove", { title: "Remove this article" }, ask);
 
 export const sharedIds = () => shared.map(({ id }) => id);
-/** @param {string} id  "" for the shared ones */
-export const titleOf = (id) => (id ? ownArticles.find((article) => article.id === id)?.title : sharedTitle());
-const sharedTitle = () => shared[0].title + (shared.length > 1 ? ` and ${shared.length - 1} more` : "");
+/** @param {string} articles  their ids with spaces between, "" for the shared ones */
+export const idsOf = (articles) => (articles ? articles.split(" ") : sharedIds());
+/**
+ * What the articles are called together; undefined where one of them is gone.
+ * @param {string} articles
+ */
+export function titleOf(articles) {
+  const ids = idsOf(articles);
+  const more = ids.length > 1 ? ` and ${ids.length - 1} more` : "";
+  return ids.every((id) => titles.has(id)) ? `${titles.get(ids[0])}${more}` : undefined;
+}
+const isOwn = () => ownArticles.some(({ id }) => id === showing);
 
 /**
  * A title within a line of the page.
@@ -40,13 +48,10 @@ const sharedTitle = () => shared[0].title + (shared.length > 1 ? ` and ${shared.
  */
 const shortened = (title) => (title.length > 80 ? `${[...title].slice(0, 79).join("").trimEnd()}…` : title);
 
-function listChanged() {
+/** @param {string[]} ids  in the order of the list */
+function chosen(ids) {
   if (!isAdding()) notices.clear();
-  clearTimeout(deciding);
-  deciding = setTimeout(() => {
-    deciding = 0;
-    choose(list.value);
-  }, DECIDED_AFTER);
+  choose(ids.join(" ") === sharedIds().join(" ") ? "" : ids.join(" "));
 }
 
 function filesChosen() {
@@ -54,36 +59,39 @@ function filesChosen() {
   file.value = ""; // or the same file could not be chosen again
 }
 
-/** @param {OwnArticle} article */
-function finished({ id, title }) {
-  const now = list.disabled ? "It is shown when this answer is complete." : "Ask about it.";
+/**
+ * @param {OwnArticle} article
+ * @param {boolean} isKnown  whether it was there already
+ */
+function finished({ id, title }, isKnown) {
+  const now = isRunning() ? "It is shown when this answer is complete." : "Ask about it.";
   choose(id);
-  say(`“${shortened(title)}” was added. ${now}`);
+  say(`“${shortened(title)}” ${isKnown ? "is among your articles already" : "was added"}. ${now}`);
 }
 
 /** @param {KeyboardEvent} event */
 function pressed(event) {
   if (event.key !== "Escape") return;
-  if (!paste.form.hidden) paste.open(false);
+  if (!choice.panel.hidden) choice.open(false);
+  else if (!paste.form.hidden) paste.open(false);
   else if (!notices.cancel()) return;
   event.stopPropagation();
 }
 
 /**
  * Fill the choice, once; who is logged in, or null.
- * @param {(id: string) => void} chosen  called with an article's id, "" for the shared ones
+ * @param {(articles: string) => void} whatThen  called with the ids of those that were chosen, "" for the shared ones
  */
-export async function build(chosen) {
-  choose = chosen;
+export async function build(whatThen) {
+  choose = whatThen;
   shared = await fetchJson("/articles");
-  list.setAttribute("aria-label", "Choose an article");
-  list.addEventListener("change", listChanged);
+  choice.build(chosen);
   file.addEventListener("change", filesChosen);
   listen({ added: refresh, finished });
   const label = element("label", { htmlFor: "upload" }, "Add an article");
-  const controls = element("div", { className: "controls" }, list, file, label, paste.opener, removeButton);
+  const controls = element("div", { className: "controls" }, choice.opener, file, label, paste.opener, removeButton);
   const frame = get("#library");
-  frame.append(controls, notices.build(), paste.form);
+  frame.append(controls, choice.panel, notices.build(), paste.form);
   frame.addEventListener("keydown", pressed);
   addEventListener("focus", () => refresh().catch(console.error)); // another tab may have added or removed one
   drop.build(get("#article-panel"));
@@ -94,9 +102,10 @@ export async function build(chosen) {
 }
 
 async function refresh() {
-  const before = JSON.stringify(ownArticles);
+  const before = JSON.stringify([...titles]);
   const answer = await fetchJson(ARTICLES);
   ({ articles: ownArticles, login } = answer);
+  titles = new Map([...ownArticles, ...shared].map(({ id, title }) => [id, title]));
   setLimits(answer.limits);
   file.accept = answer.limits.suffixes.join(",");
   const isHere = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
@@ -106,25 +115,21 @@ async function refresh() {
     `What you add is kept ${place}, for ${whom} alone. Remove deletes its text and vectors. ` +
       "Conversations are kept in this browser.",
   );
-  if (!list.length || JSON.stringify(ownArticles) !== before) draw(); // a list that is open stays open
+  if (JSON.stringify([...titles]) !== before) draw(); // or the keyboard would be lost in a list that is open
   followArrivals(answer.arriving);
 }
 
 function draw() {
-  /**
-   * @param {string} value
-   * @param {string} text
-   */
-  const option = (value, text) => element("option", { value }, text);
   /** @param {OwnArticle} article */
   const isDouble = ({ title }) => ownArticles.filter((other) => other.title === title).length > 1;
-  const mine = ownArticles.map((one) => option(one.id, isDouble(one) ? `${one.title} (${one.source})` : one.title));
-  const removed = showing && !titleOf(showing) ? [option(showing, "(removed)")] : [];
-  const yours = element("optgroup", { label: "Your articles" }, ...mine, ...removed);
-  const value = deciding ? list.value : showing;
-  list.replaceChildren(option("", sharedTitle()), ...(yours.children.length ? [yours] : []));
-  list.value = value;
-  removeButton.hidden = !titleOf(showing) || !showing;
+  /** @param {OwnArticle} article */
+  const name = (article) => (isDouble(article) ? `${article.title} (${article.source})` : article.title);
+  const entries = [
+    ...shared.map(({ id, title }) => ({ id, name: title, isOwn: false })),
+    ...ownArticles.map((article) => ({ id: article.id, name: name(article), isOwn: true })),
+  ];
+  choice.draw(entries, idsOf(showing), titleOf(showing) ?? "(removed)");
+  removeButton.hidden = !isOwn();
 }
 
 function follow() {
@@ -133,7 +138,7 @@ function follow() {
     showing = articleId();
     draw();
   }
-  list.disabled = isRunning();
+  choice.opener.disabled = isRunning();
   removeButton.disabled = isRunning() || isAdding();
 }
 
@@ -156,5 +161,5 @@ async function remove() {
   await refresh();
   choose("");
   say(`“${shortened(title)}” was removed.`);
-  list.focus();
+  choice.opener.focus();
 }

@@ -9,11 +9,11 @@ const LAST = ["done", "failed", "cancelled"];
  * @typedef {{ id: string, title: string, source: string, characters: number, pages: number }} OwnArticle
  * @typedef {{ suffixes: string[], text_mb: number, file_mb: number }} Limits  as the server says them
  * @typedef {{ stage: string, id?: string, name?: string, before?: number, done?: number, total?: number, message?: string,
- *   article?: OwnArticle }} Event  a line of the server's answer
+ *   article?: OwnArticle, known?: boolean }} Event  a line of the server's answer
  * @typedef {{ name: string, path: string, request: RequestInit, refused: string }} Upload  `refused` says what is wrong with
  *   it before it is sent
- * @typedef {{ added: () => Promise<void>, finished: (article: OwnArticle) => void }} Listener  called after each article, and
- *   with the last of those that were added together
+ * @typedef {{ added: () => Promise<void>, finished: (article: OwnArticle, isKnown: boolean) => void }} Listener  called after
+ *   each article, and with the last of those that were added together, which may have been there already
  */
 
 /** @type {Listener} */
@@ -83,8 +83,8 @@ function tell(name, { stage, id, before = 0, done = 0, total = 0 }) {
 }
 
 /**
- * Send what is to be added, and follow how far it is; the article, null where it was given up, or an error that says why
- * there is none.
+ * Send what is to be added, and follow how far it is; the last event, which has the article unless it was given up, or an
+ * error that says why there is none.
  * @param {Upload} upload
  */
 async function send({ name, path, request }) {
@@ -108,7 +108,7 @@ async function send({ name, path, request }) {
   if (last.stage === "failed") throw new Error(last.message);
   if (last.stage === "cancelled") announce(`${name} was not added.`);
   else if (!last.article) throw new Error(`The server went away before ${name} was added. Add it again.`);
-  return last.article ?? null;
+  return last;
 }
 
 let followed = false;
@@ -146,12 +146,13 @@ function add(uploads) {
  */
 async function addEach(uploads) {
   const failures = [];
-  let added = null;
+  /** @type {Event} */
+  let last = { stage: "" };
   for (const upload of uploads) {
     try {
       if (upload.refused) throw new Error(upload.refused);
-      const article = await send(upload);
-      added = article ?? added;
+      const sent = await send(upload);
+      if (sent.article) last = sent;
       await listener.added();
     } catch (error) {
       failures.push(error instanceof Error ? error.message : String(error));
@@ -159,7 +160,7 @@ async function addEach(uploads) {
     waiting -= 1;
   }
   if (uploads.length) notices.clear();
-  if (added) listener.finished(added);
+  if (last.article) listener.finished(last.article, Boolean(last.known));
   if (failures.length) notices.fail(failures.join(" "));
   return failures.length === 0;
 }
