@@ -10,6 +10,8 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from fpdf import FPDF
 
+from rag.types import Place
+
 PARAGRAPHS = (
     (
         "The harbour of Aland was closed for two days in March because the ice broke the southern pier and no "
@@ -97,6 +99,11 @@ def pages(*texts: str, password: str | None = None) -> bytes:
     if password is not None:
         pdf.set_encryption(owner_password="owner", user_password=password)
     return bytes(pdf.output())
+
+
+def pages_at(*starts: int) -> tuple[Place, ...]:
+    """The places of a document whose pages begin there."""
+    return tuple(Place(start, "page", number) for number, start in enumerate(starts, 1))
 
 
 def scan() -> bytes:

@@ -69,6 +69,7 @@ def test_ask_json_is_one_object_with_the_documented_fields(run: Run, capsys: pyt
         "score",
         "highlight",
         "page",
+        "place",
     }
     assert answer["model"]["llm"] == "none"
 

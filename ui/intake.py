@@ -142,7 +142,7 @@ class Intake:
 def entry_json(entry: ArticleEntry) -> Event:
     """What the list of articles shows of one; its "pages" are their number."""
     shown = {key: getattr(entry, key) for key in ("id", "title", "source", "characters")}
-    return {**shown, "pages": len(entry.pages)}
+    return {**shown, "pages": sum(place.kind == "page" for place in entry.places)}
 
 
 async def _until_last(events: asyncio.Queue[Event]) -> AsyncIterator[str]:

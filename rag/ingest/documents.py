@@ -82,7 +82,8 @@ def read_document(data: bytes, name: str, settings: Settings) -> Document:
         raise _refused(name, "characters", settings)
     try:
         text = normalize(decode(parsed.text.encode(), name=name))  # what we ask of text, whoever made it
-        return Document(document_id(path.stem), _one_line(parsed.title) or title_of("", path), text, name, parsed.pages)
+        title = _one_line(parsed.title) or title_of("", path)
+        return Document(document_id(path.stem), title, text, name, parsed.places)
     except ValueError as error:
         raise _refused(name, "crashed", settings) from error
 

@@ -16,23 +16,26 @@ from pathlib import Path
 
 from rag.ingest.formats.confinement import missing
 from rag.settings import Settings
+from rag.types import Place
 
 PROGRAM = Path(__file__).with_name("formats")
 _AT_ONCE = threading.BoundedSemaphore(2)
 """Children at a time: each may take the memory that one is allowed."""
+_LARGEST = 10**9
+"""Above any offset, page or second."""
 _PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
 
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What the child read: the title ("" where there is none), the text, and where its pages begin.
+    """What the child read: the title ("" where there is none), the text, and where its pages, or times, begin.
 
     Where it could not, `error` is the word that says why and the rest is empty.
     """
 
     title: str = ""
     text: str = ""
-    pages: tuple[int, ...] = ()
+    places: tuple[Place, ...] = ()
     error: str | None = None
 
 
@@ -105,12 +108,17 @@ def _checked(output: bytes, most: int) -> Parsed:
         result = json.loads(output)
         if error := result.get("error"):
             return Parsed(error=str(error))
-        title, text, pages = result["title"], result["text"], tuple(result["pages"])
+        title, text, places = result["title"], result["text"], tuple(Place(*place) for place in result["places"])
         (title + text).encode()  # half of a surrogate pair is no text
     except (ValueError, KeyError, TypeError, AttributeError):
         return Parsed(error="crashed")
-    sane = isinstance(title, str) and isinstance(text, str) and all(isinstance(page, int) for page in pages)
-    return Parsed(title, text, pages) if sane and len(text) <= most else Parsed(error="crashed")
+    sane = isinstance(title, str) and isinstance(text, str) and all(map(_is_sane, places))
+    return Parsed(title, text, places) if sane and len(text) <= most else Parsed(error="crashed")
+
+
+def _is_sane(place: Place) -> bool:
+    numbers = (place.start, place.number)
+    return place.kind in ("page", "time") and all(type(n) is int and 0 <= n < _LARGEST for n in numbers)
 
 
 def _kill(child: subprocess.Popen[bytes]) -> None:

@@ -328,7 +328,7 @@ def _merge(before: dict[str, Document], loaded: Iterable[Document]) -> tuple[lis
     for document in loaded:
         old = after.get(document.source)
         new = replace(document, id=old.id if old else _free(document.id, taken))
-        changed = old is not None and (old.text, old.title, old.pages) != (new.text, new.title, new.pages)
+        changed = old is not None and (old.text, old.title, old.places) != (new.text, new.title, new.places)
         (added if old is None else updated if changed else unchanged).append(new.id)
         after[document.source] = new
         taken.add(new.id)

@@ -88,9 +88,9 @@ class Shelf:
         with self._line.turn(owner, told_to_wait):
             self._check_open()
             before = self.articles(owner)
-            content = (sha256(document.text.encode()), document.pages)
+            content = (sha256(document.text.encode()), document.places)
             for entry in before:
-                if (entry.sha256, entry.pages) == content:
+                if (entry.sha256, entry.places) == content:
                     return entry
             self._check_room(folder, len(before), document)
             name = f"{time.time_ns() // 1_000_000:011x}{secrets.token_hex(4)}"  # in the order of time
@@ -227,7 +227,7 @@ def _entry(folder: Path) -> ArticleEntry:
         title = "A damaged article"
     except IndexUnreadableError:
         title = "An article that cannot be read now"
-    return ArticleEntry(folder.name, title, "", characters=0, passages=0, pages=(), sha256="")
+    return ArticleEntry(folder.name, title, "", characters=0, passages=0, places=(), sha256="")
 
 
 def _lock_of(folder: Path, article: str) -> Path:

@@ -95,7 +95,7 @@ def test_an_article_of_each_format_is_added_listed_read_and_removed(visitor, hom
     assert listed(client) == [article]
     read = client.get(f"/own/articles/{article['id']}").json()
     assert sum(map(len, read["paragraphs"])) == article["characters"]
-    assert (read["id"], read["title"], len(read["pages"])) == (article["id"], title, page_count)
+    assert (read["id"], read["title"], len(read["places"])) == (article["id"], title, page_count)
     assert client.delete(f"/own/articles/{article['id']}").status_code == 204
     assert listed(client) == []
     assert [path for path in (home / "indexes" / "_owners").rglob("*") if path.is_file()] == []
@@ -117,7 +117,10 @@ def test_pages_count_as_the_script_counts(visitor):
     article = add(client, pages("Page one.", "Page two."), "a.pdf")
     read = client.get(f"/own/articles/{article['id']}").json()
     text = "".join(read["paragraphs"])
-    assert [text[start:].split(".")[0] for start in read["pages"]] == ["Page one", "Page two"]
+    assert [(text[start:].split(".")[0], label) for start, label in read["places"]] == [
+        ("Page one", "page 1"),
+        ("Page two", "page 2"),
+    ]
 
 
 def test_another_visitor_reaches_nothing(visitor, home):

@@ -124,7 +124,7 @@ def test_an_article_of_each_format_is_added_and_asked(site, data, name, title, p
     expect(current_mark(page)).to_be_in_viewport(timeout=PATIENCE)
     assert text_of(current_mark(page)) == OWLS
     expect(group.locator(".place").first).to_contain_text(place)
-    assert page.locator("#article .page").count() == (3 if name.endswith("pdf") else 0)
+    assert page.locator("#article .place").count() == (3 if name.endswith("pdf") else 0)
 
 
 @pytest.mark.parametrize(
@@ -620,7 +620,7 @@ def test_pages_stand_between_the_text_and_never_in_a_quote(site):
     page = site(reader=FixedReader(*ranges))
     add(page, pages(*PARAGRAPHS), "a.pdf")
     expect(status_of(page)).to_contain_text("was added", timeout=PATIENCE)
-    expect(page.locator("#article .page")).to_have_count(3, timeout=PATIENCE)
+    expect(page.locator("#article .place")).to_have_count(3, timeout=PATIENCE)
     text = shown_text(page)
     assert 130 < text.index("Clara Lindt") < text.index("Repairs") < 350
     group = ask(page, "When was the harbour closed?")
@@ -631,16 +631,16 @@ def test_pages_stand_between_the_text_and_never_in_a_quote(site):
         expect(group.locator(".place").nth(number - 1)).to_contain_text(f"page {[1, 1, 3][number - 1]} ·")
         assert text_of(current_mark(page)) == text[start:end]
         assert shown_text(page) == text
-        assert page.locator("#article mark .page").count() == 0
-        numbers = page.locator("#article .page").evaluate_all("marks => marks.map(mark => mark.dataset.page)")
-        assert numbers == ["1", "2", "3"]
+        assert page.locator("#article mark .place").count() == 0
+        numbers = page.locator("#article .place").evaluate_all("marks => marks.map(mark => mark.dataset.place)")
+        assert numbers == ["page 1", "page 2", "page 3"]
 
 
 def test_a_long_paper_shows_its_pages(site):
     page = site()
     add(page, paper(PARAGRAPHS * 8), "ice.pdf")
     expect_article(page, "Ice in the harbour")
-    marks = page.locator("#article .page")
+    marks = page.locator("#article .place")
     expect(marks).to_have_count(2)
     assert marks.evaluate_all("marks => marks.map(mark => getComputedStyle(mark, '::before').content)") == [
         '"page 1"',

@@ -1,7 +1,7 @@
 """The program: answers one request, within limits that it sets itself.
 
 Standard input brings one line of JSON (`format`, `size` of the file, limits), then the file, and stays open: when it
-ends, so does this program. Standard output gets one JSON object: {"title", "text", "pages"}, or {"error"} with one of
+ends, so does this program. Standard output gets one JSON object: {"title", "text", "places"}, or {"error"} with one of
 the words in `documents.py`.
 """
 
