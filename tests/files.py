@@ -151,3 +151,36 @@ def book(*chapters: str, title: str = "The pier") -> bytes:
     out = BytesIO()
     epub.write_epub(out, made)
     return out.getvalue()
+
+
+ROLLING = """\
+WEBVTT
+Kind: captions
+Language: en
+
+STYLE
+::cue { color: lime }
+
+NOTE Nobody says this,
+nor this.
+
+00:00:00.000 --> 00:00:02.000 align:start position:0%
+\x20
+the<00:00:00.500><c> ferry</c><00:00:00.700><c> was</c>
+
+00:00:02.000 --> 00:00:02.010 align:start position:0%
+the ferry was
+\x20
+
+00:00:02.010 --> 00:00:04.000 align:start position:0%
+the ferry was
+two<00:00:03.000><c> hours</c> late
+
+00:00:04.000 --> 00:00:04.010 align:start position:0%
+two hours late
+\x20
+
+00:12:05.010 --> 00:12:06.000 align:start position:0%
+[Applause]
+"""
+"""As a video site writes the captions that it makes by itself: each line is shown again."""

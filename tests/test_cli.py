@@ -74,6 +74,19 @@ def test_ask_json_is_one_object_with_the_documented_fields(run: Run, capsys: pyt
     assert answer["model"]["llm"] == "none"
 
 
+def test_the_answer_from_a_transcript_says_when_it_is_spoken(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    timed = "WEBVTT\n\n01.000 --> 00:02.000\nlost\n\n12:05.000 --> 12:08.000\nThe dam holds nine lakes of water.\n"
+    (tmp_path / "talk.vtt").write_text(timed, encoding="utf-8")
+    assert run("index", str(tmp_path / "talk.vtt")) == 0
+    assert run("ask", "How many lakes of water does the dam hold?", "--collection", "articles") == 0
+    assert "\n[1] Talk, at 00:12:05, characters 0-34" in capsys.readouterr().out
+    assert run("ask", "How many lakes of water does the dam hold?", "--collection", "articles", "--json") == 0
+    (citation,) = json.loads(capsys.readouterr().out)["citations"]
+    assert (citation["page"], citation["place"]) == (None, "at 00:12:05")
+
+
 def test_ask_abstains_with_the_nearest_passages_offered_as_such(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("ask", "Who is the king of France?") == 0
     out = capsys.readouterr().out

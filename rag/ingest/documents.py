@@ -15,7 +15,8 @@ from rag.ingest.sandbox import parse
 from rag.settings import Settings
 from rag.types import Document
 
-PARSED = {".docx": "docx", ".epub": "epub", ".html": "html", ".htm": "html", ".pdf": "pdf"}
+SPOKEN = {".srt": "srt", ".vtt": "vtt"}
+PARSED = {".docx": "docx", ".epub": "epub", ".html": "html", ".htm": "html", ".pdf": "pdf", **SPOKEN}
 """Formats that `formats/` reads, in a process of its own."""
 SUFFIXES = (".txt", ".md", ".markdown", *PARSED)
 _REFUSALS = {
@@ -27,6 +28,8 @@ _REFUSALS = {
     "memory": "reading it takes more than {0.parse_memory_mb} MB of memory; copy its text into a .txt file, or raise "
     "the setting parse_memory_mb",
     "no_article": "there is no article in this web page; copy the text that you want to ask into a .txt file",
+    "no_cues": "there are no spoken words with their times in it; save the subtitles anew, as SubRip (.srt) or WebVTT "
+    "(.vtt)",
     "no_text": "it holds no text, perhaps pictures of pages only; run text recognition (OCR) over it, for example "
     "ocrmypdf",
     "pages": "it has more than the {0.max_pages} pages allowed; split it, or raise the setting max_pages",
@@ -66,8 +69,9 @@ def read_document(data: bytes, name: str, settings: Settings) -> Document:
     """The article in a file's bytes; `name`, the file's path or name, tells its format, and its id is made from it.
 
     Text (`.txt`) and Markdown (`.md`), UTF-8 with or without byte-order mark, UTF-16 with one; web pages (`.html`), of
-    which the article is taken; PDF (`.pdf`) that has text; Word documents (`.docx`) and books (`.epub`). Raises
-    DocumentError, which begins with the name and, for a wrong encoding, tells the byte.
+    which the article is taken; PDF (`.pdf`) that has text; Word documents (`.docx`) and books (`.epub`); subtitles
+    (`.srt`, `.vtt`), in the encodings of text. Raises DocumentError, which begins with the name and, for a wrong
+    encoding, tells the byte.
     """
     _check(name, len(data), settings)
     path = Path(name)
@@ -75,6 +79,8 @@ def read_document(data: bytes, name: str, settings: Settings) -> Document:
     if kind is None:
         text = normalize(decode(data, name=name))
         return Document(document_id(path.stem), title_of(text, path), text, name)
+    if kind in SPOKEN.values():
+        data = decode(data, name=name).encode()
     parsed = parse(data, kind, settings)
     if parsed.error is not None:
         raise _refused(name, parsed.error, settings)

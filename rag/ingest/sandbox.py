@@ -40,7 +40,7 @@ class Parsed:
 
 
 def parse(data: bytes, kind: str, settings: Settings, *, program: Path = PROGRAM) -> Parsed:
-    """The file's text, read by `program` in a child; `kind` is "docx", "epub", "html" or "pdf".
+    """The file's text, read by `program` in a child; `kind` is one of `documents.PARSED`.
 
     Nothing that the child says is believed without a look. Nothing of it is left when this returns.
     """

@@ -460,5 +460,7 @@ def test_the_site_has_the_routes_and_keeps_them_out_of_caches(settings, article,
     assert response.headers["cache-control"] == "no-store"
     assert "sandbox" in response.headers["content-security-policy"]
     limits = response.json()["limits"]
-    assert limits["suffixes"] == [".txt", ".md", ".markdown", ".docx", ".epub", ".html", ".htm", ".pdf"]
+    assert limits["suffixes"] == [
+        *(".txt", ".md", ".markdown", ".docx", ".epub", ".html", ".htm", ".pdf", ".srt", ".vtt"),
+    ]
     assert (limits["file_mb"], limits["text_mb"], limits["articles"], limits["articles_mb"]) == (25, 5, 30, 20)

@@ -11,18 +11,35 @@ import json
 import os
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from importlib import import_module
+from typing import Any
 
 from .book import read_epub
 from .cleaning import Refused
 from .confinement import confine
 from .pdf import read_pdf
+from .subtitles import read_subtitles
 from .web import read_html
 from .word import read_docx
 
-_LIBRARIES = {"docx": "docx", "epub": "ebooklib.epub", "html": "trafilatura", "pdf": "pypdfium2"}
-_READERS = {"docx": read_docx, "epub": read_epub, "html": read_html}
+_LIBRARIES = {
+    "docx": "docx",
+    "epub": "ebooklib.epub",
+    "html": "trafilatura",
+    "pdf": "pypdfium2",
+    "srt": "webvtt",
+    "vtt": "webvtt",
+}
+_READERS: dict[str, Callable[[bytes], dict[str, Any]]] = {
+    "docx": read_docx,
+    "epub": read_epub,
+    "html": read_html,
+    "srt": partial(read_subtitles, kind="srt"),
+    "vtt": partial(read_subtitles, kind="vtt"),
+}
 
 
 def main() -> None:
