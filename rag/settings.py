@@ -216,4 +216,6 @@ def _convert(value: Any, kind: type) -> Any:
         if not isinstance(value, str):
             raise TypeError
         return value
+    if isinstance(value, str) and not value.strip():  # which would be the folder that one is in
+        raise ValueError
     return Path(value).expanduser()
