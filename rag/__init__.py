@@ -21,10 +21,12 @@ from rag.errors import (
     IndexDamagedError,
     IndexUnreadableError,
     ModelError,
+    NoRoomError,
     QuestionFileError,
     SettingsError,
     UsageError,
 )
+from rag.ingest.archives import read_articles
 from rag.ingest.documents import SUFFIXES, document_from_text, load_document, read_document
 from rag.ingest.sandbox import reachable
 from rag.library.collections import SEEDS, Library
@@ -66,6 +68,7 @@ __all__ = [
     "IndexUnreadableError",
     "Library",
     "ModelError",
+    "NoRoomError",
     "Passage",
     "Pipeline",
     "Progress",
@@ -86,5 +89,6 @@ __all__ = [
     "load_document",
     "load_settings",
     "reachable",
+    "read_articles",
     "read_document",
 ]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import BytesIO
+from zipfile import ZIP_DEFLATED, ZipFile
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -132,6 +133,15 @@ def word(title: str = "") -> bytes:
     document.add_paragraph(PARAGRAPHS[1])
     out = BytesIO()
     document.save(out)
+    return out.getvalue()
+
+
+def zipped(files: Mapping[str, str | bytes], *, method: int = ZIP_DEFLATED) -> bytes:
+    """A ZIP file of the files, by their paths."""
+    out = BytesIO()
+    with ZipFile(out, "w", method) as whole:
+        for path, data in files.items():
+            whole.writestr(path, data)
     return out.getvalue()
 
 

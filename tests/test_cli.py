@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from fakes import FakeEmbedder
+from files import zipped
 
 import rag.cli.commands
 from rag.cli import main
@@ -186,6 +187,26 @@ def test_index_adds_what_it_can_and_reports_the_rest(
     assert err.startswith("article-chat: error: ")
     assert "empty.txt" in err
     assert err.count("\n") == 1
+
+
+def test_index_takes_the_articles_of_a_zip_file_and_says_what_else_is_in_it(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "papers.zip"
+    path.write_bytes(zipped({"2020/dam.txt": "The dam holds nine lakes.", "bee.txt": "A bee.", "photo.jpg": ""}))
+    assert run("index", str(path), "--collection", "mine") == 0
+    out, err = capsys.readouterr()
+    assert "mine: 2 added (dam, bee)" in out
+    assert err == f"article-chat: warning: {path}: left out what cannot be read as an article: photo.jpg\n"
+    path.write_bytes(zipped({"2020/dam.txt": "The dam holds ten lakes.", "bee.txt": "A bee.", "owl.pdf": "no PDF"}))
+    assert run("index", str(tmp_path), "--collection", "mine") == 2  # a folder that holds it
+    out, err = capsys.readouterr()
+    assert "mine: 1 added (harbour-news); 1 updated (dam); 1 unchanged (bee)" in out  # and nothing of the index
+    assert err.startswith(f"article-chat: error: {path}/owl.pdf: the file is damaged")
+    assert err.count("\n") == 1
+    assert run("list", "--json") == 0
+    (collection,) = json.loads(capsys.readouterr().out)["collections"]
+    assert f"{path}/2020/dam.txt" in {document["source"] for document in collection["documents"]}
 
 
 def test_a_folder_without_articles_is_an_error(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

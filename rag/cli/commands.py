@@ -22,7 +22,7 @@ from rag.answer.studies import Studies
 from rag.cli.arguments import NAME, build_parser
 from rag.cli.logs import logged
 from rag.cli.terminal import plain, readable, readable_check
-from rag.errors import ArticleChatError, UsageError
+from rag.errors import ArticleChatError, LeftOutError, UsageError
 from rag.evaluation.questions import read_history, read_questions
 from rag.evaluation.reports import Report, evaluate
 from rag.evaluation.statements import SupportReport, evaluate_support, read_cases
@@ -176,19 +176,23 @@ def _mcp(context: _Context) -> int:
 def _index(context: _Context) -> int:
     name = context.arguments.collection
     change = context.library.add(context.arguments.paths, name)
+    failed = [error for error in change.failed if not isinstance(error, LeftOutError)]
     for error in change.failed:
-        _fail(str(error), error.exit_code)
+        if isinstance(error, LeftOutError):
+            log.warning("%s", error)
+        else:
+            _fail(str(error), error.exit_code)
     done = [
         f"{len(ids)} {what} ({', '.join(ids[:5])}{', …' if len(ids) > 5 else ''})"
         for what, ids in (("added", change.added), ("updated", change.updated), ("unchanged", change.unchanged))
         if ids
     ]
-    if not done and not change.failed:
+    if not done and not failed:
         raise UsageError(f"there is no {', '.join(SUFFIXES)} file in these folders; name the articles to add")
     if done:
         print(f"{name}: {'; '.join(done)}")
         print(f'Ask them: {NAME} ask "…" --collection {name}')
-    return UsageError.exit_code if change.failed else 0
+    return UsageError.exit_code if failed else 0
 
 
 def _list(context: _Context) -> int:

@@ -15,7 +15,8 @@ from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from rag.errors import CollectionError, DocumentError, IndexDamagedError, IndexUnreadableError, StorageError
-from rag.ingest.documents import SUFFIXES, load_document
+from rag.ingest.archives import load_articles
+from rag.ingest.documents import SUFFIXES
 from rag.library.index import Chunking, PassageIndex, PassagesDone
 from rag.library.manifest import MANIFEST, ArticleEntry, read_manifest, unreadable
 from rag.library.storage import (
@@ -49,7 +50,7 @@ class CollectionInfo:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What adding documents did, by document id."""
+    """What adding documents did, by document id; `failed` says, too, what was left out of ZIP files."""
 
     added: tuple[str, ...]
     updated: tuple[str, ...]
@@ -101,7 +102,7 @@ class Library:
             raise CollectionError(
                 f"the collection {SEEDS!r} follows the folder {self._settings.seeds}: put files there"
             )
-        loaded, failed = self._load_files(_files(paths), relative_to=None)
+        loaded, failed = self._load_files(self._files(paths), relative_to=None)
         if not loaded:
             return Change((), (), (), failed)
         return replace(self.put(loaded, name), failed=failed)
@@ -172,7 +173,8 @@ class Library:
 
     def _refresh_seeds(self) -> PassageIndex:
         seeds = self._settings.seeds
-        loaded, failed = self._load_files(_files([seeds]) if seeds.is_dir() else [], relative_to=self._settings.home)
+        files = self._files([seeds]) if seeds.is_dir() else []
+        loaded, failed = self._load_files(files, relative_to=self._settings.home)
         for error in failed:
             log.warning("left out: %s", error)
         if not loaded:
@@ -248,18 +250,30 @@ class Library:
                 progress=told,
             )
 
+    def _files(self, paths: Iterable[Path]) -> Iterator[Path]:
+        """The files as given, and those of the folders, at any depth, that have a readable suffix; what lies in the
+        indexes is none of them.
+        """
+        indexes = self._settings.indexes.resolve()
+        for path in paths:
+            if not path.is_dir():
+                yield path
+                continue
+            for file in sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file()):
+                if not file.resolve().is_relative_to(indexes):
+                    yield file
+
     def _load_files(
         self, files: Iterable[Path], relative_to: Path | None
     ) -> tuple[list[Document], tuple[DocumentError, ...]]:
         loaded, failed = [], []
         for path in files:
-            try:
-                document = load_document(path, self._settings)
-            except DocumentError as error:
-                failed.append(error)
-                continue
             source = path.relative_to(relative_to).as_posix() if relative_to else str(path.resolve())
-            loaded.append(replace(document, source=source))
+            for found in load_articles(path, self._settings):
+                if isinstance(found, DocumentError):
+                    failed.append(found)
+                else:
+                    loaded.append(replace(found, source=source + found.source.removeprefix(str(path))))
         return loaded, tuple(failed)
 
     def _existing(self, name: str) -> Path:
@@ -299,15 +313,6 @@ class Library:
             yield
         finally:
             lock.release()
-
-
-def _files(paths: Iterable[Path]) -> Iterator[Path]:
-    """The files as given, and those of the folders, at any depth, that have a readable suffix."""
-    for path in paths:
-        if path.is_dir():
-            yield from sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
-        else:
-            yield path
 
 
 def _followed(old: PassageIndex | None, loaded: Sequence[Document]) -> tuple[list[Document], bool]:

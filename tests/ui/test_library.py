@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from fakes import GatedEmbedder, GatedModel
-from files import PAGE, PARAGRAPHS, pages, paper
+from files import PAGE, PARAGRAPHS, pages, paper, zipped
 from pages import (
     PATIENCE,
     FixedReader,
@@ -113,6 +113,18 @@ def expect_article(page, title):
 
 def files_with(home, text):
     return [path for path in home.rglob("*") if path.is_file() and text.encode() in path.read_bytes()]
+
+
+def test_the_articles_in_a_zip_file_are_added_and_what_was_not_is_told(site):
+    page = site()
+    add(page, zipped({"birds/owls.txt": OWLS, "bee.md": "# The bee\n\nIt hums.", "photo.jpg": ""}), "papers.zip")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Owls", timeout=PATIENCE)
+    expect(choice(page).locator("optgroup option")).to_have_text(["The bee", "Owls"])
+    said = "2 articles were added. papers.zip: left out what cannot be read as an article: photo.jpg"
+    expect(page.locator(".notices .message")).to_have_text(said)
+    expect(status_of(page)).to_contain_text(said)
+    group = ask(page, QUESTION)
+    expect(group.locator(".place").first).to_contain_text("Owls · 0 % in")
 
 
 @pytest.mark.parametrize(

@@ -54,11 +54,18 @@ function filesChosen() {
   file.value = ""; // or the same file could not be chosen again
 }
 
-/** @param {OwnArticle} article */
-function finished({ id, title }) {
+/**
+ * @param {OwnArticle} article
+ * @param {number} added
+ */
+function finished({ id, title }, added) {
   const now = list.disabled ? "It is shown when this answer is complete." : "Ask about it.";
+  const what =
+    added > 1
+      ? `${added} articles were added, the last of them “${shortened(title)}”.`
+      : `“${shortened(title)}” was added.`;
   choose(id);
-  say(`“${shortened(title)}” was added. ${now}`);
+  say(`${what} ${now}`);
 }
 
 /** @param {KeyboardEvent} event */
