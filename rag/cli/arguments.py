@@ -23,6 +23,7 @@ Ask articles questions: answers quoted, cited and checked, on your own computer.
   {NAME} serve                                     chat in the browser
   {NAME} ask "why did the talks end?"              one answer, with the words that it rests on
   {NAME} index notes.md papers/ --collection mine  add articles of your own
+  {NAME} watch papers/ --collection mine           add, refresh and remove them as the folder changes
   {NAME} ask "who wrote it?" --collection mine
   {NAME} ask "why?" --llm none --json              quotes only, as JSON
   {NAME} check "They parted as friends."           does the article say so?
@@ -42,6 +43,12 @@ The page is for this computer only, unless you let people in by name:
 Plain HTTP shows passwords, questions and articles to everybody on the network between: put a proxy with TLS (Caddy,
 nginx) in front of it on this computer, leave --host alone, and give its address as --public-url
 https://chat.example.org. It tells by X-Forwarded-For who asks, as wrong passwords are counted by address.
+
+"""
+_FOLLOWS = """\
+A line for each article that is added, updated, moved or removed. Many changes at once are one update; only what has
+changed is read, and only new text is embedded. What cannot be read is told, and stays as it was. Articles that the
+collection has from elsewhere are left alone.
 
 """
 _CHECKS = """\
@@ -115,6 +122,15 @@ def build_parser() -> argparse.ArgumentParser:
         "paths", nargs="+", type=_path, metavar="PATH", help=f"a {', '.join(SUFFIXES)} file, or a folder of them"
     )
     _add_collection(index, DEFAULT_COLLECTION, "where they go; 'seeds' follows the folder seeds/ by itself")
+
+    watch = command(
+        "watch",
+        "keep a collection in step with a folder, until Ctrl-C",
+        "watch papers/ --collection mine",
+        _FOLLOWS,
+    )
+    watch.add_argument("folder", type=_path, metavar="FOLDER", help="the folder, with all folders in it")
+    _add_collection(watch, DEFAULT_COLLECTION, "the collection that follows it")
 
     listing = command("list", "show the collections and their articles", "list")
     listing.add_argument("--json", action="store_true", help="print one JSON object instead of text")
