@@ -14,7 +14,16 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from rag import ArticleChatError, ArticleEntry, CollectionError, Document, DocumentError, NoRoomError, Shelf
+from rag import (
+    ArticleChatError,
+    ArticleEntry,
+    CollectionError,
+    Document,
+    DocumentError,
+    LeftOutError,
+    NoRoomError,
+    Shelf,
+)
 from rag.api import Metrics, RefusedError
 from ui.chat import sentence
 
@@ -151,6 +160,9 @@ class Intake:
             arrival.number = number
             if number > 1:
                 arrival.at("reading")
+            if number > (most := self._shelf.settings.max_articles) and not isinstance(found, LeftOutError):
+                yield f"{arrival.name}: only the first {most} articles in it were read, as nobody may have more"
+                return
             if isinstance(found, DocumentError):
                 yield str(found)  # it begins with the file's name
                 continue

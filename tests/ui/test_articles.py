@@ -454,14 +454,30 @@ def test_each_article_in_a_zip_file_is_added_and_what_was_not_is_told(visitor):
 
 
 def test_a_zip_file_of_more_articles_than_there_is_room_for_fills_the_room(library, settings):
-    client = TestClient(site(Shelf(library, replace(settings, max_articles=2, max_passages=3))), base_url=HOME)
-    files = {f"{n}.txt": f"Article {n}." for n in range(9)} | {"0.txt": "The owls sleep. " * 400}
+    client = TestClient(site(Shelf(library, replace(settings, max_articles=3, max_passages=3))), base_url=HOME)
+    for n in range(2):
+        add(client, f"Before {n}.")
+    files = {"0.txt": "The owls sleep. " * 400, **{f"{n}.txt": f"Article {n}." for n in (1, 2, 3)}}
     last = events(client.post("/own/articles", params={"name": "papers.zip"}, content=zipped(files)))[-1]
-    assert (last["stage"], last["added"]) == ("done", 2)
+    assert (last["stage"], last["added"]) == ("done", 1)
     long, full = last["message"].split("max_passages ")
     assert long.startswith("papers.zip/0.txt: this article is too long: 3 passages are allowed")
-    assert full == "You have 2 articles, and there is room for no more; remove one that you no longer need"
-    assert [article["title"] for article in listed(client)] == ["1", "2"]
+    assert full == "You have 3 articles, and there is room for no more; remove one that you no longer need"
+    assert [article["title"] for article in listed(client)] == ["Owls", "Owls", "1"]
+
+
+def test_no_more_of_a_zip_file_is_read_than_one_may_have(library, settings):
+    client = TestClient(site(Shelf(library, replace(settings, max_articles=2))), base_url=HOME)
+    broken = {"1.pdf": "no PDF", "2.pdf": "no PDF", "3.txt": TEXT}
+    last = events(client.post("/own/articles", params={"name": "papers.zip"}, content=zipped(broken)))[-1]
+    assert last["stage"] == "failed"
+    assert last["message"].endswith(" papers.zip: only the first 2 articles in it were read, as nobody may have more")
+    whole = zipped({"1.txt": TEXT, "2.txt": "Ice.", "a.jpg": ""})
+    last = events(client.post("/own/articles", params={"name": "papers.zip"}, content=whole))[-1]
+    assert (last["added"], last["message"]) == (
+        2,
+        "papers.zip: left out what cannot be read as an article: a.jpg",
+    )
 
 
 def test_a_zip_file_without_articles_is_refused_in_a_line(visitor, home):
