@@ -5,7 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -179,6 +179,22 @@ def test_articles_from_elsewhere_hidden_files_and_the_indexes_are_left_alone(
     assert steps(begun) == [("added", "harbour-news")]
     assert steps(gone) == [("removed", "harbour-news")]
     assert [document.text for document in library.open("mine").documents.values()] == ["From elsewhere."]
+
+
+def test_what_goes_while_it_is_looked_at_is_looked_for_again(
+    library: Library, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, gone = Library.files, [FileNotFoundError(2, "No such file or directory")] * 2
+
+    def files(self: Library, paths: list[Path]) -> Iterator[Path]:
+        if gone:
+            raise gone.pop()
+        return real(self, paths)
+
+    monkeypatch.setattr(Library, "files", files)
+    (begun,) = followed(library, folder)
+    assert gone == []
+    assert steps(begun) == [("added", "dam"), ("added", "bee")]
 
 
 def test_a_folder_that_is_gone_changes_nothing_until_it_is_back(library: Library, folder: Path) -> None:

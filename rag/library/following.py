@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -61,11 +62,11 @@ def follow(
 
 def _look(library: Library, folder: Path) -> Stamps | None:
     """The files that can be read as articles, with their stamps; None where there is no folder."""
-    if not folder.is_dir():
-        return None
-    stamps = {}
-    for path in library.files([folder]):
-        with suppress(OSError):  # it is gone again
-            status = path.stat()
-            stamps[path] = (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino)
-    return stamps
+    while folder.is_dir():
+        with suppress(FileNotFoundError):  # something in it has just gone: look again
+            return {path: _stamp(path.stat()) for path in library.files([folder])}
+    return None
+
+
+def _stamp(status: os.stat_result) -> tuple[int, ...]:
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
