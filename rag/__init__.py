@@ -20,11 +20,14 @@ from rag.errors import (
     DocumentError,
     IndexDamagedError,
     IndexUnreadableError,
+    LeftOutError,
     ModelError,
+    NoRoomError,
     QuestionFileError,
     SettingsError,
     UsageError,
 )
+from rag.ingest.archives import read_articles
 from rag.ingest.documents import SUFFIXES, document_from_text, load_document, read_document
 from rag.ingest.sandbox import reachable
 from rag.library.collections import SEEDS, Library
@@ -70,8 +73,10 @@ __all__ = [
     "Examples",
     "IndexDamagedError",
     "IndexUnreadableError",
+    "LeftOutError",
     "Library",
     "ModelError",
+    "NoRoomError",
     "Passage",
     "Pipeline",
     "Progress",
@@ -92,5 +97,6 @@ __all__ = [
     "load_document",
     "load_settings",
     "reachable",
+    "read_articles",
     "read_document",
 ]

@@ -3,8 +3,10 @@
 ArticleChatError
 ├── UsageError              the request cannot be carried out as it stands          (exit code 2)
 │   ├── DocumentError       a file cannot be read as an article
+│   │   └── LeftOutError    files of a ZIP file are no articles, and were not to be
 │   ├── SettingsError       a setting is unknown or has a value that cannot be used
 │   ├── CollectionError     no such collection or document, or a name that cannot be one
+│   │   └── NoRoomError     a visitor has as many articles as there may be
 │   ├── ModelError          the model file cannot be found, fetched or loaded
 │   │   └── ServerError     a model server does not answer, or not as it should: another model writes
 │   └── QuestionFileError   a file of questions or history does not have the documented form
@@ -33,12 +35,20 @@ class DocumentError(UsageError):
     """A file cannot be read as an article."""
 
 
+class LeftOutError(DocumentError):
+    """Files of a ZIP file that are no articles; the others of it are read all the same."""
+
+
 class SettingsError(UsageError):
     """A setting is unknown or has a value that cannot be used."""
 
 
 class CollectionError(UsageError):
     """No such collection or document, or a name that cannot be one."""
+
+
+class NoRoomError(CollectionError):
+    """A visitor has as many articles, or as much text, as there may be."""
 
 
 class ModelError(UsageError):

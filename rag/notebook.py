@@ -24,6 +24,6 @@ def answer_html(answer: Answer) -> str:
 def _quote(citation: Citation) -> str:
     before, highlight, after = map(escape, citation.around_highlight())
     marked = f"{before}<mark>{highlight}</mark>{after}" if highlight else before
-    page = f", page {citation.page}" if citation.page is not None else ""
-    place = f"{escape(citation.title)}{page}, characters {citation.start} to {citation.end}"
+    where = f", {escape(citation.place)}" if citation.place is not None else ""
+    place = f"{escape(citation.title)}{where}, characters {citation.start} to {citation.end}"
     return f'<li value="{citation.number}"><q>{marked}</q><br><small>{place}</small></li>'

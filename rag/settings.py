@@ -69,13 +69,17 @@ class Settings:
     )
     threads: int = field(default_factory=default_threads, metadata={"help": "CPU threads for the models"})
     max_document_mb: float = field(default=5.0, metadata={"help": "longest article accepted, in megabytes of text"})
-    max_file_mb: float = field(default=25.0, metadata={"help": "largest HTML or PDF file accepted, in megabytes"})
-    max_pages: int = field(default=1000, metadata={"help": "pages of a PDF file, at most"})
-    parse_seconds: float = field(
-        default=30.0, metadata={"help": "give up reading an HTML or PDF file after so many seconds"}
+    max_file_mb: float = field(
+        default=25.0, metadata={"help": "largest file accepted that is more than plain text, in megabytes"}
     )
+    max_zip_files: int = field(default=1000, metadata={"help": "articles in a ZIP file, at most"})
+    max_zip_mb: float = field(
+        default=100.0, metadata={"help": "what the articles in a ZIP file unpack to, at most, in megabytes"}
+    )
+    max_pages: int = field(default=1000, metadata={"help": "pages of a PDF file, at most"})
+    parse_seconds: float = field(default=30.0, metadata={"help": "give up reading such a file after so many seconds"})
     parse_memory_mb: int = field(
-        default=1024, metadata={"help": "memory that reading an HTML or PDF file may take, in megabytes"}
+        default=1024, metadata={"help": "memory that reading such a file may take, in megabytes"}
     )
     max_articles: int = field(default=30, metadata={"help": "articles that each visitor of the page may add"})
     max_articles_mb: float = field(
@@ -142,6 +146,8 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("threads", 1, 256),
     ("max_document_mb", 0.001, 1024),
     ("max_file_mb", 0.001, 1024),
+    ("max_zip_files", 1, 100_000),
+    ("max_zip_mb", 0.001, 10_240),
     ("max_pages", 1, 100_000),
     ("parse_seconds", 1, 600),
     ("parse_memory_mb", 256, 65536),
@@ -216,4 +222,6 @@ def _convert(value: Any, kind: type) -> Any:
         if not isinstance(value, str):
             raise TypeError
         return value
+    if isinstance(value, str) and not value.strip():  # which would be the folder that one is in
+        raise ValueError
     return Path(value).expanduser()

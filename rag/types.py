@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from itertools import pairwise
 from math import isfinite
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -53,28 +53,59 @@ class Span:
         return self.start < other.end and other.start < self.end
 
 
+class Place(NamedTuple):
+    """Where a part of a text begins that people find by the number of its page, from 1, or by the second, from 0, at
+    which it is spoken.
+
+    A tuple, as transcripts have thousands of them, which an index keeps.
+    """
+
+    start: int
+    kind: Literal["page", "time"]
+    number: int
+
+    @property
+    def label(self) -> str:
+        """What people call it: "page 3", "at 00:12:05"."""
+        if self.kind == "page":
+            return f"page {self.number}"
+        minutes, seconds = divmod(self.number, 60)
+        return f"at {minutes // 60:02}:{minutes % 60:02}:{seconds:02}"
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """An article as stored: `text` is normalised once, when it is loaded, and every offset counts its characters.
 
-    `source` is where it came from (a file's path, as a person would name it). `pages` are the offsets at which the
-    pages of a PDF begin, in order; empty for other formats.
+    `source` is where it came from (a file's path, as a person would name it). `places` are the pages of a PDF, or the
+    times of a transcript, in order; empty for other formats.
     """
 
     id: str
     title: str
     text: str
     source: str
-    pages: tuple[int, ...] = ()
+    places: tuple[Place, ...] = ()
 
     def __post_init__(self) -> None:
-        ends = (0, *self.pages, len(self.text))
-        if (self.pages and self.pages[0] != 0) or any(a > b for a, b in pairwise(ends)):
-            raise ValueError(f"pages must begin at 0 and go on in order up to the end of the text: {self.pages}")
+        starts = (0, *(place.start for place in self.places), len(self.text))
+        if (self.places and self.places[0].start != 0) or any(a > b for a, b in pairwise(starts)):
+            raise ValueError("places must begin at 0 and go on in order up to the end of the text")
+
+    def place_at(self, offset: int) -> Place | None:
+        """The place that the character at `offset` belongs to; None in a text without places."""
+        after = bisect_right(self.places, offset, key=lambda place: place.start)
+        return self.places[after - 1] if after else None
 
     def page_at(self, offset: int) -> int | None:
         """The number, from 1, of the page that the character at `offset` stands on; None in a text without pages."""
-        return bisect_right(self.pages, offset) or None
+        place = self.place_at(offset)
+        return place.number if place is not None and place.kind == "page" else None
+
+    def label_at(self, offset: int) -> str | None:
+        """What people call the place of the character at `offset`; None in a text without places."""
+        place = self.place_at(offset)
+        return place.label if place is not None else None
 
     def cites(self, citation: Citation) -> bool:
         """Whether the quote is, character for character, what stands here at the citation's offsets."""
@@ -161,7 +192,8 @@ class Turn:
 class Citation:
     """A numbered quote in an answer; `document.text[start:end] == quote` always holds.
 
-    `page` is the page on which it begins, from 1, in a document that has pages.
+    `page` is the page on which it begins, from 1, in a document that has pages; `place` names the page, or the time at
+    which the quote is spoken, in words.
     """
 
     number: int
@@ -173,6 +205,7 @@ class Citation:
     score: float
     highlight: Span | None = None
     page: int | None = None
+    place: str | None = None
 
     def __post_init__(self) -> None:
         span = Span(self.start, self.end)
@@ -300,7 +333,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _Found:
     """A retrieved passage as `Answer.to_json` writes it."""
 
     document_id: str
@@ -309,13 +342,13 @@ class _Place:
     score: float
 
 
-def _passage(place: _Place, document: Document) -> RetrievedPassage:
+def _passage(place: _Found, document: Document) -> RetrievedPassage:
     span = Span(place.start, place.end)
     return RetrievedPassage(Passage(document.id, span, document.text[span.start : span.end]), place.score)
 
 
 @cache
-def _json_adapters() -> tuple[TypeAdapter[Answer], TypeAdapter[list[_Place]]]:
+def _json_adapters() -> tuple[TypeAdapter[Answer], TypeAdapter[list[_Found]]]:
     from pydantic import TypeAdapter  # only who reads answers back needs it
 
-    return TypeAdapter(Answer), TypeAdapter(list[_Place])
+    return TypeAdapter(Answer), TypeAdapter(list[_Found])

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import BytesIO
+from zipfile import ZIP_DEFLATED, ZipFile
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from fpdf import FPDF
+
+from rag.types import Place
 
 PARAGRAPHS = (
     (
@@ -99,6 +102,11 @@ def pages(*texts: str, password: str | None = None) -> bytes:
     return bytes(pdf.output())
 
 
+def pages_at(*starts: int) -> tuple[Place, ...]:
+    """The places of a document whose pages begin there."""
+    return tuple(Place(start, "page", number) for number, start in enumerate(starts, 1))
+
+
 def scan() -> bytes:
     """A PDF of two pages that hold a drawing and no text."""
     pdf = FPDF()
@@ -128,6 +136,15 @@ def word(title: str = "") -> bytes:
     return out.getvalue()
 
 
+def zipped(files: Mapping[str, str | bytes], *, method: int = ZIP_DEFLATED) -> bytes:
+    """A ZIP file of the files, by their paths."""
+    out = BytesIO()
+    with ZipFile(out, "w", method) as whole:
+        for path, data in files.items():
+            whole.writestr(path, data)
+    return out.getvalue()
+
+
 def book(*chapters: str, title: str = "The pier") -> bytes:
     """An electronic book of the chapters, with a table of contents; the last chapter is no part of the text."""
     from ebooklib import epub
@@ -144,3 +161,36 @@ def book(*chapters: str, title: str = "The pier") -> bytes:
     out = BytesIO()
     epub.write_epub(out, made)
     return out.getvalue()
+
+
+ROLLING = """\
+WEBVTT
+Kind: captions
+Language: en
+
+STYLE
+::cue { color: lime }
+
+NOTE Nobody says this,
+nor this.
+
+00:00:00.000 --> 00:00:02.000 align:start position:0%
+\x20
+the<00:00:00.500><c> ferry</c><00:00:00.700><c> was</c>
+
+00:00:02.000 --> 00:00:02.010 align:start position:0%
+the ferry was
+\x20
+
+00:00:02.010 --> 00:00:04.000 align:start position:0%
+the ferry was
+two<00:00:03.000><c> hours</c> late
+
+00:00:04.000 --> 00:00:04.010 align:start position:0%
+two hours late
+\x20
+
+00:12:05.010 --> 00:12:06.000 align:start position:0%
+[Applause]
+"""
+"""As a video site writes the captions that it makes by itself: each line is shown again."""

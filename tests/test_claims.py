@@ -76,7 +76,7 @@ def test_json_has_the_documented_fields(pipeline: Pipeline) -> None:
     ] * 2
     (citation,) = told["sentences"][0]["citations"]
     assert set(citation) == {
-        "number", "document_id", "title", "start", "end", "quote", "score", "highlight", "page",
+        "number", "document_id", "title", "start", "end", "quote", "score", "highlight", "page", "place",
     }  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from fakes import FakeEmbedder
+from files import zipped
 
 import rag.cli.commands
 from rag.cli import main
@@ -69,8 +70,22 @@ def test_ask_json_is_one_object_with_the_documented_fields(run: Run, capsys: pyt
         "score",
         "highlight",
         "page",
+        "place",
     }
     assert answer["model"]["llm"] == "none"
+
+
+def test_the_answer_from_a_transcript_says_when_it_is_spoken(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    timed = "WEBVTT\n\n01.000 --> 00:02.000\nlost\n\n12:05.000 --> 12:08.000\nThe dam holds nine lakes of water.\n"
+    (tmp_path / "talk.vtt").write_text(timed, encoding="utf-8")
+    assert run("index", str(tmp_path / "talk.vtt")) == 0
+    assert run("ask", "How many lakes of water does the dam hold?", "--collection", "articles") == 0
+    assert "\n[1] Talk, at 00:12:05, characters 0-34" in capsys.readouterr().out
+    assert run("ask", "How many lakes of water does the dam hold?", "--collection", "articles", "--json") == 0
+    (citation,) = json.loads(capsys.readouterr().out)["citations"]
+    assert (citation["page"], citation["place"]) == (None, "at 00:12:05")
 
 
 def test_ask_abstains_with_the_nearest_passages_offered_as_such(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
@@ -174,6 +189,26 @@ def test_index_adds_what_it_can_and_reports_the_rest(
     assert err.count("\n") == 1
 
 
+def test_index_takes_the_articles_of_a_zip_file_and_says_what_else_is_in_it(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "papers.zip"
+    path.write_bytes(zipped({"2020/dam.txt": "The dam holds nine lakes.", "bee.txt": "A bee.", "photo.jpg": ""}))
+    assert run("index", str(path), "--collection", "mine") == 0
+    out, err = capsys.readouterr()
+    assert "mine: 2 added (dam, bee)" in out
+    assert err == f"article-chat: warning: {path}: left out what cannot be read as an article: photo.jpg\n"
+    path.write_bytes(zipped({"2020/dam.txt": "The dam holds ten lakes.", "bee.txt": "A bee.", "owl.pdf": "no PDF"}))
+    assert run("index", str(tmp_path), "--collection", "mine") == 2  # a folder that holds it
+    out, err = capsys.readouterr()
+    assert "mine: 1 added (harbour-news); 1 updated (dam); 1 unchanged (bee)" in out  # and nothing of the index
+    assert err.startswith(f"article-chat: error: {path}/owl.pdf: the file is damaged")
+    assert err.count("\n") == 1
+    assert run("list", "--json") == 0
+    (collection,) = json.loads(capsys.readouterr().out)["collections"]
+    assert f"{path}/2020/dam.txt" in {document["source"] for document in collection["documents"]}
+
+
 def test_a_folder_without_articles_is_an_error(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "photos").mkdir()
     assert run("index", str(tmp_path / "photos")) == 2
@@ -269,6 +304,16 @@ def test_download_knows_that_the_packaged_writer_is_here(run: Run, capsys: pytes
         (["serve", "--public-url", "https://a.example/chat"], "an address such as https://chat.example.org"),
         (["serve", "--public-url", "https://a.example"], "so it needs accounts: add --auth"),
         (["evaluate", "x", "--limit", "0"], "a number above 0"),
+        (["index", ""], "argument PATH: the path of a file or folder is needed, not ''"),
+        (["index", "seeds", " "], "argument PATH: the path of a file or folder is needed, not ' '"),
+        (["ask", "x", "--history", ""], "argument --history: the path of a file or folder is needed, not ''"),
+        (["evaluate", ""], "argument FILE.jsonl: the path of a file or folder is needed, not ''"),
+        (["evaluate", "x", "--predictions", "\t"], "argument --predictions: the path of a file or folder is needed"),
+        (["serve", "--auth-file", ""], "argument --auth-file: the path of a file or folder is needed, not ''"),
+        (["serve", "--api-key-file", ""], "argument --api-key-file: the path of a file or folder is needed, not ''"),
+        (["list", "--config", ""], "argument --config: the path of a file or folder is needed, not ''"),
+        (["list", "--home", ""], "the command line sets home to '', which is not a path"),
+        (["list", "--model-cache", " "], "the command line sets model_cache to ' ', which is not a path"),
         (["remove"], "--collection"),
         (["list", "--max-quot", "2"], "unrecognized arguments: --max-quot"),
     ],

@@ -55,7 +55,7 @@ def test_seeds_may_be_web_pages_and_pdf_files(library: Library, home: Path) -> N
             "Ice in the harbour",
             "Harbour museum reopens",
         ]
-        assert [len(document.pages) for document in documents.values()] == [0, 2, 0]
+        assert [len(document.places) for document in documents.values()] == [0, 2, 0]
 
 
 def test_a_bad_seed_is_left_out_with_a_warning(library: Library, home: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -146,6 +146,6 @@ def test_a_pdf_is_indexed_and_its_page_cited(tmp_path: Path) -> None:
     answer = json.loads(run("ask", "Who saw it first?", "--json", "--collection", "articles", "--llm", "none"))
     best = answer["citations"][0]
     assert "Ole Brandt" in best["quote"]
-    assert best["page"] == 2
+    assert (best["page"], best["place"]) == (2, "page 2")
     assert best["title"] == "Ice in the harbour"
     assert "Ice in the harbour, page 2, characters" in run("ask", "Who saw it first?", "--collection", "articles")

@@ -4,7 +4,7 @@ from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
-from files import BOOK_CHAPTER, PAGE, PARAGRAPHS, book, columns, pages, paper, scan, word
+from files import BOOK_CHAPTER, PAGE, PARAGRAPHS, book, columns, pages, pages_at, paper, scan, word
 
 from rag.errors import DocumentError
 from rag.ingest.documents import load_document, read_document
@@ -35,7 +35,7 @@ def test_a_web_page_is_read_without_its_menus(charset: str) -> None:
         "1990 | 12000",
         "Repairs cost 40 crowns & more. The board writes <b>.",
     ]
-    assert (document.id, document.title, document.pages) == ("saved-page", "Harbour museum reopens", ())
+    assert (document.id, document.title, document.places) == ("saved-page", "Harbour museum reopens", ())
 
 
 def test_a_page_without_a_title_is_called_after_its_file() -> None:
@@ -53,7 +53,7 @@ def test_the_lines_of_a_paragraph_are_joined_and_running_lines_left_out() -> Non
     document = read(paper(PARAGRAPHS * 8))
     assert document.text == "\n\n".join(["Ice in the harbour", *PARAGRAPHS * 8])
     assert document.title == "Ice in the harbour"
-    assert len(document.pages) == 2
+    assert len(document.places) == 2
     assert document.page_at(document.text.index("harbour of Aland")) == 1
     assert document.page_at(document.text.rindex("thirty years")) == 2
 
@@ -65,8 +65,8 @@ def test_paragraphs_without_space_between_them_are_found() -> None:
 def test_a_paragraph_goes_on_over_columns_and_pages() -> None:
     document = read(columns(PARAGRAPHS * 20))
     assert document.text.split("\n\n") == [*PARAGRAPHS * 20]
-    assert len(document.pages) == 2
-    assert 0 < document.pages[1] < len(document.text)
+    assert len(document.places) == 2
+    assert 0 < document.places[1].start < len(document.text)
 
 
 def test_a_title_that_only_programs_see_is_used_where_a_reader_sees_it_too() -> None:
@@ -78,7 +78,7 @@ def test_a_title_that_only_programs_see_is_used_where_a_reader_sees_it_too() -> 
 def test_a_page_without_text_has_a_number_all_the_same() -> None:
     document = read(pages("One is here.", "", "Three is here.", ""))
     assert document.text == "One is here.\n\nThree is here."
-    assert document.pages == (0, 14, 14, 28)
+    assert document.places == pages_at(0, 14, 14, 28)
     assert document.page_at(document.text.index("Three")) == 3
 
 
@@ -172,7 +172,7 @@ def test_a_word_document_is_read_in_its_order() -> None:
         *("Ice in the harbour", PARAGRAPHS[0], "- No pilot came."),
         *("Year | Ships", "1911 | 12", "both years", PARAGRAPHS[1]),
     ]
-    assert (document.title, document.id, document.pages) == ("Ice in the harbour", "harbour-ice", ())
+    assert (document.title, document.id, document.places) == ("Ice in the harbour", "harbour-ice", ())
     assert read(word("ice in the Harbour"), "a.docx").title == "ice in the Harbour"
 
 

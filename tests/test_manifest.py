@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from fakes import FakeEmbedder
+from files import pages_at
 from manifests import resealed
 
 from rag.errors import IndexDamagedError
@@ -12,7 +13,7 @@ from rag.library.index import Chunking
 from rag.library.manifest import ArticleEntry, EmbedderIdentity, Manifest, read_manifest, sha256
 from rag.library.storage import load_index
 
-ENTRY = ArticleEntry("d", "Über “Ice” 😀", "/x/d.pdf", characters=9, passages=1, pages=(0, 5), sha256="0" * 64)
+ENTRY = ArticleEntry("d", "Über “Ice” 😀", "/x/d.pdf", characters=9, passages=1, places=pages_at(0, 5), sha256="0" * 64)
 OURS = Manifest(
     generation="20260101-000000-abcdef",
     embedder=EmbedderIdentity("fake", 256),
@@ -23,7 +24,7 @@ OURS = Manifest(
 
 
 def forged(**changes: Any) -> bytes:
-    return resealed({"schema_version": 2, **asdict(OURS), **changes})
+    return resealed({"schema_version": 3, **asdict(OURS), **changes})
 
 
 def entry(**changes: Any) -> bytes:
@@ -43,6 +44,13 @@ def test_what_is_read_is_what_was_written(tmp_path: Path) -> None:
     assert read_manifest(tmp_path) == OURS
 
 
+def test_a_manifest_of_the_schema_that_knew_pages_alone_is_read(tmp_path: Path) -> None:
+    before = asdict(ENTRY)
+    del before["places"]
+    (tmp_path / "manifest.json").write_bytes(forged(schema_version=2, documents=[{**before, "pages": [0, 5]}]))
+    assert read_manifest(tmp_path) == OURS
+
+
 @pytest.mark.usefixtures("nothing_to_collect")
 @pytest.mark.parametrize(
     ("data", "says"),
@@ -54,7 +62,7 @@ def test_what_is_read_is_what_was_written(tmp_path: Path) -> None:
         (b"[]", "[] is not an object"),
         (b"null", "None is not an object"),
         (forged(schema_version=1), "another version of article-chat wrote it, with schema 1"),
-        (forged(schema_version=3), "another version of article-chat wrote it, with schema 3"),
+        (forged(schema_version=4), "another version of article-chat wrote it, with schema 4"),
         (forged(schema_version="2"), "schema_version is not a whole number"),
         (without("generation"), "the field 'generation' is missing"),
         (forged(generation="../other"), "generation is not the name of a folder"),
@@ -72,8 +80,13 @@ def test_what_is_read_is_what_was_written(tmp_path: Path) -> None:
         (entry(title=None), "title is not a text"),
         (entry(title="\ud800"), "surrogates not allowed"),
         (entry(characters=True), "characters is not a whole number"),
-        (entry(pages=[0, "5"]), "a page is not a whole number"),
-        (entry(pages=0), "pages is not a list"),
+        (entry(places=[[0, "page", "5"]]), "a place's number is not a whole number"),
+        (entry(places=[["0", "page", 5]]), "a place's start is not a whole number"),
+        (entry(places=[[0, ["page"], 5]]), "a place is a page or a time, and no ['page']"),
+        (entry(places=[[0, 5]]), "not enough values"),
+        (entry(places=[0]), "a place is not a list"),
+        (entry(places=0), "places is not a list"),
+        (forged(schema_version=2), "the field 'pages' is missing"),
         (forged(files=[]), "files is not an object"),
         (forged(files={"documents/d.txt": "", "/etc/passwd": ""}), "'/etc/passwd' is no file of its folder"),
         (forged(files={"documents/d.txt": "", "a/../../b": ""}), "'a/../../b' is no file of its folder"),
@@ -98,13 +111,13 @@ def test_a_missing_manifest_is_named(tmp_path: Path) -> None:
         read_manifest(tmp_path)
 
 
-@pytest.mark.parametrize(("pages", "text"), [([0, 10], b"Nine cha."), ([5], b"Nine cha."), ([], b"\xff")])
+@pytest.mark.parametrize(("starts", "text"), [([0, 10], b"Nine cha."), ([5], b"Nine cha."), ([], b"\xff")])
 def test_an_entry_that_does_not_fit_its_text_is_an_error_in_one_line(
-    tmp_path: Path, pages: list[int], text: bytes
+    tmp_path: Path, starts: list[int], text: bytes
 ) -> None:
     (tmp_path / OURS.generation / "documents").mkdir(parents=True)
     (tmp_path / OURS.generation / "documents" / "d.txt").write_bytes(text)
-    documents = [{**asdict(ENTRY), "pages": pages}]
+    documents = [{**asdict(ENTRY), "places": pages_at(*starts)}]
     (tmp_path / "manifest.json").write_bytes(forged(documents=documents, files={"documents/d.txt": sha256(text)}))
     with pytest.raises(IndexDamagedError, match="its documents do not go together"):
         load_index(tmp_path, embedder=FakeEmbedder(), chunking=OURS.chunking)

@@ -265,7 +265,7 @@ def test_the_json_object_has_the_documented_fields(pipeline: Pipeline) -> None:
     }  # fmt: skip
     assert data["statements"][0].keys() == {"text", "citations", "verbatim"}
     assert set(data["citations"][0]) == {
-        "number", "document_id", "title", "start", "end", "quote", "score", "highlight", "page",
+        "number", "document_id", "title", "start", "end", "quote", "score", "highlight", "page", "place",
     }  # fmt: skip
     assert set(data["passages"][0]) == {"document_id", "start", "end", "score"}
 

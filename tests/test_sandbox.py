@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from files import pages
+from files import pages, pages_at
 
 import rag.ingest.sandbox
 from rag.errors import DocumentError
@@ -150,7 +150,7 @@ def read_pdf(data, **limits):
         *reaches("program", fork_exec),
         *reaches("signal", lambda: os.kill(os.getppid(), 0)),
     ]
-    return {{"title": "", "text": " ".join(found) or "nothing", "pages": []}}
+    return {{"title": "", "text": " ".join(found) or "nothing", "places": []}}
 
 program.read_pdf = read_pdf
 program.main()
@@ -213,9 +213,9 @@ def test_a_page_nested_without_end_is_refused_or_read(tmp_path: Path) -> None:
     [
         "print('no JSON')",
         "print('[1]')",
-        "print(json.dumps({'title': 1, 'text': 'x', 'pages': []}))",
-        "print(json.dumps({'title': '', 'text': 'x' * 6_000_000, 'pages': []}))",
-        "print(json.dumps({'title': '', 'text': '\\ud800', 'pages': []}))",
+        "print(json.dumps({'title': 1, 'text': 'x', 'places': []}))",
+        "print(json.dumps({'title': '', 'text': 'x' * 6_000_000, 'places': []}))",
+        "print(json.dumps({'title': '', 'text': '\\ud800', 'places': []}))",
         "print('x' * 70_000_000)",
         "os.abort()",
         "sys.exit(3)",
@@ -231,7 +231,7 @@ def test_what_a_child_says_is_not_believed(tmp_path: Path, said: str) -> None:
 @pytest.mark.parametrize(
     "parsed",
     [
-        Parsed("T", "text", (3, 1)),
+        Parsed("T", "text", pages_at(3, 1)),
         Parsed("T", "a\x00b"),
         Parsed("T", "   "),
         Parsed(error="some new word"),
@@ -274,7 +274,7 @@ sandbox.parse(b"x", "pdf", Settings(), program=Path({str(tmp_path / "slow.py")!r
 
 def test_the_child_knows_nothing_of_our_environment(tmp_path: Path) -> None:
     os.environ["ARTICLE_CHAT_DEBUG"] = "secret"
-    program = child(tmp_path, "print(json.dumps({'title': '', 'text': repr(dict(os.environ)), 'pages': []}))")
+    program = child(tmp_path, "print(json.dumps({'title': '', 'text': repr(dict(os.environ)), 'places': []}))")
     parsed = parse(b"x", "pdf", Settings(), program=program)
     assert "PATH" in parsed.text
     assert "secret" not in parsed.text

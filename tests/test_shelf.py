@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from fakes import FakeEmbedder, GatedEmbedder
+from files import pages_at
 
 import rag
 from rag.errors import ArticleChatError, CollectionError, IndexDamagedError, IndexUnreadableError
@@ -17,14 +18,14 @@ from rag.library.index import PassageIndex
 from rag.library.shelf import OPEN_INDEXES, Shelf
 from rag.models.embeddings import TextsDone
 from rag.settings import Settings
-from rag.types import Document, FloatArray
+from rag.types import Document, FloatArray, Place
 
 ANN, BOB = "a" * 32, "b" * 32
 SECRET = "The vault under the mill holds seven owls."
 
 
-def document(text: str = SECRET, title: str = "The vault", pages: tuple[int, ...] = ()) -> Document:
-    return Document("vault", title, text, "vault.pdf", pages)
+def document(text: str = SECRET, title: str = "The vault", places: tuple[Place, ...] = ()) -> Document:
+    return Document("vault", title, text, "vault.pdf", places)
 
 
 @pytest.fixture
@@ -45,14 +46,15 @@ def test_what_is_added_is_listed_opened_and_there_after_a_restart(
     shelf: Shelf, library: Library, settings: Settings
 ) -> None:
     told: list[tuple[int, int]] = []
-    article = shelf.add(ANN, document(pages=(0, 10)), lambda *done: told.append(done))
+    article = shelf.add(ANN, document(places=pages_at(0, 10)), lambda *done: told.append(done))
     assert told[-1] == (1, 1)
-    assert (article.title, article.source, article.characters, article.pages) == ("The vault", "vault.pdf", 42, (0, 10))
+    assert (article.title, article.source, article.characters) == ("The vault", "vault.pdf", 42)
+    assert article.places == pages_at(0, 10)
     second = shelf.add(ANN, document("Another text altogether.", "Another"))
     for one in (shelf, Shelf(library, settings)):
         assert one.articles(ANN) == (article, second)
         (stored,) = one.open(ANN, article.id).documents.values()
-        assert stored == replace(document(pages=(0, 10)), id=article.id)
+        assert stored == replace(document(places=pages_at(0, 10)), id=article.id)
     assert library.collections() == []  # the command line's collections are others
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fakes import FakeEmbedder
+from files import pages_at
 from manifests import resealed
 
 from rag.errors import IndexDamagedError, IndexUnreadableError, StorageError
@@ -53,7 +54,7 @@ def test_what_is_loaded_is_what_was_saved(tmp_path: Path) -> None:
 
 
 def test_pages_are_kept(tmp_path: Path) -> None:
-    document = Document("d", "D", "One. Two.", "d.pdf", pages=(0, 5))
+    document = Document("d", "D", "One. Two.", "d.pdf", pages_at(0, 5))
     index = PassageIndex.build([document], embedder=FakeEmbedder(), chunking=CHUNKING)
     save_index(index, tmp_path / "c")
     assert loaded(tmp_path / "c").documents["d"] == document

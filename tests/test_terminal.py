@@ -1,6 +1,7 @@
 import logging
 
 import pytest
+from files import pages_at
 
 from rag.cli.logs import logged
 from rag.cli.terminal import plain, readable
@@ -48,8 +49,8 @@ def test_nearest_passages_are_shortened() -> None:
 
 
 def test_places_in_a_document_with_pages_name_the_page() -> None:
-    document = Document("d", "News", "One. Two. Six.", "d.pdf", pages=(0, 5))
-    citation = Citation(1, "d", "News", 5, 9, "Two.", 0.5, page=2)
+    document = Document("d", "News", "One. Two. Six.", "d.pdf", pages_at(0, 5))
+    citation = Citation(1, "d", "News", 5, 9, "Two.", 0.5, page=2, place="page 2")
     shown = readable(
         Answer("q", "q", (Statement("Two.", (1,), verbatim=True),), citations=(citation,)), {"d": document}
     )

@@ -4,8 +4,21 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from files import pages_at
 
-from rag.types import NO_ANSWER, STAGES, Answer, Citation, Document, Passage, Quote, RetrievedPassage, Span, Statement
+from rag.types import (
+    NO_ANSWER,
+    STAGES,
+    Answer,
+    Citation,
+    Document,
+    Passage,
+    Place,
+    Quote,
+    RetrievedPassage,
+    Span,
+    Statement,
+)
 
 MUSEUM = Document("d", "Museum", "The museum [2] was founded in 1911. A bank paid for it.", "d.txt")
 FOUNDED = Citation(1, "d", "Museum", 0, 35, MUSEUM.text[:35], 0.9, highlight=Span(30, 34))
@@ -36,7 +49,9 @@ def test_an_answer_is_statements_that_cite_what_is_there_or_a_refusal() -> None:
 
 def test_a_notebook_shows_statements_and_quotes_and_runs_nothing() -> None:
     quote = "<script>alert('$1')</script> & 1911"
-    cited = Citation(1, "d", "<b>Title</b>", 5, 5 + len(quote), quote, 0.9, Span(5 + len(quote) - 4, 5 + len(quote)), 3)
+    cited = Citation(
+        1, "d", "<b>Title</b>", 5, 5 + len(quote), quote, 0.9, Span(5 + len(quote) - 4, 5 + len(quote)), 3, "page 3"
+    )
     shown = Answer("q?", "q?", (Statement("<i>1911</i>", (1,), verbatim=True),), citations=(cited, PAID))._repr_html_()
     assert "“&lt;i&gt;1911&lt;/i&gt;” <sup>[1]</sup>" in shown
     assert "&lt;script&gt;alert(&#x27;$1&#x27;)&lt;/script&gt; &amp; <mark>1911</mark></q>" in shown
@@ -118,13 +133,21 @@ def test_every_stage_has_a_time_in_json_also_when_it_did_not_run() -> None:
     assert answer().to_json()["timings_ms"] == dict.fromkeys(STAGES, 0)
 
 
-@pytest.mark.parametrize("pages", [(1,), (0, 3, 2), (0, 5)])
-def test_pages_begin_at_0_and_go_on_in_order(pages: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match="pages must begin at 0"):
-        Document("d", "D", "Text", "d.pdf", pages)
+@pytest.mark.parametrize("starts", [(1,), (0, 3, 2), (0, 5)])
+def test_places_begin_at_0_and_go_on_in_order(starts: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="places must begin at 0"):
+        Document("d", "D", "Text", "d.pdf", pages_at(*starts))
 
 
 def test_every_character_stands_on_a_page_also_where_pages_are_empty() -> None:
-    document = Document("d", "D", "onetwo", "d.pdf", pages=(0, 0, 3, 6))
+    document = Document("d", "D", "onetwo", "d.pdf", pages_at(0, 0, 3, 6))
     assert [document.page_at(offset) for offset in range(6)] == [2, 2, 2, 3, 3, 3]
+    assert document.label_at(3) == "page 3"
     assert Document("d", "D", "one", "d.txt").page_at(0) is None
+    assert Document("d", "D", "one", "d.txt").label_at(0) is None
+
+
+def test_every_character_of_a_transcript_has_the_time_at_which_it_is_spoken_and_no_page() -> None:
+    document = Document("d", "D", "one two", "d.vtt", (Place(0, "time", 0), Place(4, "time", 363_725)))
+    assert [document.label_at(offset) for offset in (3, 4)] == ["at 00:00:00", "at 101:02:05"]
+    assert document.page_at(4) is None

@@ -205,7 +205,7 @@ def serve(
         raise UsageError("--public-url lets others reach the page, so it needs accounts: add --auth NAME:PASSWORD")
     with listen(host, port, open_to_others=accounts is not None) as listener:
         if accounts is not None and (open_to_files := reachable()):
-            log.warning("what reads HTML and PDF files could reach %s on this system", " and ".join(open_to_files))
+            log.warning("what reads files could reach %s on this system", " and ".join(open_to_files))
         os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
         pipeline = build_pipeline(library.open(collection), settings)
         loading = Loading(pipeline.warm_up)

@@ -2,16 +2,19 @@
 
     GET    /own/articles             {"articles": [{"id", "title", "source", "characters", "pages"}],
                                      "arriving": [event, …], "login", "limits"}
-    POST   /own/articles?name=a.pdf  the file as the body; answered by events, lines of JSON, as it is read and indexed
+    POST   /own/articles?name=a.pdf  the file as the body; answered by events, lines of JSON, as it is read and indexed;
+                                     each article in a ZIP file becomes one of its own
     POST   /own/articles/paste       {"title", "text"}; answered likewise
     GET    /own/articles/{id}        the article, as `article_json` has it
     DELETE /own/articles/{id}        204
     DELETE /own/arriving/{id}        204; the article with the id in its events is given up
 
 An event is {"stage": "reading"}, {"stage": "waiting", "before"} (so many articles), {"stage": "indexing", "done",
-"total"} (passages; a total of 0 is not known yet), each with "id" and in the list with "name", and last {"stage":
-"done", "article": {…}, "known"} (whether that text was there already), {"stage": "cancelled"} or {"stage": "failed",
-"message"}. Whatever is refused before that is {"message"} with a status that fits.
+"total"} (passages; a total of 0 is not known yet), each with "id", in the list with "name", and from the second article
+of a ZIP file on with its "number", and last {"stage": "done", "article": {…}, "added"}, {"stage": "cancelled", "added"}
+or {"stage": "failed", "message"}. Of several articles, "article" is the last, and "added" how many are new: none where
+that text was there already; where some could not be added, the "message" says so. Whatever is refused before that is
+{"message"} with a status that fits.
 """
 
 from __future__ import annotations
@@ -22,7 +25,6 @@ import re
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack
-from functools import partial
 from pathlib import PurePosixPath
 from typing import IO
 
@@ -35,7 +37,7 @@ from rag import (
     CollectionError,
     Shelf,
     document_from_text,
-    read_document,
+    read_articles,
 )
 from rag.api import Metrics, RefusedError, receive_body
 from ui.chat import sentence
@@ -87,7 +89,7 @@ def add_article_routes(
             if request.headers.get("content-type", "").startswith("multipart/"):
                 raise RefusedError(415, "send the file itself as the body, without a form around it")
             data = body.read()
-            return _streamed(intake.lines(owner, name, lambda: read_document(data, name, settings), place.pop_all()))
+            return _streamed(intake.lines(owner, name, lambda: read_articles(data, name, settings), place.pop_all()))
 
     @site.post("/own/articles/paste")
     async def paste(request: Request) -> Response:
@@ -97,8 +99,10 @@ def add_article_routes(
             # As JSON, a character can take six bytes; whatever is too long as text is refused as such.
             await receive_body(request, body, most=int(settings.max_document_mb * 6_000_000) + 10_000)
             text, title = await asyncio.to_thread(_pasted, body)  # others go on meanwhile
-            make = partial(document_from_text, text, title, settings)
-            return _streamed(intake.lines(owner, "the text", make, place.pop_all()))
+            lines = intake.lines(
+                owner, "the text", lambda: [document_from_text(text, title, settings)], place.pop_all()
+            )
+            return _streamed(lines)
 
     @site.get("/own/articles/{article}")
     def read(request: Request, article: str) -> Response:

@@ -59,7 +59,7 @@ def checked_json(checked: CheckedClaim, documents: Documents) -> dict[str, Any]:
     for sentence in told["sentences"]:
         for quote in (*sentence["citations"], *sentence["nearest"]):
             document, span = documents[quote["document_id"]], Span(quote["start"], quote["end"])
-            quote |= {"range": range_value(document, span), "place": place(span, quote["page"], document)}
+            quote |= {"range": range_value(document, span), "place": place(span, quote["place"], document)}
     return told
 
 

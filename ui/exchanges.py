@@ -152,4 +152,5 @@ def _standing(citations: Sequence[Citation], documents: Documents | None) -> Ite
         if documents is None:
             yield citation
         elif document is not None and document.cites(citation):
-            yield replace(citation, title=document.title, page=document.page_at(citation.start))
+            at = citation.start
+            yield replace(citation, title=document.title, page=document.page_at(at), place=document.label_at(at))

@@ -9,12 +9,21 @@ import secrets
 import threading
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
-from rag import ArticleChatError, ArticleEntry, Document, DocumentError, Shelf
+from rag import (
+    ArticleChatError,
+    ArticleEntry,
+    CollectionError,
+    Document,
+    DocumentError,
+    LeftOutError,
+    NoRoomError,
+    Shelf,
+)
 from rag.api import Metrics, RefusedError
 from ui.chat import sentence
 
@@ -24,6 +33,10 @@ _LAST = frozenset({"done", "failed", "cancelled"})
 log = logging.getLogger(__name__)
 
 Event = dict[str, Any]
+Found: TypeAlias = Callable[[], Iterable[Document | DocumentError]]
+"""Reads the articles that arrive, one by one, or in place of one the error that says why it cannot be read."""
+MOST_TOLD = 3
+"""Of what was not added, so much is told."""
 
 
 class GivenUpError(ArticleChatError):
@@ -38,6 +51,8 @@ class Arrival:
     name: str
     tell: Callable[[Event], None]
     id: str = field(default_factory=lambda: secrets.token_hex(16))
+    number: int = 1
+    """Which of the articles in its file it is at."""
     event: Event = field(default_factory=dict)
     cancelled: threading.Event = field(default_factory=threading.Event)
 
@@ -45,7 +60,7 @@ class Arrival:
         """Tell where it stands, where that has changed; raises GivenUpError once its owner has given it up."""
         if self.cancelled.is_set():
             raise GivenUpError("it was given up")
-        event = {"stage": stage, "id": self.id, **how_far}
+        event = {"stage": stage, "id": self.id, **({"number": self.number} if self.number > 1 else {}), **how_far}
         if event != self.event:
             self.event = event
             self.tell(event)
@@ -92,8 +107,8 @@ class Intake:
             raise RefusedError(404, "this article is not, or no longer, on its way")
         found.cancelled.set()
 
-    def lines(self, owner: str, name: str, make: Callable[[], Document], place: ExitStack) -> AsyncIterator[str]:
-        """The lines of progress while the document that `make` reads is added for the owner, who then has the place
+    def lines(self, owner: str, name: str, find: Found, place: ExitStack) -> AsyncIterator[str]:
+        """The lines of progress while the articles that `find` reads are added for the owner, who then has the place
         back.
         """
         events: asyncio.Queue[Event] = asyncio.Queue()
@@ -108,42 +123,80 @@ class Intake:
         with self._lock:
             self._arrivals[arrival.id] = arrival
         # A thread, not a task: who closes the tab has added the article all the same.
-        threading.Thread(target=self._work, args=(arrival, make, place), daemon=True).start()
+        threading.Thread(target=self._work, args=(arrival, find, place), daemon=True).start()
         return _until_last(events)
 
-    def _work(self, arrival: Arrival, make: Callable[[], Document], place: ExitStack) -> None:
+    def _work(self, arrival: Arrival, find: Found, place: ExitStack) -> None:
         began = time.perf_counter()
-        last: Event = {"stage": "failed", "message": "Something went wrong here; the terminal says what."}
+        added: list[ArticleEntry] = []
+        refused: list[str] = []
+        before: set[str] = set()
+        given_up = False
         try:
-            document = make()
             before = {entry.id for entry in self._shelf.articles(arrival.owner)}
-            entry = self._shelf.add(
-                arrival.owner,
-                document,
-                lambda done, total: arrival.at("indexing", done=done, total=total),
-                lambda before: arrival.at("waiting", before=before),
-            )
-            last = {"stage": "done", "article": entry_json(entry), "known": entry.id in before}
+            for made in self._each(arrival, find):
+                if isinstance(made, str):
+                    refused.append(made)
+                else:
+                    added.append(made)
         except GivenUpError:
-            last = {"stage": "cancelled"}
+            given_up = True
         except DocumentError as error:
-            last["message"] = str(error)  # it begins with the file's name
+            refused.append(str(error))  # it begins with the file's name
         except ArticleChatError as error:
-            last["message"] = sentence(str(error))
+            refused.append(sentence(str(error)))
         except Exception:
             log.exception("an article could not be added")
+            refused.append("Something went wrong here; the terminal says what.")
         finally:
             with self._lock:
                 del self._arrivals[arrival.id]
             place.close()
+            new = sum(entry.id not in before for entry in added)
+            last: Event = {"stage": "cancelled", "added": new} if given_up else _last(added, new, refused)
             self._metrics.arrived(last["stage"], time.perf_counter() - began)
             arrival.tell(last)
+
+    def _each(self, arrival: Arrival, find: Found) -> Iterator[ArticleEntry | str]:
+        """Each article, once it is added, or in its place why it was not; where there is no room for it, the last."""
+        for number, found in enumerate(find(), 1):
+            arrival.number = number
+            if number > 1:
+                arrival.at("reading")
+            if number > (most := self._shelf.settings.max_articles) and not isinstance(found, LeftOutError):
+                yield f"{arrival.name}: only the first {most} articles in it were read, as nobody may have more"
+                return
+            if isinstance(found, DocumentError):
+                yield str(found)  # it begins with the file's name
+                continue
+            try:
+                yield self._shelf.add(
+                    arrival.owner,
+                    found,
+                    lambda done, total: arrival.at("indexing", done=done, total=total),
+                    lambda before: arrival.at("waiting", before=before),
+                )
+            except NoRoomError as error:
+                yield sentence(str(error))
+                return
+            except CollectionError as error:
+                yield f"{found.source}: {error}" if "/" in found.source else sentence(str(error))
+
+
+def _last(added: list[ArticleEntry], new: int, refused: list[str]) -> Event:
+    """The event that says what became of all that arrived: the last article, how many are new, and what failed."""
+    more = len(refused) - MOST_TOLD
+    told = [*refused[:MOST_TOLD], f"And so it is with {more} more."] if more > 0 else refused
+    said = {"message": " ".join(told)} if told else {}
+    if not added:
+        return {"stage": "failed", **said}
+    return {"stage": "done", "article": entry_json(added[-1]), "added": new, **said}
 
 
 def entry_json(entry: ArticleEntry) -> Event:
     """What the list of articles shows of one; its "pages" are their number."""
     shown = {key: getattr(entry, key) for key in ("id", "title", "source", "characters")}
-    return {**shown, "pages": len(entry.pages)}
+    return {**shown, "pages": sum(place.kind == "page" for place in entry.places)}
 
 
 async def _until_last(events: asyncio.Queue[Event]) -> AsyncIterator[str]:

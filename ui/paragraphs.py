@@ -1,4 +1,4 @@
-"""An article -> the JSON that the page's script shows: its text in paragraphs, where its title and its pages are."""
+"""An article -> the JSON that the page's script shows: its text in paragraphs, where its title and its places are."""
 
 from __future__ import annotations
 
@@ -20,19 +20,27 @@ def article_json(document: Document, boundaries: Iterable[int] = ()) -> dict[str
     """What the page's script shows as the article; the paragraphs joined are the document's text.
 
     `heading` tells where its title stands, which is shown once: "above" the text, where it is no part of it, or as its
-    "first" paragraph; "" where the text just begins with these words. `pages` is where its pages begin, in UTF-16
-    units.
+    "first" paragraph; "" where the text just begins with these words. `places` are [where it begins, in
+    UTF-16 units, what it is called] of each page, and, as there are many of them, of the time of each paragraph.
     """
     heading, rest = _heading(document)
     first = [document.text[:rest]] if rest else []
-    parts = (document.text[start:end] for start, end in pairwise((0, *document.pages)))
+    cut = first + paragraphs(document.text[rest:], (boundary - rest for boundary in boundaries))
     return {
         "id": document.id,
         "title": document.title,
         "heading": heading,
-        "paragraphs": first + paragraphs(document.text[rest:], (boundary - rest for boundary in boundaries)),
-        "pages": list(accumulate(map(utf16_length, parts))),
+        "paragraphs": cut,
+        "places": _places(document, accumulate(map(len, cut[:-1]), initial=0)),
     }
+
+
+def _places(document: Document, starts: Iterable[int]) -> list[tuple[int, str]]:
+    """The places that are shown in the article, of which the paragraphs begin at `starts`."""
+    pages = [(place.start, place.label) for place in document.places if place.kind == "page"]
+    shown = pages or [(start, label) for start in starts if (label := document.label_at(start)) is not None]
+    parts = (document.text[start:end] for start, end in pairwise((0, *(start for start, _ in shown))))
+    return [(at, label) for at, (_, label) in zip(accumulate(map(utf16_length, parts)), shown, strict=True)]
 
 
 def _heading(document: Document) -> tuple[str, int]:

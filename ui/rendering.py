@@ -194,9 +194,9 @@ def _how(answer: Answer) -> str:
     return f'<details class="how"><summary>How this was answered</summary><table>{rows}</table></details>'
 
 
-def place(span: Span, page: int | None, document: Document | None) -> str:
+def place(span: Span, label: str | None, document: Document | None) -> str:
     """Where in the document a range lies, in words: "page 3 · 42 % in · characters 3,211-3,305", as far as is known."""
-    parts = [f"page {page}"] if page is not None else []
+    parts = [label] if label is not None else []
     parts += [f"{round(100 * span.start / len(document.text))} % in"] if document is not None else []
     return " · ".join([*parts, f"characters {span.start:,}–{span.end:,}"])
 
@@ -233,7 +233,7 @@ def _card(citation: Citation, answer: Answer, documents: Documents) -> str:
     name = "Quote" if any(citation.number in statement.citations for statement in answer.statements) else "Source"
     quote = _bold(*citation.around_highlight())
     article = f'<p class="of">{_title(citation.title)}</p>' if len(documents) > 1 else ""
-    where = place(Span(citation.start, citation.end), citation.page, documents.get(citation.document_id))
+    where = place(Span(citation.start, citation.end), citation.place, documents.get(citation.document_id))
     return (
         f'<div class="card">{_button(name, citation, documents)}{article}{_blockquote(citation.quote, quote)}'
         f'<p class="place">{_title(citation.title)} · {escape(where)} · score {citation.score:.2f}</p></div>'
@@ -262,7 +262,7 @@ def _nearest(passages: Sequence[RetrievedPassage], documents: Documents) -> str:
         passage = found.passage
         document = documents[passage.document_id]
         value = range_value(document, passage.span)
-        where = place(passage.span, document.page_at(passage.span.start), document)
+        where = place(passage.span, document.label_at(passage.span.start), document)
         cards += (
             f'<div class="card"><button type="button" class="source" value="{value}"><span class="unseen">Passage '
             f"</span>{number}</button>{_blockquote(passage.text, escape(passage.text))}"

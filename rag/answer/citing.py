@@ -1,4 +1,4 @@
-"""Places of an index -> quotes and citations: the exact words, with their article's title and page."""
+"""Places of an index -> quotes and citations: the exact words, with their article's title and place."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ def cite(index: PassageIndex, quotes: Iterable[Quote], numbers: Iterator[int] | 
             score=quote.score,
             highlight=quote.highlight,
             page=index.documents[quote.document_id].page_at(quote.span.start),
+            place=index.documents[quote.document_id].label_at(quote.span.start),
         )
         for quote, number in zip(quotes, numbers if numbers is not None else count(1), strict=False)
     )

@@ -16,7 +16,9 @@ def char_range(start: int, end: int) -> str:
 
 
 def citation_list(answer: Answer) -> list[Json]:
-    """Every quote as `ask --json` has it: number, document_id, title, start, end, quote, score, highlight, page."""
+    """Every quote as `ask --json` has it: number, document_id, title, start, end, quote, score, highlight, page,
+    place.
+    """
     found: list[Json] = answer.to_json()["citations"]
     return found
 

@@ -204,6 +204,7 @@ class ArticleServer(MCPServer[Any]):
                 "end": shown.end,
                 "characters": len(document.text),
                 "page": document.page_at(shown.start),
+                "place": document.label_at(shown.start),
                 "next": f"{document.id}{_range(rest)}" if rest is not None else None,
             },
         )

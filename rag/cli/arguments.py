@@ -23,6 +23,7 @@ Ask articles questions: answers quoted, cited and checked, on your own computer.
   {NAME} serve                                     chat in the browser
   {NAME} ask "why did the talks end?"              one answer, with the words that it rests on
   {NAME} index notes.md papers/ --collection mine  add articles of your own
+  {NAME} watch papers/ --collection mine           add, refresh and remove them as the folder changes
   {NAME} ask "who wrote it?" --collection mine
   {NAME} ask "why?" --llm none --json              quotes only, as JSON
   {NAME} check "They parted as friends."           does the article say so?
@@ -42,6 +43,12 @@ The page is for this computer only, unless you let people in by name:
 Plain HTTP shows passwords, questions and articles to everybody on the network between: put a proxy with TLS (Caddy,
 nginx) in front of it on this computer, leave --host alone, and give its address as --public-url
 https://chat.example.org. It tells by X-Forwarded-For who asks, as wrong passwords are counted by address.
+
+"""
+_FOLLOWS = """\
+A line for each article that is added, updated, moved or removed. Many changes at once are one update; only what has
+changed is read, and only new text is embedded. What cannot be read is told, and stays as it was. Articles that the
+collection has from elsewhere are left alone.
 
 """
 _CHECKS = """\
@@ -94,7 +101,7 @@ def build_parser() -> argparse.ArgumentParser:
     ask.add_argument("question", nargs="+", metavar="QUESTION", help="the question, best in quotation marks")
     ask.add_argument("--json", action="store_true", help="print one JSON object instead of text")
     ask.add_argument(
-        "--history", type=Path, metavar="FILE", help='earlier turns, a JSON list of {"question": …, "answer": …}'
+        "--history", type=_path, metavar="FILE", help='earlier turns, a JSON list of {"question": …, "answer": …}'
     )
     _add_collection(ask, SEEDS, "articles to ask")
 
@@ -112,9 +119,18 @@ def build_parser() -> argparse.ArgumentParser:
 
     index = command("index", "add articles, or refresh those that changed", "index notes.md report.pdf papers/")
     index.add_argument(
-        "paths", nargs="+", type=Path, metavar="PATH", help=f"a {', '.join(SUFFIXES)} file, or a folder of them"
+        "paths", nargs="+", type=_path, metavar="PATH", help=f"a {', '.join(SUFFIXES)} file, or a folder of them"
     )
     _add_collection(index, DEFAULT_COLLECTION, "where they go; 'seeds' follows the folder seeds/ by itself")
+
+    watch = command(
+        "watch",
+        "keep a collection in step with a folder, until Ctrl-C",
+        "watch papers/ --collection mine",
+        _FOLLOWS,
+    )
+    watch.add_argument("folder", type=_path, metavar="FOLDER", help="the folder, with all folders in it")
+    _add_collection(watch, DEFAULT_COLLECTION, "the collection that follows it")
 
     listing = command("list", "show the collections and their articles", "list")
     listing.add_argument("--json", action="store_true", help="print one JSON object instead of text")
@@ -153,13 +169,13 @@ def build_parser() -> argparse.ArgumentParser:
     doctor.add_argument("--port", type=_port, default=7860, metavar="N", help="port that is to be free (default: 7860)")
 
     judge = command("evaluate", "measure the answers to a file of questions", "evaluate questions.jsonl")
-    judge.add_argument("file", type=Path, metavar="FILE.jsonl", help="one article with its questions on each line")
+    judge.add_argument("file", type=_path, metavar="FILE.jsonl", help="one article with its questions on each line")
     judge.add_argument(
         "--statements",
         action="store_true",
         help="on each line are a statement, evidence, and whether that supports it: measure the checker",
     )
-    judge.add_argument("--predictions", type=Path, metavar="OUT.jsonl", help="write each answer there, one a line")
+    judge.add_argument("--predictions", type=_path, metavar="OUT.jsonl", help="write each answer there, one a line")
     judge.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     judge.add_argument("--limit", type=_positive, metavar="N", help="take the first N questions only")
     return parser
@@ -182,7 +198,7 @@ def _add_settings(parser: argparse.ArgumentParser, *, shown: bool) -> None:
         options.append((f"--{f.name.replace('_', '-')}", _METAVARS[str(f.type)], f"{f.metadata['help']}{default}"))
     for option, metavar, text in options:
         help_text = text.replace("%", "%%") if shown else argparse.SUPPRESS
-        kind = Path if option == "--config" else str
+        kind = _path if option == "--config" else str
         group.add_argument(option, metavar=metavar, type=kind, default=argparse.SUPPRESS, help=help_text)
 
 
@@ -198,11 +214,11 @@ def _add_serving(serve: argparse.ArgumentParser) -> None:
         "it in the list of programs: see --auth-file",
     )
     serve.add_argument(
-        "--auth-file", type=Path, metavar="FILE", help="the same, from a file that has NAME:PASSWORD on each line"
+        "--auth-file", type=_path, metavar="FILE", help="the same, from a file that has NAME:PASSWORD on each line"
     )
     serve.add_argument(
         "--api-key-file",
-        type=Path,
+        type=_path,
         metavar="FILE",
         help="programs ask the API (/v1) with a key of this file, which has NAME:KEY on each line",
     )
@@ -222,6 +238,12 @@ def _add_serving(serve: argparse.ArgumentParser) -> None:
 
 def _add_collection(parser: argparse.ArgumentParser, default: str, what: str) -> None:
     parser.add_argument("--collection", default=default, metavar="NAME", help=f"{what} (default: {default})")
+
+
+def _path(text: str) -> Path:
+    if not text.strip():  # which would be the folder that one is in
+        raise argparse.ArgumentTypeError(f"the path of a file or folder is needed, not {text!r}")
+    return Path(text)
 
 
 def _port(text: str) -> int:

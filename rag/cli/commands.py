@@ -22,12 +22,14 @@ from rag.answer.studies import Studies
 from rag.cli.arguments import NAME, build_parser
 from rag.cli.logs import logged
 from rag.cli.terminal import plain, readable, readable_check
-from rag.errors import ArticleChatError, UsageError
+from rag.errors import ArticleChatError, DocumentError, LeftOutError, UsageError
 from rag.evaluation.questions import read_history, read_questions
 from rag.evaluation.reports import Report, evaluate
 from rag.evaluation.statements import SupportReport, evaluate_support, read_cases
 from rag.ingest.documents import SUFFIXES
+from rag.library.changes import Followed
 from rag.library.collections import SEEDS, Library
+from rag.library.following import RETRY_SECONDS, follow
 from rag.models.catalogue import known
 from rag.models.checker import NeuralChecker
 from rag.models.embeddings import Embedder, SentenceTransformerEmbedder
@@ -176,19 +178,58 @@ def _mcp(context: _Context) -> int:
 def _index(context: _Context) -> int:
     name = context.arguments.collection
     change = context.library.add(context.arguments.paths, name)
-    for error in change.failed:
-        _fail(str(error), error.exit_code)
+    failed = _show_failed(change.failed)
     done = [
         f"{len(ids)} {what} ({', '.join(ids[:5])}{', …' if len(ids) > 5 else ''})"
         for what, ids in (("added", change.added), ("updated", change.updated), ("unchanged", change.unchanged))
         if ids
     ]
-    if not done and not change.failed:
+    if not done and not failed:
         raise UsageError(f"there is no {', '.join(SUFFIXES)} file in these folders; name the articles to add")
     if done:
         print(f"{name}: {'; '.join(done)}")
         print(f'Ask them: {NAME} ask "…" --collection {name}')
-    return UsageError.exit_code if change.failed else 0
+    return UsageError.exit_code if failed else 0
+
+
+def _watch(context: _Context) -> int:
+    name, folder = context.arguments.collection, context.arguments.folder
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is no folder; name the folder whose articles the collection is to have")
+    folder = folder.resolve()
+    print(f"{name} follows {plain(str(folder))} until Ctrl-C", flush=True)
+    try:
+        for done in follow(context.library, folder, name):
+            if done is None:
+                log.warning("%s is gone; nothing changes until it is back", folder)
+            elif isinstance(done, Followed):
+                _show_followed(done, name, folder)
+            else:
+                _fail(f"{done}; it is tried again in {RETRY_SECONDS:g} s", done.exit_code)
+    except KeyboardInterrupt:
+        pass  # which is how it ends
+    return 0
+
+
+def _show_followed(done: Followed, name: str, folder: Path) -> None:
+    def below(source: str) -> str:
+        return Path(source).relative_to(folder).as_posix()
+
+    for step in done.steps:
+        where = f"{below(step.before)} -> {below(step.source)}" if step.before else below(step.source)
+        print(plain(f"{step.what:<8} {step.id:<24} {where}"), flush=True)
+    _show_failed(done.failed)
+    print(f"{name}: {done.articles} article(s), in step with the folder", flush=True)
+
+
+def _show_failed(failed: Sequence[DocumentError]) -> bool:
+    """Say what could not be read, or was left out; whether that was more than what was left out."""
+    for error in failed:
+        if isinstance(error, LeftOutError):
+            log.warning("%s", error)
+        else:
+            _fail(str(error), error.exit_code)
+    return any(not isinstance(error, LeftOutError) for error in failed)
 
 
 def _list(context: _Context) -> int:
@@ -310,6 +351,7 @@ _COMMANDS: dict[str, Callable[[_Context], int]] = {
     "check": _check,
     "mcp": _mcp,
     "index": _index,
+    "watch": _watch,
     "list": _list,
     "remove": _remove,
     "download": _download,

@@ -87,10 +87,10 @@ def _sandbox() -> Finding:
         what = " and ".join(open_to_files)
         return Finding(
             "note",
-            f"sandbox: what reads web pages, PDF files and books could reach {what} on this system; Linux 5.13 or "
+            f"sandbox: what reads files could reach {what} on this system; Linux 5.13 or "
             "newer, with Landlock and seccomp, keeps it from that",
         )
-    return Finding("ok", "sandbox: what reads web pages, PDF files and books reaches neither files nor the network")
+    return Finding("ok", "sandbox: what reads files reaches neither files nor the network")
 
 
 def _indexes(folder: Path) -> Finding:

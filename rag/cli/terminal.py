@@ -27,13 +27,13 @@ def readable(answer: Answer, documents: Mapping[str, Document], *, width: int | 
     width = width or min(100, shutil.get_terminal_size().columns)
     lines = [_wrapped(plain(answer.text), width)]
     for citation in answer.citations:
-        place = _place(citation.title, citation.page, citation.start, citation.end)
+        place = _place(citation.title, citation.place, citation.start, citation.end)
         lines += ["", plain(f"[{citation.number}] {place}"), _wrapped(f"“{_marked(citation)}”", width, _INDENT)]
     if answer.abstained and answer.passages:
         lines += ["", "Nearest passages, which may not answer the question:"]
         for found in answer.passages:
             span, document = found.passage.span, documents[found.passage.document_id]
-            place = _place(document.title, document.page_at(span.start), span.start, span.end)
+            place = _place(document.title, document.label_at(span.start), span.start, span.end)
             lines.append(plain(f"  {place}"))
             lines.append(
                 _wrapped(plain(textwrap.shorten(found.passage.text, _SHORT, placeholder=" …")), width, _INDENT)
@@ -52,7 +52,7 @@ def readable_check(checked: CheckedClaim, *, width: int | None = None) -> str:
         lines += ["", _wrapped(plain(said), width)]
         lines += ["Nearest, which do not say it:"] if sentence.nearest else []
         for citation in (*sentence.citations, *sentence.nearest):
-            place = _place(citation.title, citation.page, citation.start, citation.end)
+            place = _place(citation.title, citation.place, citation.start, citation.end)
             lines += [plain(f"[{citation.number}] {place}"), _wrapped(f"“{plain(citation.quote)}”", width, _INDENT)]
     return "\n".join(lines[1:])
 
@@ -68,8 +68,8 @@ def _marked(citation: Citation) -> str:
     return f"{before}{_BOLD}{words}{_PLAIN}{after}" if words else before
 
 
-def _place(title: str, page: int | None, start: int, end: int) -> str:
-    return f"{title}, {f'page {page}, ' if page is not None else ''}characters {start}-{end}"
+def _place(title: str, label: str | None, start: int, end: int) -> str:
+    return f"{title}, {f'{label}, ' if label is not None else ''}characters {start}-{end}"
 
 
 def _wrapped(text: str, width: int, indent: str = "") -> str:

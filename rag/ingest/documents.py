@@ -15,9 +15,12 @@ from rag.ingest.sandbox import parse
 from rag.settings import Settings
 from rag.types import Document
 
-PARSED = {".docx": "docx", ".epub": "epub", ".html": "html", ".htm": "html", ".pdf": "pdf"}
+SPOKEN = {".srt": "srt", ".vtt": "vtt"}
+PARSED = {".docx": "docx", ".epub": "epub", ".html": "html", ".htm": "html", ".pdf": "pdf", **SPOKEN}
 """Formats that `formats/` reads, in a process of its own."""
-SUFFIXES = (".txt", ".md", ".markdown", *PARSED)
+DOCUMENTS = (".txt", ".md", ".markdown", *PARSED)
+ARCHIVE = ".zip"
+SUFFIXES = (*DOCUMENTS, ARCHIVE)
 _REFUSALS = {
     "broken": "the file is damaged, or not what its name says; open it in a viewer and save it anew",
     "characters": "it is longer than the {0.max_document_mb:g} MB of text allowed; split it, or raise the setting "
@@ -27,9 +30,21 @@ _REFUSALS = {
     "memory": "reading it takes more than {0.parse_memory_mb} MB of memory; copy its text into a .txt file, or raise "
     "the setting parse_memory_mb",
     "no_article": "there is no article in this web page; copy the text that you want to ask into a .txt file",
+    "no_cues": "there are no spoken words with their times in it; save the subtitles anew, as SubRip (.srt) or WebVTT "
+    "(.vtt)",
     "no_text": "it holds no text, perhaps pictures of pages only; run text recognition (OCR) over it, for example "
     "ocrmypdf",
     "pages": "it has more than the {0.max_pages} pages allowed; split it, or raise the setting max_pages",
+    "zip_bomb": "a file in it unpacks to hundreds of times its size, as articles never do; make a ZIP file of the "
+    "articles alone",
+    "zip_document": "it is a Word document or a book, not a ZIP file of articles; let its name end in .docx or .epub",
+    "zip_encrypted": "the ZIP file is locked with a password; make one without",
+    "zip_files": "it has more than the {0.max_zip_files} articles allowed; split it, or raise the setting "
+    "max_zip_files",
+    "zip_nothing": f"there is no article in the ZIP file, which would be a {', '.join(DOCUMENTS)} file",
+    "zip_path": "a path in it leads out of it (../, or a place on the disk); make the ZIP file anew",
+    "zip_size": "its articles unpack to more than the {0.max_zip_mb:g} MB allowed; split it, or raise the setting "
+    "max_zip_mb",
     "time": "reading it takes more than {0.parse_seconds:g} s; copy its text into a .txt file, or raise the setting "
     "parse_seconds",
 }
@@ -47,6 +62,13 @@ def load_document(path: Path, settings: Settings) -> Document:
 
     Raises DocumentError, which names the file.
     """
+    return read_document(file_bytes(path, settings), str(path), settings)
+
+
+def file_bytes(path: Path, settings: Settings) -> bytes:
+    """What is in the file, which is none larger or of another kind than can be read; raises DocumentError, which names
+    the file.
+    """
     try:
         str(path).encode()
     except UnicodeEncodeError:
@@ -56,8 +78,8 @@ def load_document(path: Path, settings: Settings) -> Document:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):  # a pipe that nobody writes to, or a device, would be read for ever
             raise DocumentError(f"{path}: cannot be read: it is no regular file; give a file that holds the article")
-        _check(str(path), status.st_size, settings)
-        return read_document(path.read_bytes(), str(path), settings)
+        check_file(str(path), status.st_size, settings)
+        return path.read_bytes()
     except OSError as error:
         raise DocumentError(f"{path}: cannot be read: {error.strerror or error}") from error
 
@@ -66,25 +88,31 @@ def read_document(data: bytes, name: str, settings: Settings) -> Document:
     """The article in a file's bytes; `name`, the file's path or name, tells its format, and its id is made from it.
 
     Text (`.txt`) and Markdown (`.md`), UTF-8 with or without byte-order mark, UTF-16 with one; web pages (`.html`), of
-    which the article is taken; PDF (`.pdf`) that has text; Word documents (`.docx`) and books (`.epub`). Raises
-    DocumentError, which begins with the name and, for a wrong encoding, tells the byte.
+    which the article is taken; PDF (`.pdf`) that has text; Word documents (`.docx`) and books (`.epub`); subtitles
+    (`.srt`, `.vtt`), in the encodings of text. Raises DocumentError, which begins with the name and, for a wrong
+    encoding, tells the byte.
     """
-    _check(name, len(data), settings)
+    check_file(name, len(data), settings)
     path = Path(name)
+    if path.suffix.lower() == ARCHIVE:
+        raise DocumentError(f"{name}: it is a ZIP file, in which there may be several articles; unpack it")
     kind = PARSED.get(path.suffix.lower())
     if kind is None:
         text = normalize(decode(data, name=name))
         return Document(document_id(path.stem), title_of(text, path), text, name)
+    if kind in SPOKEN.values():
+        data = decode(data, name=name).encode()
     parsed = parse(data, kind, settings)
     if parsed.error is not None:
-        raise _refused(name, parsed.error, settings)
+        raise refused(name, parsed.error, settings)
     if len(parsed.text.encode()) > settings.max_document_mb * 1_000_000:
-        raise _refused(name, "characters", settings)
+        raise refused(name, "characters", settings)
     try:
         text = normalize(decode(parsed.text.encode(), name=name))  # what we ask of text, whoever made it
-        return Document(document_id(path.stem), _one_line(parsed.title) or title_of("", path), text, name, parsed.pages)
+        title = _one_line(parsed.title) or title_of("", path)
+        return Document(document_id(path.stem), title, text, name, parsed.places)
     except ValueError as error:
-        raise _refused(name, "crashed", settings) from error
+        raise refused(name, "crashed", settings) from error
 
 
 def document_from_text(text: str, title: str, settings: Settings) -> Document:
@@ -98,7 +126,7 @@ def document_from_text(text: str, title: str, settings: Settings) -> Document:
     except UnicodeEncodeError as error:  # half of a surrogate pair, which JSON can spell
         raise DocumentError("The text has characters that are none; paste it again") from error
     if len(data) > settings.max_document_mb * 1_000_000:
-        raise _refused("The text", "characters", settings)
+        raise refused("The text", "characters", settings)
     text = normalize(decode(data, name="The text"))
     return Document(document_id(title), title, text, "pasted")
 
@@ -164,11 +192,12 @@ def _one_line(text: str) -> str:
     return " ".join(_UNSEEN.sub(" ", text.strip()[:10_000]).split())[:_LONGEST_TITLE].rstrip()
 
 
-def _check(name: str, size: int, settings: Settings) -> None:
+def check_file(name: str, size: int, settings: Settings) -> None:
+    """Raises DocumentError where a file of this name and size, in bytes, is not read."""
     suffix = Path(name).suffix.lower()
     if suffix not in SUFFIXES:
         raise DocumentError(f"{name}: only {', '.join(SUFFIXES)} files can be read; save the article as one of these")
-    setting = "max_file_mb" if suffix in PARSED else "max_document_mb"
+    setting = "max_file_mb" if suffix in {*PARSED, ARCHIVE} else "max_document_mb"
     most: float = getattr(settings, setting)
     if size > most * 1_000_000:
         raise DocumentError(
@@ -176,5 +205,6 @@ def _check(name: str, size: int, settings: Settings) -> None:
         )
 
 
-def _refused(name: str, why: str, settings: Settings) -> DocumentError:
+def refused(name: str, why: str, settings: Settings) -> DocumentError:
+    """The error that says of the file, in a line, what the word of the child process stands for."""
     return DocumentError(f"{name}: {_REFUSALS.get(why, _REFUSALS['crashed']).format(settings)}")

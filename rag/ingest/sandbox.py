@@ -10,55 +10,118 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from rag.ingest.formats.archive import LONGEST_PATH, NAMED
 from rag.ingest.formats.confinement import missing
 from rag.settings import Settings
+from rag.types import Place
 
 PROGRAM = Path(__file__).with_name("formats")
 _AT_ONCE = threading.BoundedSemaphore(2)
 """Children at a time: each may take the memory that one is allowed."""
+_LARGEST = 10**9
+"""Above any offset, page or second."""
 _PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
 
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What the child read: the title ("" where there is none), the text, and where its pages begin.
+    """What the child read: the title ("" where there is none), the text, and where its pages, or times, begin.
 
     Where it could not, `error` is the word that says why and the rest is empty.
     """
 
     title: str = ""
     text: str = ""
-    pages: tuple[int, ...] = ()
+    places: tuple[Place, ...] = ()
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The paths in a ZIP file of its articles, with their sizes in bytes, and of some of what is none, and how many
+    `more` of these there are.
+
+    Where it cannot be read, `error` is the word that says why and the rest is empty.
+    """
+
+    files: tuple[tuple[str, int], ...] = ()
+    left_out: tuple[str, ...] = ()
+    more: int = 0
     error: str | None = None
 
 
 def parse(data: bytes, kind: str, settings: Settings, *, program: Path = PROGRAM) -> Parsed:
-    """The file's text, read by `program` in a child; `kind` is "docx", "epub", "html" or "pdf".
+    """The file's text, read by `program` in a child; `kind` is one of `documents.PARSED`.
 
     Nothing that the child says is believed without a look. Nothing of it is left when this returns.
     """
     most = int(settings.max_document_mb * 1_000_000)
-    request = {
-        "format": kind,
-        "size": len(data),
-        "seconds": settings.parse_seconds,
-        "memory_mb": settings.parse_memory_mb,
-        "max_pages": settings.max_pages,
-        "max_characters": most,
-    }
+    request = {"format": kind, "max_pages": settings.max_pages}
     # As JSON, a character takes 12 bytes at most.
-    with _AT_ONCE:
-        output = _run(program, json.dumps(request).encode() + b"\n" + data, settings.parse_seconds, 12 * most + 100_000)
+    output = _answer(data, request, settings, 12 * most + 100_000, program)
     return Parsed(error="time") if output is None else _checked(output, most)
+
+
+def list_members(data: bytes, suffixes: Sequence[str], settings: Settings, *, program: Path = PROGRAM) -> Listed:
+    """What is in the ZIP file, sorted: paths that end with one of the suffixes are articles'."""
+    request = {
+        "format": "zip",
+        "suffixes": list(suffixes),
+        "max_files": settings.max_zip_files,
+        "max_bytes": int(settings.max_zip_mb * 1_000_000),
+    }
+    output = _answer(data, request, settings, 12 * LONGEST_PATH * (settings.max_zip_files + NAMED), program)
+    if output is None:
+        return Listed(error="time")
+    try:
+        result = json.loads(output)
+        if error := result.get("error"):
+            return Listed(error=str(error))
+        files = tuple((path, int(size)) for path, size in result["files"])
+        left_out, more = tuple(result["left_out"]), int(result["more"])
+        "".join((*(path for path, _ in files), *left_out)).encode()
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return Listed(error="crashed")
+    return Listed(files, left_out, more)
+
+
+def read_member(data: bytes, path: str, settings: Settings, *, program: Path = PROGRAM) -> bytes | str:
+    """The bytes of the file that has the path in the ZIP file; or the word that says why they cannot be had."""
+    most = int(max(settings.max_file_mb, settings.max_document_mb) * 1_000_000)
+    output = _answer(data, {"format": "zip", "member": path}, settings, most + 100_000, program)
+    if output is None:
+        return "time"
+    said, _, member = output.partition(b"\n")
+    try:
+        result = json.loads(said)
+        if error := result.get("error"):
+            return str(error)
+        return member if result["size"] == len(member) else "crashed"
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return "crashed"
 
 
 def reachable() -> tuple[str, ...]:
     """What a file that takes over its reader could reach on this system: nothing, or of "files" and "network"."""
     return missing()
+
+
+def _answer(data: bytes, request: dict[str, Any], settings: Settings, most: int, program: Path) -> bytes | None:
+    """The first `most` bytes that the program answers to the request about the file; None where that took too long."""
+    limits = {
+        "size": len(data),
+        "seconds": settings.parse_seconds,
+        "memory_mb": settings.parse_memory_mb,
+        "max_characters": int(settings.max_document_mb * 1_000_000),
+    }
+    with _AT_ONCE:
+        return _run(program, json.dumps({**limits, **request}).encode() + b"\n" + data, settings.parse_seconds, most)
 
 
 def _run(program: Path, request: bytes, seconds: float, most: int) -> bytes | None:
@@ -105,12 +168,17 @@ def _checked(output: bytes, most: int) -> Parsed:
         result = json.loads(output)
         if error := result.get("error"):
             return Parsed(error=str(error))
-        title, text, pages = result["title"], result["text"], tuple(result["pages"])
+        title, text, places = result["title"], result["text"], tuple(Place(*place) for place in result["places"])
         (title + text).encode()  # half of a surrogate pair is no text
     except (ValueError, KeyError, TypeError, AttributeError):
         return Parsed(error="crashed")
-    sane = isinstance(title, str) and isinstance(text, str) and all(isinstance(page, int) for page in pages)
-    return Parsed(title, text, pages) if sane and len(text) <= most else Parsed(error="crashed")
+    sane = isinstance(title, str) and isinstance(text, str) and all(map(_is_sane, places))
+    return Parsed(title, text, places) if sane and len(text) <= most else Parsed(error="crashed")
+
+
+def _is_sane(place: Place) -> bool:
+    numbers = (place.start, place.number)
+    return place.kind in ("page", "time") and all(type(n) is int and 0 <= n < _LARGEST for n in numbers)
 
 
 def _kill(child: subprocess.Popen[bytes]) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager, suppress
 from copy import copy
 from dataclasses import dataclass, replace
@@ -14,8 +15,17 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
-from rag.errors import CollectionError, DocumentError, IndexDamagedError, IndexUnreadableError, StorageError
-from rag.ingest.documents import SUFFIXES, load_document
+from rag.errors import (
+    CollectionError,
+    DocumentError,
+    IndexDamagedError,
+    IndexUnreadableError,
+    LeftOutError,
+    StorageError,
+)
+from rag.ingest.archives import load_articles
+from rag.ingest.documents import SUFFIXES
+from rag.library.changes import Change, Followed, followed, in_step, merged
 from rag.library.index import Chunking, PassageIndex, PassagesDone
 from rag.library.manifest import MANIFEST, ArticleEntry, read_manifest, unreadable
 from rag.library.storage import (
@@ -45,16 +55,6 @@ class CollectionInfo:
 
     name: str
     documents: tuple[ArticleEntry, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What adding documents did, by document id."""
-
-    added: tuple[str, ...]
-    updated: tuple[str, ...]
-    unchanged: tuple[str, ...]
-    failed: tuple[DocumentError, ...] = ()
 
 
 class Library:
@@ -96,15 +96,47 @@ class Library:
 
         A file that cannot be read is reported in `failed` and does not keep the others out.
         """
-        self._check_name(name)
-        if name == SEEDS:
-            raise CollectionError(
-                f"the collection {SEEDS!r} follows the folder {self._settings.seeds}: put files there"
-            )
-        loaded, failed = self._load_files(_files(paths), relative_to=None)
+        self._check_ours(name)
+        loaded, failed = self._load_files(self.files(paths), _resolved)
         if not loaded:
             return Change((), (), (), failed)
         return replace(self.put(loaded, name), failed=failed)
+
+    def follow(self, folder: Path, name: str, present: AbstractSet[Path], changed: AbstractSet[Path]) -> Followed:
+        """Bring what the collection has of the folder, an absolute path, in step with it: `present` are the files that
+        are there, of which those that may have `changed` are read.
+
+        An article whose file is gone is removed; where its text stands in a new file it has moved there, and keeps its
+        id and its vectors. What cannot be read stays as it was. Articles from elsewhere are left alone, and a
+        collection without an article is no more.
+        """
+        self._check_ours(name)
+        loaded: list[Document] = []
+        failed: list[DocumentError] = []
+        unread: set[Path] = set()
+        for path in tqdm(sorted(changed), desc="Reading", unit=" files", delay=1, disable=None, leave=False):
+            read, errors = self._load_files([path], str)
+            loaded += read
+            failed += errors
+            if any(not isinstance(error, LeftOutError) for error in errors):
+                unread.add(path)
+        at = self._folder / name
+        with self._writing(name):
+            old = self._load(at) if (at / MANIFEST).is_file() else None
+            before = {document.source: document for document in old.documents.values()} if old else {}
+            here = {document.source for document in loaded}
+
+            def is_gone(source: str) -> bool:
+                file = next((path for path in (Path(source), *Path(source).parents) if path in present), None)
+                return file is None or (file in changed - unread and source not in here)  # no longer in a ZIP file
+
+            gone = [source for source in before if Path(source).is_relative_to(folder) and is_gone(source)]
+            documents, steps = in_step(before, loaded, gone)
+            if steps and documents:
+                save_index(self.index_of(documents, old), at)
+            elif steps:
+                remove_index(at)
+        return Followed(tuple(steps), tuple(failed), len(documents))
 
     def put(self, loaded: Sequence[Document], name: str, progress: PassagesDone | None = None) -> Change:
         """Add the documents to the collection, or refresh those that it has from the same source.
@@ -115,7 +147,7 @@ class Library:
         with self._writing(name):
             old = self._load(folder) if (folder / MANIFEST).is_file() else None
             before = {document.source: document for document in old.documents.values()} if old else {}
-            documents, change = _merge(before, loaded)
+            documents, change = merged(before, loaded)
             if change.added or change.updated:
                 save_index(self.index_of(documents, old, progress), folder)
         return change
@@ -170,9 +202,25 @@ class Library:
             raise unreadable(path, error) from error
         return manifest.st_mtime_ns, manifest.st_ino  # each change puts another file into its place
 
+    def files(self, paths: Iterable[Path]) -> Iterator[Path]:
+        """The files as given, and those of the folders, at any depth, that have a readable suffix, in order; none that
+        is hidden (or a lock of an office program), and none of the indexes.
+        """
+        indexes = self._settings.indexes.resolve()
+        for path in paths:
+            if not path.is_dir():
+                yield path
+                continue
+            own = path / indexes.relative_to(path.resolve()) if indexes.is_relative_to(path.resolve()) else None
+            for file in sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file()):
+                hidden = any(part.startswith((".", "~$")) for part in file.relative_to(path).parts)
+                if not hidden and (own is None or not file.is_relative_to(own)):
+                    yield file
+
     def _refresh_seeds(self) -> PassageIndex:
         seeds = self._settings.seeds
-        loaded, failed = self._load_files(_files([seeds]) if seeds.is_dir() else [], relative_to=self._settings.home)
+        files = self.files([seeds]) if seeds.is_dir() else []
+        loaded, failed = self._load_files(files, lambda path: path.relative_to(self._settings.home).as_posix())
         for error in failed:
             log.warning("left out: %s", error)
         if not loaded:
@@ -182,7 +230,7 @@ class Library:
             )
         folder = self._folder / SEEDS
         old = self._read(folder)
-        if old is not None and not _followed(old, loaded)[1]:
+        if old is not None and not followed(old, loaded)[1]:
             return old
         with self._writing(SEEDS):
             old = None
@@ -191,7 +239,7 @@ class Library:
                     old = self._load(folder)
                 except IndexDamagedError:
                     log.warning("the index of %s is damaged; building it again from the files", seeds)
-            documents, changed = _followed(old, loaded)
+            documents, changed = followed(old, loaded)
             if old is not None and not changed:
                 return old
             index = self.index_of(documents, old)
@@ -249,17 +297,15 @@ class Library:
             )
 
     def _load_files(
-        self, files: Iterable[Path], relative_to: Path | None
+        self, files: Iterable[Path], source_of: Callable[[Path], str]
     ) -> tuple[list[Document], tuple[DocumentError, ...]]:
         loaded, failed = [], []
         for path in files:
-            try:
-                document = load_document(path, self._settings)
-            except DocumentError as error:
-                failed.append(error)
-                continue
-            source = path.relative_to(relative_to).as_posix() if relative_to else str(path.resolve())
-            loaded.append(replace(document, source=source))
+            for found in load_articles(path, self._settings):
+                if isinstance(found, DocumentError):
+                    failed.append(found)
+                else:
+                    loaded.append(replace(found, source=source_of(path) + found.source.removeprefix(str(path))))
         return loaded, tuple(failed)
 
     def _existing(self, name: str) -> Path:
@@ -283,6 +329,13 @@ class Library:
                 if is_unfinished(folder):
                     remove_index(folder)
 
+    def _check_ours(self, name: str) -> None:
+        self._check_name(name)
+        if name == SEEDS:
+            raise CollectionError(
+                f"the collection {SEEDS!r} follows the folder {self._settings.seeds}: put files there"
+            )
+
     def _check_name(self, name: str) -> None:
         if not _NAME.fullmatch(name):
             raise CollectionError(
@@ -301,39 +354,5 @@ class Library:
             lock.release()
 
 
-def _files(paths: Iterable[Path]) -> Iterator[Path]:
-    """The files as given, and those of the folders, at any depth, that have a readable suffix."""
-    for path in paths:
-        if path.is_dir():
-            yield from sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
-        else:
-            yield path
-
-
-def _followed(old: PassageIndex | None, loaded: Sequence[Document]) -> tuple[list[Document], bool]:
-    """The documents of a collection that holds the loaded ones only, and whether they differ from those of `old`."""
-    before = {document.source: document for document in old.documents.values()} if old else {}
-    gone = before.keys() - {document.source for document in loaded}
-    documents, change = _merge({s: d for s, d in before.items() if s not in gone}, loaded)
-    return documents, bool(change.added or change.updated or gone)
-
-
-def _merge(before: dict[str, Document], loaded: Iterable[Document]) -> tuple[list[Document], Change]:
-    """The documents of a collection after adding the loaded ones; a source keeps the id it has."""
-    after = dict(before)
-    added: list[str] = []
-    updated: list[str] = []
-    unchanged: list[str] = []
-    taken = {document.id for document in before.values()}
-    for document in loaded:
-        old = after.get(document.source)
-        new = replace(document, id=old.id if old else _free(document.id, taken))
-        changed = old is not None and (old.text, old.title, old.pages) != (new.text, new.title, new.pages)
-        (added if old is None else updated if changed else unchanged).append(new.id)
-        after[document.source] = new
-        taken.add(new.id)
-    return list(after.values()), Change(tuple(added), tuple(updated), tuple(unchanged))
-
-
-def _free(wanted: str, taken: set[str]) -> str:
-    return next(c for c in (wanted, *(f"{wanted}-{n}" for n in range(2, len(taken) + 3))) if c not in taken)
+def _resolved(path: Path) -> str:
+    return str(path.resolve())

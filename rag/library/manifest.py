@@ -7,14 +7,18 @@ import json
 import re
 from dataclasses import dataclass, fields
 from pathlib import Path
+from reprlib import repr as shortened
 from typing import Any
 
 from rag.errors import IndexDamagedError, IndexUnreadableError
 from rag.json_fields import member, of_kind, parsed
 from rag.library.index import Chunking
+from rag.types import Place
 
 MANIFEST = "manifest.json"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+_PAGES_ALONE = 2
+"""The schema before, of which everything else is the same: it knew no places but the pages of PDF files."""
 _GENERATION = re.compile(r"[0-9a-z-]+")
 
 
@@ -22,8 +26,8 @@ _GENERATION = re.compile(r"[0-9a-z-]+")
 class ArticleEntry:
     """What can be told of an indexed article without reading its text.
 
-    `characters` and `passages` are their numbers, `pages` the offsets at which the pages of a PDF begin, and `sha256`
-    is that of the text in UTF-8.
+    `characters` and `passages` are their numbers, `places` are the document's, and `sha256` is that of the text in
+    UTF-8.
     """
 
     id: str
@@ -31,7 +35,7 @@ class ArticleEntry:
     source: str
     characters: int
     passages: int
-    pages: tuple[int, ...]
+    places: tuple[Place, ...]
     sha256: str
 
     @property
@@ -73,14 +77,10 @@ class Manifest:
         if strange := [name for name in self.files if not _is_below(name)]:
             raise ValueError(f"{strange[0]!r} is no file of its folder")
 
-    @property
-    def checksum(self) -> str:
-        """The SHA-256 of all of it, in one of the many forms in which JSON can spell the same values."""
-        return sha256(json.dumps(self, default=_members, sort_keys=True).encode())
-
     def to_json(self) -> bytes:
         """The contents of `manifest.json`."""
-        value = {"schema_version": SCHEMA_VERSION, **_members(self), "checksum": self.checksum}
+        value = _members(self)
+        value = {"schema_version": SCHEMA_VERSION, **value, "checksum": _checksum(value)}
         return json.dumps(value, default=_members, indent=1, ensure_ascii=False).encode()
 
 
@@ -94,7 +94,7 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         value = parsed(data)
         manifest = _manifest(value)
-        whole = member(value, "checksum", str) == manifest.checksum
+        whole = member(value, "checksum", str) == _checksum(value)
     except ValueError as error:
         raise damaged(folder, f"{MANIFEST} cannot be used ({error})") from error
     if not whole:
@@ -140,13 +140,19 @@ def _is_below(name: str) -> bool:
     return "\0" not in name and all(part.strip(".") and len(part.encode()) <= 255 for part in name.split("/"))
 
 
+def _checksum(value: dict[str, Any]) -> str:
+    """The SHA-256 of a manifest's contents, in one of the many forms in which JSON can spell the same values."""
+    contents = {name: value[name] for name in value if name not in {"schema_version", "checksum"}}
+    return sha256(json.dumps(contents, default=_members, sort_keys=True).encode())
+
+
 def _members(value: Any) -> dict[str, Any]:
     """A dataclass as a JSON object; unlike `asdict`, it copies nothing, which a thousand articles make slow."""
     return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
 def _manifest(value: Any) -> Manifest:
-    if (version := member(value, "schema_version", int)) != SCHEMA_VERSION:
+    if (version := member(value, "schema_version", int)) not in {_PAGES_ALONE, SCHEMA_VERSION}:
         raise ValueError(f"another version of article-chat wrote it, with schema {version}")
     embedder, chunking = member(value, "embedder", dict), member(value, "chunking", dict)
     files = member(value, "files", dict)
@@ -158,18 +164,32 @@ def _manifest(value: Any) -> Manifest:
             member(chunking, "overlap_pieces", int),
             member(chunking, "boundaries", str),
         ),
-        documents=tuple(map(_entry, member(value, "documents", list))),
+        documents=tuple(_entry(entry, version) for entry in member(value, "documents", list)),
         files={name: member(files, name, str) for name in files},
     )
 
 
-def _entry(value: Any) -> ArticleEntry:
+def _entry(value: Any, version: int) -> ArticleEntry:
     return ArticleEntry(
         id=member(value, "id", str),
         title=member(value, "title", str),
         source=member(value, "source", str),
         characters=member(value, "characters", int),
         passages=member(value, "passages", int),
-        pages=tuple(of_kind(page, int, "a page") for page in member(value, "pages", list)),
+        places=_pages(member(value, "pages", list)) if version == _PAGES_ALONE else _places(value),
         sha256=member(value, "sha256", str),
     )
+
+
+def _pages(starts: list[Any]) -> tuple[Place, ...]:
+    return tuple(Place(of_kind(start, int, "a page"), "page", number) for number, start in enumerate(starts, 1))
+
+
+def _places(entry: Any) -> tuple[Place, ...]:
+    found = []
+    for place in member(entry, "places", list):
+        start, kind, number = of_kind(place, list, "a place")
+        if kind not in ("page", "time"):
+            raise ValueError(f"a place is a page or a time, and no {shortened(kind)}")
+        found.append(Place(of_kind(start, int, "a place's start"), kind, of_kind(number, int, "a place's number")))
+    return tuple(found)

@@ -24,7 +24,14 @@ from weakref import WeakValueDictionary
 
 from filelock import FileLock
 
-from rag.errors import ArticleChatError, CollectionError, IndexDamagedError, IndexUnreadableError, StorageError
+from rag.errors import (
+    ArticleChatError,
+    CollectionError,
+    IndexDamagedError,
+    IndexUnreadableError,
+    NoRoomError,
+    StorageError,
+)
 from rag.library.collections import Library
 from rag.library.index import PassageIndex, PassagesDone
 from rag.library.line import FairLine
@@ -78,8 +85,8 @@ class Shelf:
 
         `waits` is told, again and again, how many are before it; then `progress` how far it is: what they raise ends
         this. The document gets a new id that no other article has. Raises CollectionError where it is too long (the
-        setting `max_passages`) or the owner has no room left (`max_articles`, `max_articles_mb`); whatever it raises,
-        nothing of the document is left.
+        setting `max_passages`), NoRoomError where the owner has no room left (`max_articles`, `max_articles_mb`);
+        whatever it raises, nothing of the document is left.
         """
         folder = self._folder_of(owner)
         self._check_length(len(document.text.split()) // self.settings.passage_pieces)  # at least a word piece a word
@@ -91,9 +98,9 @@ class Shelf:
         with self._line.turn(owner, told_to_wait):
             self._check_open()
             before = self.articles(owner)
-            content = (sha256(document.text.encode()), document.pages)
+            content = (sha256(document.text.encode()), document.places)
             for entry in before:
-                if (entry.sha256, entry.pages) == content:
+                if (entry.sha256, entry.places) == content:
                     return entry
             self._check_room(folder, len(before), document)
             name = f"{time.time_ns() // 1_000_000:011x}{secrets.token_hex(4)}"  # in the order of time
@@ -198,7 +205,7 @@ class Shelf:
 
     def _check_room(self, folder: Path, articles: int, document: Document) -> None:
         if articles >= self.settings.max_articles:
-            raise CollectionError(
+            raise NoRoomError(
                 f"you have {articles} articles, and there is room for no more; remove one that you no longer need"
             )
         size = len(document.text.encode())
@@ -206,7 +213,7 @@ class Shelf:
             with suppress(FileNotFoundError):  # it is being removed
                 size += path.stat().st_size
         if size > self.settings.max_articles_mb * 1_000_000:
-            raise CollectionError(
+            raise NoRoomError(
                 f"with this article, yours would hold {size / 1e6:.1f} MB of text, and there is room for "
                 f"{self.settings.max_articles_mb:g} MB; remove one that you no longer need"
             )
@@ -250,7 +257,7 @@ def _entry(folder: Path) -> ArticleEntry:
         title = "A damaged article"
     except IndexUnreadableError:
         title = "An article that cannot be read now"
-    return ArticleEntry(folder.name, title, "", characters=0, passages=0, pages=(), sha256="")
+    return ArticleEntry(folder.name, title, "", characters=0, passages=0, places=(), sha256="")
 
 
 def _lock_of(folder: Path, article: str) -> Path:

@@ -193,7 +193,7 @@ def load_index(folder: Path, *, embedder: Embedder, chunking: Chunking) -> Store
         raise damaged(folder, texts[0])
     try:
         documents = [
-            Document(entry.id, entry.title, read[entry.file].decode(), entry.source, entry.pages)
+            Document(entry.id, entry.title, read[entry.file].decode(), entry.source, entry.places)
             for entry in manifest.documents
         ]
     except ValueError as error:
@@ -257,7 +257,7 @@ def _manifest_of(index: PassageIndex, new: Path) -> Manifest:
                 source=document.source,
                 characters=len(document.text),
                 passages=passages_of[document.id],
-                pages=document.pages,
+                places=document.places,
                 sha256=sha256(document.text.encode()),
             )
             for document in index.documents.values()

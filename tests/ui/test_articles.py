@@ -11,9 +11,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from fakes import GatedEmbedder
+from fakes import FakeEmbedder, GatedEmbedder
 from fastapi import FastAPI
-from files import PAGE, PARAGRAPHS, pages, paper, scan
+from files import PAGE, PARAGRAPHS, pages, paper, scan, zipped
 from pages import pipeline_over, served
 from starlette.requests import ClientDisconnect
 from starlette.testclient import TestClient
@@ -95,7 +95,7 @@ def test_an_article_of_each_format_is_added_listed_read_and_removed(visitor, hom
     assert listed(client) == [article]
     read = client.get(f"/own/articles/{article['id']}").json()
     assert sum(map(len, read["paragraphs"])) == article["characters"]
-    assert (read["id"], read["title"], len(read["pages"])) == (article["id"], title, page_count)
+    assert (read["id"], read["title"], len(read["places"])) == (article["id"], title, page_count)
     assert client.delete(f"/own/articles/{article['id']}").status_code == 204
     assert listed(client) == []
     assert [path for path in (home / "indexes" / "_owners").rglob("*") if path.is_file()] == []
@@ -117,7 +117,10 @@ def test_pages_count_as_the_script_counts(visitor):
     article = add(client, pages("Page one.", "Page two."), "a.pdf")
     read = client.get(f"/own/articles/{article['id']}").json()
     text = "".join(read["paragraphs"])
-    assert [text[start:].split(".")[0] for start in read["pages"]] == ["Page one", "Page two"]
+    assert [(text[start:].split(".")[0], label) for start, label in read["places"]] == [
+        ("Page one", "page 1"),
+        ("Page two", "page 2"),
+    ]
 
 
 def test_another_visitor_reaches_nothing(visitor, home):
@@ -269,7 +272,7 @@ def test_there_is_room_for_so_many(library, settings):
     client = TestClient(site(Shelf(library, replace(settings, max_articles=1))), base_url=HOME)
     add(client)
     add(client)  # the same again is no other
-    assert events(client.post("/own/articles?name=b.txt", content=TEXT))[-1]["known"]
+    assert events(client.post("/own/articles?name=b.txt", content=TEXT))[-1]["added"] == 0
     last = events(client.post("/own/articles?name=b.txt", content="Another one."))[-1]
     assert last["message"] == "You have 1 articles, and there is room for no more; remove one that you no longer need"
 
@@ -369,9 +372,9 @@ def test_an_article_is_added_also_where_the_tab_is_closed_meanwhile(settings, ar
 
 
 @contextlib.contextmanager
-def coming(client, text):
+def coming(client, text, name="owls.txt"):
     """The events of an article that is being added, one by one, after the first; and its id."""
-    with client.stream("POST", "/own/articles?name=owls.txt", content=text) as response:
+    with client.stream("POST", f"/own/articles?name={name}", content=text) as response:
         events = map(json.loads, response.iter_lines())
         first = next(events)
         assert first["stage"] == "reading"
@@ -379,9 +382,9 @@ def coming(client, text):
 
 
 @contextlib.contextmanager
-def ann_and_bob(settings, article):
+def ann_and_bob(settings, article, embedder=None):
     """An embedder that waits, and two owners who can add articles."""
-    embedder = GatedEmbedder()
+    embedder = embedder or GatedEmbedder()
     shelf = Shelf(Library(settings, embedder), settings)
     with (
         served(pipeline_over(settings, article), shelf=shelf) as url,
@@ -424,14 +427,92 @@ def test_what_is_indexed_and_what_waits_can_be_given_up_by_its_owner_alone(setti
                 "This article is not, or no longer, on its way",
             )
             assert ann.delete(f"/own/arriving/{two}").status_code == 204
-            assert list(waiting)[-1] == {"stage": "cancelled"}  # while the other is still being indexed
+            assert list(waiting)[-1] == {"stage": "cancelled", "added": 0}  # while the other is still being indexed
             assert ann.delete(f"/own/arriving/{one}").status_code == 204
             embedder.let.set()
-            assert list(indexed)[-1] == {"stage": "cancelled"}
+            assert list(indexed)[-1] == {"stage": "cancelled", "added": 0}
         assert ann.delete(f"/own/arriving/{one}").status_code == 404
         assert listed(ann) == []
         assert places(home) == []
         add(ann)  # there is room again, and nobody holds the turn
+
+
+def test_each_article_in_a_zip_file_is_added_and_what_was_not_is_told(visitor):
+    client = visitor()
+    files = {"a/owls.txt": TEXT, "bee.md": "# The bee\n\nIt visits.", "c.pdf": "no PDF", "d.jpg": "", "e.txt": "Ice."}
+    lines = events(client.post("/own/articles", params={"name": "papers.zip"}, content=zipped(files)))
+    assert [line["stage"] for line in lines if line["stage"] != "indexing"] == ["reading"] * 5 + ["done"]
+    assert [line.get("number", 1) for line in lines if line["stage"] == "reading"] == [1, 2, 3, 4, 5]
+    last = lines[-1]
+    assert (last["article"]["title"], last["added"]) == ("E", 3)
+    assert last["message"].startswith("papers.zip/c.pdf: the file is damaged, or not what its name says; ")
+    assert last["message"].endswith(" papers.zip: left out what cannot be read as an article: d.jpg")
+    assert [(article["title"], article["source"]) for article in listed(client)] == [
+        ("Owls", "papers.zip/a/owls.txt"),
+        ("The bee", "papers.zip/bee.md"),
+        ("E", "papers.zip/e.txt"),
+    ]
+
+
+def test_a_zip_file_of_more_articles_than_there_is_room_for_fills_the_room(library, settings):
+    client = TestClient(site(Shelf(library, replace(settings, max_articles=3, max_passages=3))), base_url=HOME)
+    for n in range(2):
+        add(client, f"Before {n}.")
+    files = {"0.txt": "The owls sleep. " * 400, **{f"{n}.txt": f"Article {n}." for n in (1, 2, 3)}}
+    last = events(client.post("/own/articles", params={"name": "papers.zip"}, content=zipped(files)))[-1]
+    assert (last["stage"], last["added"]) == ("done", 1)
+    long, full = last["message"].split("max_passages ")
+    assert long.startswith("papers.zip/0.txt: this article is too long: 3 passages are allowed")
+    assert full == "You have 3 articles, and there is room for no more; remove one that you no longer need"
+    assert [article["title"] for article in listed(client)] == ["Owls", "Owls", "1"]
+
+
+def test_no_more_of_a_zip_file_is_read_than_one_may_have(library, settings):
+    client = TestClient(site(Shelf(library, replace(settings, max_articles=2))), base_url=HOME)
+    broken = {"1.pdf": "no PDF", "2.pdf": "no PDF", "3.txt": TEXT}
+    last = events(client.post("/own/articles", params={"name": "papers.zip"}, content=zipped(broken)))[-1]
+    assert last["stage"] == "failed"
+    assert last["message"].endswith(" papers.zip: only the first 2 articles in it were read, as nobody may have more")
+    whole = zipped({"1.txt": TEXT, "2.txt": "Ice.", "a.jpg": ""})
+    last = events(client.post("/own/articles", params={"name": "papers.zip"}, content=whole))[-1]
+    assert (last["added"], last["message"]) == (
+        2,
+        "papers.zip: left out what cannot be read as an article: a.jpg",
+    )
+
+
+def test_a_zip_file_without_articles_is_refused_in_a_line(visitor, home):
+    client = visitor()
+    for data, says in ((b"PK", "papers.zip: the file is damaged"), (zipped({"../a.txt": TEXT}), "papers.zip: a path")):
+        last = events(client.post("/own/articles", params={"name": "papers.zip"}, content=data))[-1]
+        assert (last["stage"], last["message"].startswith(says)) == ("failed", True)
+    files = {f"{n}.pdf": "no PDF" for n in range(9)}
+    last = events(client.post("/own/articles", params={"name": "papers.zip"}, content=zipped(files)))[-1]
+    assert last["stage"] == "failed"
+    assert last["message"].count("is damaged") == 3
+    assert last["message"].endswith(" And so it is with 6 more.")
+    assert listed(client) == []
+    assert places(home) == []
+
+
+class SecondGated(GatedEmbedder):
+    """Waits with what is called the second."""
+
+    def embed(self, texts, *, query=False, progress=None):
+        if any("Second" in text for text in texts):
+            return super().embed(texts, query=query, progress=progress)
+        return FakeEmbedder.embed(self, texts, query=query, progress=progress)
+
+
+def test_what_of_a_zip_file_was_added_stays_where_the_rest_is_given_up(settings, article):
+    with ann_and_bob(settings, article, SecondGated()) as (embedder, ann, _):
+        files = {"a.txt": "First.", "b.txt": "Second.", "c.txt": "Third."}
+        with coming(ann, zipped(files), "papers.zip") as (lines, arrival):
+            assert embedder.begun.wait(60)
+            assert ann.delete(f"/own/arriving/{arrival}").status_code == 204
+            embedder.let.set()
+            assert list(lines)[-1] == {"stage": "cancelled", "added": 1}
+        assert [article["title"] for article in listed(ann)] == ["A"]
 
 
 def test_an_article_of_too_many_passages_is_refused_in_a_line(library, settings, home):
@@ -446,7 +527,7 @@ def test_an_article_of_too_many_passages_is_refused_in_a_line(library, settings,
 
 
 def test_an_unexpected_error_is_told_and_logged(shelf, visitor, monkeypatch, caplog):
-    monkeypatch.setattr(articles, "read_document", lambda *_: 1 / 0)
+    monkeypatch.setattr(articles, "read_articles", lambda *_: 1 / 0)
     last = events(visitor().post("/own/articles?name=a.txt", content=TEXT))[-1]
     assert last == {"stage": "failed", "message": "Something went wrong here; the terminal says what."}
     assert "ZeroDivisionError" in caplog.text
@@ -458,5 +539,7 @@ def test_the_site_has_the_routes_and_keeps_them_out_of_caches(settings, article,
     assert response.headers["cache-control"] == "no-store"
     assert "sandbox" in response.headers["content-security-policy"]
     limits = response.json()["limits"]
-    assert limits["suffixes"] == [".txt", ".md", ".markdown", ".docx", ".epub", ".html", ".htm", ".pdf"]
+    assert limits["suffixes"] == [
+        *(".txt", ".md", ".markdown", ".docx", ".epub", ".html", ".htm", ".pdf", ".srt", ".vtt", ".zip"),
+    ]
     assert (limits["file_mb"], limits["text_mb"], limits["articles"], limits["articles_mb"]) == (25, 5, 30, 20)

@@ -210,7 +210,15 @@ def test_of_an_article_that_cannot_be_read_everything_is_as_it_was_kept(article,
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"end": 10_000}, {"page": "3"}, {"quote": 7}, {"title": None}, {"highlight": {"start": 0, "end": 2}}]
+    "wrong",
+    [
+        {"end": 10_000},
+        {"page": "3"},
+        {"place": 3},
+        {"quote": 7},
+        {"title": None},
+        {"highlight": {"start": 0, "end": 2}},
+    ],
 )
 def test_a_citation_of_a_gone_article_must_still_be_one(wrong):
     changed = kept(Exchange(ANSWERED)) | {"article": OWN}

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from fakes import GatedEmbedder, GatedModel
-from files import PAGE, PARAGRAPHS, pages, paper
+from files import PAGE, PARAGRAPHS, pages, paper, zipped
 from pages import (
     PATIENCE,
     FixedReader,
@@ -33,6 +33,18 @@ OWLS = "The vault under the mill holds seven owls."
 QUESTION = "How many owls does the vault under the mill hold?"
 MUSEUM = "Who founded the maritime museum?"
 HARBOUR = "The harbour was quiet, and nobody on the ferry said a word about the weather."
+TALK = f"""\
+WEBVTT
+
+00:00:01.000 --> 00:00:03.000
+{HARBOUR}
+
+00:12:03.000 --> 00:12:05.000
+Now listen.
+
+00:12:05.000 --> 00:12:09.000
+{OWLS}
+"""
 WEB_PAGE = PAGE.format(charset="utf-8").replace("Clara Lindt founded the maritime museum in 1911.", OWLS)
 HOSTILE = """\
 <p>The harbour <script>window.hacked = 1</script> report &lt;script&gt;window.hacked = 2&lt;/script&gt; begins here, and
@@ -112,17 +124,33 @@ def files_with(home, text):
     return [path for path in home.rglob("*") if path.is_file() and text.encode() in path.read_bytes()]
 
 
+def test_the_articles_in_a_zip_file_are_added_and_what_was_not_is_told(site):
+    page = site()
+    add(page, zipped({"birds/owls.txt": OWLS, "bee.md": "# The bee\n\nIt hums.", "photo.jpg": ""}), "papers.zip")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Owls", timeout=PATIENCE)
+    expect(choice(page).locator("optgroup option")).to_have_text(["The bee", "Owls"])
+    said = "2 articles were added. papers.zip: left out what cannot be read as an article: photo.jpg"
+    expect(page.locator(".notices .message")).to_have_text(said)
+    expect(status_of(page)).to_contain_text(said)
+    group = ask(page, QUESTION)
+    expect(group.locator(".place").first).to_contain_text("Owls · 0 % in")
+
+
 @pytest.mark.parametrize(
-    ("data", "name", "title", "place"),
+    ("data", "name", "title", "place", "places"),
     [
-        (OWLS, "the-owls.txt", "The owls", "The owls · 0 % in"),
-        (f"# About owls 😀\n\n{OWLS}", "x.md", "About owls 😀", "About owls 😀 · "),
-        (WEB_PAGE, "saved.html", "Harbour museum reopens", "Harbour museum reopens · "),
-        (pages(HARBOUR, f"{OWLS} They sleep.", PARAGRAPHS[2]), "night-owls.pdf", None, " · page 2 · "),
+        (OWLS, "the-owls.txt", "The owls", "The owls · 0 % in", []),
+        (f"# About owls 😀\n\n{OWLS}", "x.md", "About owls 😀", "About owls 😀 · ", []),
+        (WEB_PAGE, "saved.html", "Harbour museum reopens", "Harbour museum reopens · ", []),
+        (
+            *(pages(HARBOUR, f"{OWLS} They sleep.", PARAGRAPHS[2]), "night-owls.pdf", None, " · page 2 · "),
+            ["page 1", "page 2", "page 3"],
+        ),
+        (TALK, "talk.vtt", "Talk", "Talk · at 00:12:05 · ", ["at 00:00:01", "at 00:12:03"]),
     ],
-    ids=["txt", "md", "html", "pdf"],
+    ids=["txt", "md", "html", "pdf", "vtt"],
 )
-def test_an_article_of_each_format_is_added_and_asked(site, data, name, title, place):
+def test_an_article_of_each_format_is_added_and_asked(site, data, name, title, place, places):
     page = site()
     add(page, data, name)
     expect(status_of(page)).to_contain_text("was added", timeout=PATIENCE)
@@ -133,7 +161,8 @@ def test_an_article_of_each_format_is_added_and_asked(site, data, name, title, p
     expect(current_mark(page)).to_be_in_viewport(timeout=PATIENCE)
     assert text_of(current_mark(page)) == OWLS
     expect(group.locator(".place").first).to_contain_text(place)
-    assert page.locator("#article .page").count() == (3 if name.endswith("pdf") else 0)
+    shown = page.locator("#article .place").evaluate_all("marks => marks.map(mark => mark.dataset.place)")
+    assert shown == places
 
 
 @pytest.mark.parametrize(
@@ -632,7 +661,7 @@ def test_pages_stand_between_the_text_and_never_in_a_quote(site):
     page = site(reader=FixedReader(*ranges))
     add(page, pages(*PARAGRAPHS), "a.pdf")
     expect(status_of(page)).to_contain_text("was added", timeout=PATIENCE)
-    expect(page.locator("#article .page")).to_have_count(3, timeout=PATIENCE)
+    expect(page.locator("#article .place")).to_have_count(3, timeout=PATIENCE)
     text = shown_text(page)
     assert 130 < text.index("Clara Lindt") < text.index("Repairs") < 350
     group = ask(page, "When was the harbour closed?")
@@ -643,16 +672,16 @@ def test_pages_stand_between_the_text_and_never_in_a_quote(site):
         expect(group.locator(".place").nth(number - 1)).to_contain_text(f"page {[1, 1, 3][number - 1]} ·")
         assert text_of(current_mark(page)) == text[start:end]
         assert shown_text(page) == text
-        assert page.locator("#article mark .page").count() == 0
-        numbers = page.locator("#article .page").evaluate_all("marks => marks.map(mark => mark.dataset.page)")
-        assert numbers == ["1", "2", "3"]
+        assert page.locator("#article mark .place").count() == 0
+        numbers = page.locator("#article .place").evaluate_all("marks => marks.map(mark => mark.dataset.place)")
+        assert numbers == ["page 1", "page 2", "page 3"]
 
 
 def test_a_long_paper_shows_its_pages(site):
     page = site()
     add(page, paper(PARAGRAPHS * 8), "ice.pdf")
     expect_article(page, "Ice in the harbour")
-    marks = page.locator("#article .page")
+    marks = page.locator("#article .place")
     expect(marks).to_have_count(2)
     assert marks.evaluate_all("marks => marks.map(mark => getComputedStyle(mark, '::before').content)") == [
         '"page 1"',

@@ -1,7 +1,10 @@
+from itertools import accumulate
+
 import pytest
 
 from rag import Document
-from ui.paragraphs import LONGEST_PARAGRAPH, article_json, paragraphs
+from rag.types import Place
+from ui.paragraphs import LONGEST_PARAGRAPH, article_json, paragraphs, utf16_length
 
 
 @pytest.mark.parametrize(
@@ -34,7 +37,7 @@ def test_paragraphs_break_at_blank_lines_then_known_boundaries_then_full_stops()
 def test_the_article_goes_to_the_script_as_it_is():
     doc = Document("harbour", "Harbour <b>news</b>", "One.\n\nTwo. <b>", "harbour.txt")
     paragraphs = ["One.\n\n", "Two. <b>"]
-    said = {"id": doc.id, "title": doc.title, "heading": "above", "paragraphs": paragraphs, "pages": []}
+    said = {"id": doc.id, "title": doc.title, "heading": "above", "paragraphs": paragraphs, "places": []}
     assert article_json(doc) == said
 
 
@@ -59,7 +62,16 @@ def test_a_title_that_the_text_says_itself_is_not_said_twice(title, text, headin
 
 def test_pages_begin_where_the_script_counts():
     text = "😀 one. two 😀. three."
-    doc = Document("a", "A", text, "a.pdf", pages=(0, text.index("two"), text.index("three")))
+    starts = (0, text.index("two"), text.index("three"))
+    doc = Document("a", "A", text, "a.pdf", tuple(Place(start, "page", n) for n, start in enumerate(starts, 1)))
     units = text.encode("utf-16-le")
-    starts = article_json(doc)["pages"]
-    assert [units[2 * start :].decode("utf-16-le")[:3] for start in starts] == ["😀 o", "two", "thr"]
+    found = [(units[2 * at :].decode("utf-16-le")[:3], label) for at, label in article_json(doc)["places"]]
+    assert found == [("😀 o", "page 1"), ("two", "page 2"), ("thr", "page 3")]
+
+
+def test_of_the_times_of_a_transcript_those_are_shown_at_which_its_paragraphs_begin():
+    text = "😀 one. two. three.\n\nfour. five."
+    times = tuple(Place(text.index(word), "time", 60 * n) for n, word in enumerate(("😀", "two", "four", "five"), 1))
+    shown = article_json(Document("a", "A", text, "a.vtt", times))
+    starts = accumulate(map(utf16_length, shown["paragraphs"][:-1]), initial=0)
+    assert shown["places"] == list(zip(starts, ["at 00:01:00", "at 00:03:00"], strict=True))

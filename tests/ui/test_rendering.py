@@ -250,8 +250,8 @@ def test_the_introduction_has_the_title_as_text():
 
 def test_a_place_is_said_in_per_cent_and_characters():
     assert place(Span(1000, 1200), None, document("x" * 4000)) == "25 % in · characters 1,000–1,200"
-    assert place(Span(1000, 1200), 3, document("x" * 4000)) == "page 3 · 25 % in · characters 1,000–1,200"
-    assert place(Span(1000, 1200), 3, None) == "page 3 · characters 1,000–1,200"
+    assert place(Span(1000, 1200), "page 3", document("x" * 4000)) == "page 3 · 25 % in · characters 1,000–1,200"
+    assert place(Span(1000, 1200), "page 3", None) == "page 3 · characters 1,000–1,200"
 
 
 def test_a_citation_of_an_article_that_is_gone_is_no_button():

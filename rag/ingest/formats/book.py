@@ -32,7 +32,7 @@ def read_epub(data: bytes) -> dict[str, Any]:
     text = "\n\n".join(block.removesuffix(" |") for block in blocks if any(map(str.isalnum, block)))
     if not has_letters(text):
         raise Refused("no_text")
-    return {"title": one_line(book.title or ""), "text": text, "pages": []}
+    return {"title": one_line(book.title or ""), "text": text, "places": []}
 
 
 def _is_text(item: Any) -> bool:

@@ -40,7 +40,8 @@ def read_pdf(data: bytes, *, max_pages: int, max_characters: int) -> dict[str, A
     opening = " ".join(line.text for page in pages[:2] for line in page)
     # Programs leave "untitled" and file names there: a title that nobody sees on the first pages is none.
     title = named if named and named.lower() in opening.lower() else _largest(pages)
-    return {"title": title, "text": text, "pages": starts}
+    places = [(start, "page", number) for number, start in enumerate(starts, 1)]
+    return {"title": title, "text": text, "places": places}
 
 
 def _lines(page: Any) -> Iterator[Line]:

@@ -1,8 +1,9 @@
 """The program: answers one request, within limits that it sets itself.
 
 Standard input brings one line of JSON (`format`, `size` of the file, limits), then the file, and stays open: when it
-ends, so does this program. Standard output gets one JSON object: {"title", "text", "pages"}, or {"error"} with one of
-the words in `documents.py`.
+ends, so does this program. Standard output gets one line of JSON: {"title", "text", "places"}, or {"error"} with one of
+the words in `documents.py`. Of a ZIP file it says {"files", "left_out"}, and, asked for a `member`, {"size"}, behind
+which that file follows.
 """
 
 from __future__ import annotations
@@ -11,18 +12,37 @@ import json
 import os
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from importlib import import_module
+from typing import Any
 
+from .archive import list_zip, read_member
 from .book import read_epub
 from .cleaning import Refused
 from .confinement import confine
 from .pdf import read_pdf
+from .subtitles import read_subtitles
 from .web import read_html
 from .word import read_docx
 
-_LIBRARIES = {"docx": "docx", "epub": "ebooklib.epub", "html": "trafilatura", "pdf": "pypdfium2"}
-_READERS = {"docx": read_docx, "epub": read_epub, "html": read_html}
+_LIBRARIES = {
+    "docx": "docx",
+    "epub": "ebooklib.epub",
+    "html": "trafilatura",
+    "pdf": "pypdfium2",
+    "srt": "webvtt",
+    "vtt": "webvtt",
+    "zip": "zipfile",
+}
+_READERS: dict[str, Callable[[bytes], dict[str, Any]]] = {
+    "docx": read_docx,
+    "epub": read_epub,
+    "html": read_html,
+    "srt": partial(read_subtitles, kind="srt"),
+    "vtt": partial(read_subtitles, kind="vtt"),
+}
 
 
 def main() -> None:
@@ -33,18 +53,25 @@ def main() -> None:
     confine()
     data = sys.stdin.buffer.read(request["size"])
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    member = b""
     try:
         if request["format"] == "pdf":
             result = read_pdf(data, max_pages=request["max_pages"], max_characters=request["max_characters"])
-        else:
+        elif request["format"] != "zip":
             result = _READERS[request["format"]](data)
+        elif "member" in request:
+            member = read_member(data, request["member"])
+            result = {"size": len(member)}
+        else:
+            limits = {name: request[name] for name in ("suffixes", "max_files", "max_bytes")}
+            result = list_zip(data, **limits)
     except Refused as refused:
         result = {"error": str(refused)}
     except MemoryError:
         result = {"error": "memory"}
     if len(result.get("text", "")) > request["max_characters"]:
         result = {"error": "characters"}
-    sys.stdout.buffer.write(json.dumps(result).encode())
+    sys.stdout.buffer.write(json.dumps(result).encode() + b"\n" + member)
     sys.stdout.buffer.flush()
     os._exit(0)
 

@@ -28,7 +28,7 @@ def read_html(data: bytes) -> dict[str, Any]:
     title = one_line(found.title or "")
     if not title or (title not in text and title not in clean(tree.findtext(".//title") or "")):
         title = next((one_line("".join(head.itertext())) for head in found.body.iter("head")), "")
-    return {"title": title, "text": text, "pages": []}
+    return {"title": title, "text": text, "places": []}
 
 
 def _blocks(element: Any) -> Iterator[str]:

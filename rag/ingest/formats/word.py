@@ -29,7 +29,7 @@ def read_docx(data: bytes) -> dict[str, Any]:
     named = one_line(document.core_properties.title or "")
     headings = (one_line(words) for style, words in blocks if style == "Title" or style.startswith("Heading"))
     title = named if named.lower() in text[:2000].lower() else ""
-    return {"title": title or next(headings, ""), "text": text, "pages": []}
+    return {"title": title or next(headings, ""), "text": text, "places": []}
 
 
 def _blocks(container: Any) -> Iterator[tuple[str, str]]:

@@ -7,7 +7,7 @@ import { fetchJson } from "../dom.js";
  * @property {string} title
  * @property {"above" | "first" | ""} heading
  * @property {string[]} paragraphs
- * @property {number[]} pages
+ * @property {[number, string][]} places
  * @property {string} text
  * @property {number[]} starts
  */

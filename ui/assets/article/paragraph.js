@@ -1,4 +1,4 @@
-// Paragraphs of the article as elements, with marks and page numbers in them.
+// Paragraphs of the article as elements, with marks in them, and the numbers of pages or the times at which they are spoken.
 import { element } from "../dom.js";
 
 /** @import { Article } from "./load.js" */
@@ -9,7 +9,7 @@ import { element } from "../dom.js";
 const TRANSCRIPT = /^\p{L}[\p{L}\p{N}\s]*$/u;
 
 /**
- * The article's paragraphs from the first to the last as one, with marks (sorted, apart, inside it), and with the pages that
+ * The article's paragraphs from the first to the last as one, with marks (sorted, apart, inside it), and with the places that
  * begin in it, or, if that is inside a mark, behind that; white space at its end is kept but not shown.
  * @param {Article} article
  * @param {number} first
@@ -22,17 +22,17 @@ export function paragraph(article, first, last, marks = []) {
   const start = article.starts[first];
   const text = article.text.slice(start, article.starts[last + 1]);
   if (TRANSCRIPT.test(text) && text === text.toLowerCase()) node.classList.add("bare");
-  const pages = pagesIn(article, start, start + text.length).map(({ number, at }) => {
+  const places = placesIn(article, start, start + text.length).map(([at, label]) => {
     const mark = marks.find((other) => other.start < at && at < other.end);
-    return { number, at: Math.min(mark ? mark.end : at, start + text.length) - start };
+    return { label, at: Math.min(mark ? mark.end : at, start + text.length) - start };
   });
   let at = 0;
   /** @param {number} end */
   const write = (end) => {
-    while (pages.length && pages[0].at <= end) {
-      const [page] = pages.splice(0, 1);
-      node.append(text.slice(at, page.at), pageNumber(page.number, page.at === 0));
-      at = page.at;
+    while (places.length && places[0].at <= end) {
+      const [place] = places.splice(0, 1);
+      node.append(text.slice(at, place.at), nameOf(place.label, place.at === 0));
+      at = place.at;
     }
     node.append(text.slice(at, end));
     at = end;
@@ -50,22 +50,22 @@ export function paragraph(article, first, last, marks = []) {
 }
 
 /**
- * Where a page begins: without text of its own, what it says is written by the style.
- * @param {number} number
+ * Where a place begins: without text of its own, what it says is written by the style.
+ * @param {string} label
  * @param {boolean} atStart
  */
-function pageNumber(number, atStart) {
-  const node = element("span", { className: atStart ? "page first" : "page" });
-  node.dataset.page = String(number);
+function nameOf(label, atStart) {
+  const node = element("span", { className: atStart ? "place first" : "place" });
+  node.dataset.place = label;
   return node;
 }
 
 /**
- * The pages that begin in the range.
+ * The places that begin in the range.
  * @param {Article} article
  * @param {number} start
  * @param {number} end
  */
-function pagesIn({ pages }, start, end) {
-  return pages.map((at, i) => ({ number: i + 1, at })).filter(({ at }) => start <= at && at < end);
+function placesIn({ places }, start, end) {
+  return places.filter(([at]) => start <= at && at < end);
 }

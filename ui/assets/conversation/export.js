@@ -2,7 +2,7 @@
 /** @import { Answer, Citation, ExchangeRecord } from "./saved.js" */
 
 /** @param {Citation} citation */
-const place = ({ title, page, start, end }) => `${title}, ${page ? `page ${page}, ` : ""}characters ${start}–${end}`;
+const whereOf = ({ title, place, start, end }) => `${title}, ${place ? `${place}, ` : ""}characters ${start}–${end}`;
 /** @param {string} text */
 const oneLine = (text) => text.replace(/\s+/g, " ").trim();
 
@@ -11,7 +11,7 @@ const oneLine = (text) => text.replace(/\s+/g, " ").trim();
  * @param {Answer} answer
  */
 export function asText(answer) {
-  const quotes = answer.citations.map((c) => `[${c.number}] “${oneLine(c.quote)}” (${place(c)})`);
+  const quotes = answer.citations.map((c) => `[${c.number}] “${oneLine(c.quote)}” (${whereOf(c)})`);
   return [answer.answer, quotes.join("\n")].filter(Boolean).join("\n\n");
 }
 
@@ -31,7 +31,7 @@ const answersOf = (exchanges) => exchanges.flatMap(({ answer, earlier }) => [...
 export function asMarkdown(title, exchanges) {
   const parts = answersOf(exchanges).map((answer) => {
     const quotes = answer.citations.map(
-      (c) => `> \\[${c.number}\\] “${markdown(c.quote)}”\n>\n> — ${markdown(place(c))}`,
+      (c) => `> \\[${c.number}\\] “${markdown(c.quote)}”\n>\n> — ${markdown(whereOf(c))}`,
     );
     return [`## ${markdown(answer.question)}`, markdown(answer.answer), ...quotes].join("\n\n");
   });

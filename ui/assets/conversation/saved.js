@@ -1,7 +1,7 @@
 // The conversations that are saved in this browser, one entry of its storage each.
 
 /**
- * @typedef {{ number: number, title: string, page: number | null, start: number, end: number, quote: string }} Citation
+ * @typedef {{ number: number, title: string, place: string | null, start: number, end: number, quote: string }} Citation
  * @typedef {{ question: string, answer: string, citations: Citation[], passages: { document_id: string }[] }} Answer  as
  *   `ask --json` prints it
  * @typedef {{ answer: Answer, earlier: Answer[], outdated?: boolean }} ExchangeRecord  as the server rendered it

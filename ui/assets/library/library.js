@@ -61,12 +61,17 @@ function filesChosen() {
 
 /**
  * @param {OwnArticle} article
- * @param {boolean} isKnown  whether it was there already
+ * @param {number} added  how many were new
  */
-function finished({ id, title }, isKnown) {
+function finished({ id, title }, added) {
   const now = isRunning() ? "It is shown when this answer is complete." : "Ask about it.";
+  const last = `“${shortened(title)}”`;
+  const what =
+    added > 1
+      ? `${added} articles were added, the last of them ${last}.`
+      : `${last} ${added ? "was added" : "is among your articles already"}.`;
   choose(id);
-  say(`“${shortened(title)}” ${isKnown ? "is among your articles already" : "was added"}. ${now}`);
+  say(`${what} ${now}`);
 }
 
 /** @param {KeyboardEvent} event */

@@ -9,11 +9,12 @@ const LAST = ["done", "failed", "cancelled"];
  * @typedef {{ id: string, title: string, source: string, characters: number, pages: number }} OwnArticle
  * @typedef {{ suffixes: string[], text_mb: number, file_mb: number }} Limits  as the server says them
  * @typedef {{ stage: string, id?: string, name?: string, before?: number, done?: number, total?: number, message?: string,
- *   article?: OwnArticle, known?: boolean }} Event  a line of the server's answer
+ *   article?: OwnArticle, number?: number, added?: number }} Event  a line of the server's answer
  * @typedef {{ name: string, path: string, request: RequestInit, refused: string }} Upload  `refused` says what is wrong with
  *   it before it is sent
- * @typedef {{ added: () => Promise<void>, finished: (article: OwnArticle, isKnown: boolean) => void }} Listener  called after
- *   each article, and with the last of those that were added together, which may have been there already
+ * @typedef {{ added: () => Promise<void>, finished: (article: OwnArticle, added: number) => void }} Listener  called after each
+ *   file, and with the last of the articles that were added together, and how many these are, without those that
+ *   were there already
  */
 
 /** @type {Listener} */
@@ -64,10 +65,11 @@ async function* eventsOf(body) {
 
 /**
  * Tell how far it is, with a button that gives it up.
- * @param {string} name
+ * @param {string} file
  * @param {Event} event
  */
-function tell(name, { stage, id, before = 0, done = 0, total = 0 }) {
+function tell(file, { stage, id, number = 1, before = 0, done = 0, total = 0 }) {
+  const name = number > 1 ? `${file}, article ${number}` : file;
   const others = before === 1 ? "1 article" : `${before} articles`;
   const text =
     {
@@ -106,7 +108,7 @@ async function send({ name, path, request }) {
     if (!(error instanceof TypeError)) throw error; // which is how fetch says that the server cannot be reached
   }
   if (last.stage === "failed") throw new Error(last.message);
-  if (last.stage === "cancelled") announce(`${name} was not added.`);
+  if (last.stage === "cancelled") announce(last.added ? `No more of ${name} is added.` : `${name} was not added.`);
   else if (!last.article) throw new Error(`The server went away before ${name} was added. Add it again.`);
   return last;
 }
@@ -146,13 +148,15 @@ function add(uploads) {
  */
 async function addEach(uploads) {
   const failures = [];
-  /** @type {Event} */
-  let last = { stage: "" };
+  let last = null;
+  let added = 0;
   for (const upload of uploads) {
     try {
       if (upload.refused) throw new Error(upload.refused);
-      const sent = await send(upload);
-      if (sent.article) last = sent;
+      const event = await send(upload);
+      last = event.article ?? last;
+      added += event.added ?? 0;
+      if (event.message) failures.push(event.message);
       await listener.added();
     } catch (error) {
       failures.push(error instanceof Error ? error.message : String(error));
@@ -160,8 +164,9 @@ async function addEach(uploads) {
     waiting -= 1;
   }
   if (uploads.length) notices.clear();
-  if (last.article) listener.finished(last.article, Boolean(last.known));
-  if (failures.length) notices.fail(failures.join(" "));
+  if (last) listener.finished(last, added);
+  const said = added > 1 ? [`${added} articles were added.`, ...failures] : failures;
+  if (failures.length) notices.fail(said.join(" "));
   return failures.length === 0;
 }
 

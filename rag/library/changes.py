@@ -1,0 +1,98 @@
+"""What changes in a collection where articles are added, or where it is to have those of a folder: which of them are
+new, which have moved and which stay; pure functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from rag.errors import DocumentError
+from rag.library.index import PassageIndex
+from rag.types import Document
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What adding documents did, by document id; `failed` says, too, what was left out of ZIP files."""
+
+    added: tuple[str, ...]
+    updated: tuple[str, ...]
+    unchanged: tuple[str, ...]
+    failed: tuple[DocumentError, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An article that was "added", "updated", "moved" or "removed", and its source, which was `before` another."""
+
+    what: str
+    id: str
+    source: str
+    before: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What was done to bring a collection in step with a folder, which files could not be read (or, of a ZIP file, were
+    left out), and how many articles it has now.
+    """
+
+    steps: tuple[Step, ...]
+    failed: tuple[DocumentError, ...]
+    articles: int
+
+
+def in_step(
+    before: Mapping[str, Document], loaded: Sequence[Document], gone: Collection[str]
+) -> tuple[list[Document], list[Step]]:
+    """The documents of a collection without those that are gone and with the loaded ones, and what was done for that;
+    `before` has them by their source. Where a new source has the text of one that is gone, it has moved, and keeps its
+    id.
+    """
+    lost = [before[source] for source in gone]
+    moved = {}
+    for document in loaded:
+        old = next((old for old in lost if old.text == document.text), None)
+        if old is not None and document.source not in before:
+            lost.remove(old)
+            moved[document.source] = old
+    stays = {source: document for source, document in before.items() if source not in gone}
+    documents, change = merged({**stays, **moved}, loaded)
+    now = {document.id: document.source for document in documents}
+    steps = [
+        *(Step("added", key, now[key]) for key in change.added),
+        *(Step("updated", key, now[key]) for key in change.updated if now[key] in before),
+        *(Step("moved", old.id, source, old.source) for source, old in moved.items()),
+        *(Step("removed", old.id, old.source) for old in lost),
+    ]
+    return documents, steps
+
+
+def followed(old: PassageIndex | None, loaded: Sequence[Document]) -> tuple[list[Document], bool]:
+    """The documents of a collection that holds the loaded ones only, and whether they differ from those of `old`."""
+    before = {document.source: document for document in old.documents.values()} if old else {}
+    gone = before.keys() - {document.source for document in loaded}
+    documents, change = merged({s: d for s, d in before.items() if s not in gone}, loaded)
+    return documents, bool(change.added or change.updated or gone)
+
+
+def merged(before: dict[str, Document], loaded: Iterable[Document]) -> tuple[list[Document], Change]:
+    """The documents of a collection after adding the loaded ones; a source keeps the id it has."""
+    after = dict(before)
+    added: list[str] = []
+    updated: list[str] = []
+    unchanged: list[str] = []
+    taken = {document.id for document in before.values()}
+    for document in loaded:
+        old = after.get(document.source)
+        new = replace(document, id=old.id if old else _free(document.id, taken))
+        changed = old is not None and (old.text, old.title, old.places) != (new.text, new.title, new.places)
+        (added if old is None else updated if changed else unchanged).append(new.id)
+        after[document.source] = new
+        taken.add(new.id)
+    return list(after.values()), Change(tuple(added), tuple(updated), tuple(unchanged))
+
+
+def _free(wanted: str, taken: set[str]) -> str:
+    return next(c for c in (wanted, *(f"{wanted}-{n}" for n in range(2, len(taken) + 3))) if c not in taken)
