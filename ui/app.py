@@ -54,7 +54,7 @@ STYLES = (
     *("theme", "page"),
     *(
         f"conversation/{name}"
-        for name in ("toolbar", "history", "claim", "conversation", "citations", "preview", "examples")
+        for name in ("toolbar", "history", "claim", "conversation", "citations", "notes", "preview", "examples")
     ),
     *(f"article/{name}" for name in ("panel", "search", "strip")),
     *(f"library/{name}" for name in ("library", "choice", "notices", "paste")),

@@ -1,8 +1,9 @@
 // What conversations are copied and exported as.
 /** @import { Answer, Citation, ExchangeRecord } from "./saved.js" */
 
-/** @param {Citation} citation */
-const place = ({ title, page, start, end }) => `${title}, ${page ? `page ${page}, ` : ""}characters ${start}–${end}`;
+/** @param {Pick<Citation, "title" | "page" | "start" | "end">} citation */
+export const place = ({ title, page, start, end }) =>
+  `${title}, ${page ? `page ${page}, ` : ""}characters ${start}–${end}`;
 /** @param {string} text */
 const oneLine = (text) => text.replace(/\s+/g, " ").trim();
 

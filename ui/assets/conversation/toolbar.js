@@ -5,7 +5,7 @@ import { isRunning, press, questionBox } from "../state.js";
 import { asJson, asMarkdown, asText, copy, download } from "./export.js";
 import * as history from "./history.js";
 
-const BUTTONS = "#tools button:not(#claim *)"; // a claim's are not about the conversation
+const BUTTONS = "#tools button:not(:is(#claim, #notes) *)"; // those are not about the conversation
 let refocus = ""; // the button to focus when the answer is complete
 
 /** @param {string} ending */

@@ -1,0 +1,145 @@
+"""Notes: quotes that are pinned with a remark, found again after a reload and in the article."""
+
+import re
+
+import pytest
+from fakes import ScriptedModel
+from pages import PATIENCE, ask, current_mark, open_page, pipeline_over, press, serious_violations, served, text_of
+from playwright.sync_api import expect
+
+from rag import Document
+
+pytestmark = pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")
+
+FOUNDED = "Clara Lindt founded the maritime museum in 1911."
+QUESTION = "Who founded the maritime museum?"
+REMARK = "Check the year 🏛\n*Ask* Clara's heirs."
+
+
+@pytest.fixture
+def beyond(article):
+    """The article behind characters that JavaScript counts twice."""
+    return Document(id=article.id, title=article.title, text=f"🏛🏛 {article.text}", source=article.source)
+
+
+def menu(page):
+    return page.get_by_text(re.compile(r"^Notes \(\d+\)$"))
+
+
+def pin(page, number=1):
+    return page.locator("#conversation").get_by_role("button", name=f"Pin quote {number}", exact=True)
+
+
+def test_a_pinned_quote_is_there_after_a_reload_leads_to_the_article(visit, beyond):
+    page = visit(beyond)
+    sent = []
+    page.on("request", lambda request: sent.append((request.method, request.url)))
+    ask(page, QUESTION)
+    expect(menu(page)).to_be_hidden()
+    sent.clear()
+    pin(page).click()
+    expect(pin(page)).to_have_attribute("aria-pressed", "true")
+    expect(current_mark(page)).to_have_count(0)  # the card was not followed
+    menu(page).click()
+    page.get_by_label("Remark on note 1").fill(REMARK)
+    assert [url for method, url in sent if method != "GET"] == []
+
+    page.reload()
+    expect(pin(page)).to_have_attribute("aria-pressed", "true", timeout=PATIENCE)
+    menu(page).click()
+    note = page.locator("#notes .card")
+    expect(note.locator("blockquote")).to_have_text(FOUNDED)
+    start = beyond.text.index(FOUNDED)
+    expect(note.locator(".place")).to_have_text(f"Harbour news, characters {start}–{start + len(FOUNDED)}")
+    expect(page.get_by_label("Remark on note 1")).to_have_value(REMARK)
+    press(page, "Note 1")
+    expect(current_mark(page)).to_be_focused()
+    assert text_of(current_mark(page)) == FOUNDED
+
+
+def test_an_unpinned_note_is_gone_and_has_its_remark_when_it_is_pinned_again(visit, article):
+    page = visit(article)
+    ask(page, QUESTION)
+    pin(page).click()
+    menu(page).click()
+    page.get_by_label("Remark on note 1").fill("dubious")
+    press(page, "Unpin note 1")
+    expect(menu(page)).to_be_hidden()
+    expect(page.get_by_label("Your question")).to_be_focused()
+    expect(pin(page)).to_have_attribute("aria-pressed", "false")
+    other = page.context.new_page()
+    open_page(other, page.url)
+    expect(pin(other)).to_have_attribute("aria-pressed", "false", timeout=PATIENCE)
+    page.bring_to_front()
+    pin(page).click()
+    expect(pin(other)).to_have_attribute("aria-pressed", "true", timeout=PATIENCE)
+    menu(page).click()
+    expect(page.get_by_label("Remark on note 1")).to_have_value("dubious")
+
+
+def test_a_quote_for_a_claim_is_pinned_too(visit, article):
+    page = visit(article)
+    page.get_by_text("Check a claim", exact=True).click()
+    page.get_by_label("Does the article say this?").fill(FOUNDED)
+    press(page, "Check")
+    page.locator("#claim").get_by_role("button", name="Pin quote 1").click()
+    menu(page).click()
+    expect(page.locator("#notes blockquote")).to_have_text(FOUNDED)
+    press(page, "Note 1")
+    expect(current_mark(page)).to_have_text(FOUNDED)
+
+
+def test_of_an_article_that_was_changed_or_removed_the_note_is_read_and_leads_nowhere(page, settings, article):
+    changed = Document(id=article.id, title=article.title, text=f"Now: {article.text}", source=article.source)
+    other = Document(id="owls", title="Owls", text="Seven owls sleep in the mill.", source="owls.txt")
+    with served(pipeline_over(settings, article)) as url:
+        open_page(page, url)
+        ask(page, QUESTION)
+        pin(page).click()
+        page.goto("about:blank")
+    port = int(url.rsplit(":", 1)[1])
+    for documents in ([changed], [other]):
+        with served(pipeline_over(settings, *documents), port=port):
+            open_page(page, url)
+            menu(page).click()
+            expect(page.locator("#notes blockquote")).to_have_text(FOUNDED)
+            expect(page.locator("#notes")).to_contain_text("can no longer be shown")
+            expect(page.get_by_role("button", name="Note 1", exact=True)).to_be_disabled()
+            page.locator("#notes blockquote").click()
+            expect(page.locator("#article mark")).to_have_count(0)
+            page.goto("about:blank")
+
+
+def test_what_stands_in_the_storage_is_only_text(visit, article):
+    page = visit(article)
+    ask(page, QUESTION)
+    pin(page).click()
+    page.evaluate(
+        """hostile => {
+            const [note] = JSON.parse(localStorage.getItem("article-chat:notes"));
+            const told = { ...note, title: hostile, quote: hostile, remark: hostile };
+            const notes = [7, null, { ...note, start: "0" }, told];
+            localStorage.setItem("article-chat:notes", JSON.stringify(notes));
+        }""",
+        "<img src=x onerror=window.hacked=1>",
+    )
+    page.reload()
+    menu(page).click()
+    expect(page.locator("#notes .card")).to_have_count(1)
+    expect(page.locator("#notes blockquote")).to_contain_text("<img src=x")
+    assert page.evaluate("window.hacked") is None
+
+
+def test_axe_finds_nothing_serious(browser, settings, article):
+    with served(pipeline_over(settings, article, model=ScriptedModel([FOUNDED]))) as url:
+        context = browser.new_context(viewport={"width": 1280, "height": 800}, bypass_csp=True)
+        page = context.new_page()
+        open_page(page, url)
+        ask(page, QUESTION)
+        pin(page).click()
+        menu(page).click()
+        serious = serious_violations(page, "notes")
+        page.set_viewport_size({"width": 390, "height": 844})
+        assert page.evaluate("document.documentElement.scrollWidth") == 390
+        assert serious + serious_violations(page, "phone") == []
+        context.close()
