@@ -74,7 +74,9 @@ TOOLS = (
     '<details class="menu"><summary>Conversations</summary><div id="history" class="list"></div></details>'
     '<details class="menu"><summary>Export</summary><div class="list">'
     '<button type="button" value="markdown">Export as Markdown</button>'
-    '<button type="button" value="json">Export as JSON</button></div></details>'
+    '<button type="button" value="json">Export as JSON</button>'
+    '<button type="button" value="annotations" title="For programs that annotate: W3C Web Annotations, JSON-LD">'
+    "Export as Web Annotations</button></div></details>"
     '<button type="button" value="clear" title="Delete this conversation">Clear</button></div>'
 )
 """What can be done with the conversation; the page's script does it, and lists the conversations that are kept."""

@@ -1,6 +1,8 @@
-"""Notes: quotes that are pinned with a remark, found again after a reload and in the article."""
+"""Notes: quotes that are pinned with a remark, found again after a reload and in the article, and exported."""
 
+import json
 import re
+from pathlib import Path
 
 import pytest
 from fakes import ScriptedModel
@@ -30,7 +32,18 @@ def pin(page, number=1):
     return page.locator("#conversation").get_by_role("button", name=f"Pin quote {number}", exact=True)
 
 
-def test_a_pinned_quote_is_there_after_a_reload_leads_to_the_article(visit, beyond):
+def exported(page, name):
+    page.get_by_text("Export", exact=True).click()
+    with page.expect_download() as download:
+        press(page, name)
+    return download.value.suggested_filename, Path(download.value.path()).read_text(encoding="utf-8")
+
+
+def selectors_of(annotation):
+    return {selector["type"]: selector for selector in annotation["target"]["selector"]}
+
+
+def test_a_pinned_quote_is_there_after_a_reload_leads_to_the_article_and_goes_along(visit, beyond):
     page = visit(beyond)
     sent = []
     page.on("request", lambda request: sent.append((request.method, request.url)))
@@ -55,6 +68,35 @@ def test_a_pinned_quote_is_there_after_a_reload_leads_to_the_article(visit, beyo
     press(page, "Note 1")
     expect(current_mark(page)).to_be_focused()
     assert text_of(current_mark(page)) == FOUNDED
+
+    name, text = exported(page, "Export as Web Annotations")
+    assert name == "Harbour-news.jsonld"
+    collection = json.loads(text)
+    assert collection["@context"] == "http://www.w3.org/ns/anno.jsonld"
+    assert collection["type"] == "AnnotationCollection"
+    assert collection["first"]["type"] == "AnnotationPage"
+    annotations = collection["first"]["items"]
+    assert len({annotation["id"] for annotation in annotations}) == len(annotations) == collection["total"]
+    for annotation in annotations:
+        assert annotation["target"]["source"]["dc:title"] == "Harbour news"
+        position, words = (selectors_of(annotation)[f"Text{kind}Selector"] for kind in ("Position", "Quote"))
+        start, end = position["start"], position["end"]
+        assert beyond.text[start:end] == words["exact"]
+        assert beyond.text[max(0, start - 32) : start] == words.get("prefix", "")
+        assert beyond.text[end : end + 32] == words.get("suffix", "")
+    (noted,) = [annotation for annotation in annotations if annotation["motivation"] == "bookmarking"]
+    assert selectors_of(noted)["TextQuoteSelector"]["exact"] == FOUNDED
+    assert [(body["purpose"], body["value"]) for body in noted["body"]] == [
+        ("commenting", REMARK),
+        ("questioning", QUESTION),
+    ]
+
+    (kept,) = json.loads(exported(page, "Export as JSON")[1])["notes"]
+    assert beyond.text[kept["start"] : kept["end"]] == kept["quote"] == FOUNDED
+    assert kept["remark"] == REMARK
+    markdown = exported(page, "Export as Markdown")[1]
+    assert "## Notes\n\n> “Clara Lindt" in markdown
+    assert "\n\nCheck the year 🏛\n\n\\*Ask\\* Clara's heirs\\.\n" in markdown
 
 
 def test_an_unpinned_note_is_gone_and_has_its_remark_when_it_is_pinned_again(visit, article):
@@ -107,6 +149,8 @@ def test_of_an_article_that_was_changed_or_removed_the_note_is_read_and_leads_no
             expect(page.get_by_role("button", name="Note 1", exact=True)).to_be_disabled()
             page.locator("#notes blockquote").click()
             expect(page.locator("#article mark")).to_have_count(0)
+            (annotation,) = json.loads(exported(page, "Export as Web Annotations")[1])["first"]["items"]
+            assert set(selectors_of(annotation)) == {"TextQuoteSelector"}
             page.goto("about:blank")
 
 

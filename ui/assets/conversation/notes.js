@@ -29,10 +29,14 @@ function kept() {
 }
 
 /** The notes in the order of the list. */
-function all() {
+export function all() {
   const { here, gone } = kept();
   return [...here, ...gone];
 }
+
+/** The same, each with whether it `stands`: whether the article says it at its place today. */
+export const checked = () =>
+  Promise.all(all().map(async (note) => ({ ...note, stands: (await placeOf(note)) !== "" })));
 
 /** @param {Note} note  whose place in the article, as a citation's button has it; "" where it stands there no more */
 async function placeOf(note) {
