@@ -1,13 +1,15 @@
-"""Notes: quotes that are pinned with a remark, found again after a reload and in the article, and exported."""
+"""Notes: quotes that are pinned with a remark, found again after a reload and in the article, exported, and printed."""
 
 import json
 import re
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from fakes import ScriptedModel
 from pages import PATIENCE, ask, current_mark, open_page, pipeline_over, press, serious_violations, served, text_of
 from playwright.sync_api import expect
+from pypdfium2 import PdfDocument
 
 from rag import Document
 
@@ -187,3 +189,32 @@ def test_axe_finds_nothing_serious(browser, settings, article):
         assert page.evaluate("document.documentElement.scrollWidth") == 390
         assert serious + serious_violations(page, "phone") == []
         context.close()
+
+
+def test_on_paper_the_quotes_are_whole_and_the_notes_come_last_without_anything_to_press(visit, article):
+    page = visit(article, model=ScriptedModel([FOUNDED] * 3))
+    page.emulate_media(color_scheme="dark")
+    folded = ask(page, QUESTION).locator(".folded .card").first
+    expect(folded.locator(".place")).to_be_hidden()
+    pin(page).click()
+    menu(page).click()
+    page.get_by_label("Remark on note 1").fill(REMARK)
+    page.keyboard.press("Escape")
+    expect(page.locator("#notes blockquote")).to_be_hidden()
+    with closing(PdfDocument(page.pdf())) as document:
+        lines = " ".join(" ".join(sheet.get_textpage().get_text_range() for sheet in document).split())
+    start = article.text.index(FOUNDED)
+    place = f"characters {start}–{start + len(FOUNDED)}"
+    order = (re.escape(QUESTION), rf"{FOUNDED} \[1\]", FOUNDED, place, r"Notes \(1\)", FOUNDED, place, "heirs")
+    assert re.search(".*".join(order), lines), lines
+    for word in ("Pin", "Copy", "Export", "Ask about", "Search", "Unpin", "ferry to Aland"):
+        assert word not in lines
+    page.emulate_media(media="print")
+    expect(
+        page.get_by_role("button").filter(visible=True).filter(has_not_text=re.compile("Source|Quote|Note"))
+    ).to_have_count(0)
+    expect(page.locator("#article")).to_be_hidden()
+    ink, ground = folded.locator("blockquote").evaluate(
+        "node => [getComputedStyle(node).color, getComputedStyle(document.body).backgroundColor]"
+    )
+    assert (ink, ground) == ("rgb(28, 25, 23)", "rgb(255, 255, 255)")
