@@ -54,12 +54,13 @@ STYLES = (
     *("theme", "page"),
     *(
         f"conversation/{name}"
-        for name in ("toolbar", "history", "claim", "conversation", "citations", "preview", "examples")
+        for name in ("toolbar", "history", "claim", "conversation", "citations", "notes", "preview", "examples")
     ),
     *(f"article/{name}" for name in ("panel", "search", "strip")),
     *(f"library/{name}" for name in ("library", "choice", "notices", "paste")),
+    "print",
 )
-"""Each beside the script that draws what it styles; the first two are for all."""
+"""Each beside the script that draws what it styles; the first two and the last are for all."""
 HEAD = "".join(f'<link rel="stylesheet" href="/page/{name}.css">' for name in STYLES) + (
     '<script type="module" src="/page/page.js"></script>'
 )

@@ -1,7 +1,7 @@
 """The route that checks a claim: POST /check?about=IDS with {"claim"}, answered as `check --json` is.
 
-Each quote has, besides, the `range` by which the page's script marks it, and its `place` in words. What is refused is
-{"message"} with a status that fits.
+Each quote has, besides, the `range` by which the page's script marks it, and its `place` in words; one that says so has
+the `pin` that is kept of it. What is refused is {"message"} with a status that fits.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from rag.api import RefusedError, receive_body
 from ui.exchanges import Documents
 from ui.owners import owner_of
 from ui.page import PipelineOf
+from ui.pins import pin_json
 from ui.rendering import place, range_value
 from ui.waiting import WaitingLine
 
@@ -56,10 +57,12 @@ def add_claim_route(site: FastAPI, pipeline_of: PipelineOf) -> None:
 def checked_json(checked: CheckedClaim, documents: Documents) -> dict[str, Any]:
     """The checked claim as the page's script reads it."""
     told = checked.to_json()
-    for sentence in told["sentences"]:
+    for sentence, said in zip(told["sentences"], checked.sentences, strict=True):
         for quote in (*sentence["citations"], *sentence["nearest"]):
             document, span = documents[quote["document_id"]], Span(quote["start"], quote["end"])
             quote |= {"range": range_value(document, span), "place": place(span, quote["place"], document)}
+        for quote, citation in zip(sentence["citations"], said.citations, strict=True):
+            quote["pin"] = pin_json(citation, said.text, documents)
     return told
 
 

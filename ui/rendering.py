@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from rag import NONE_SAYS_MORE, NOTHING_ELSE, Answer, Citation, Document, RetrievedPassage, Span
 from ui.exchanges import Conversation, Documents, Exchange, record
 from ui.paragraphs import utf16_length
+from ui.pins import pin_json
 
 SHOWN_PASSAGES = 3
 LONGEST_TITLE = 80
@@ -73,7 +74,9 @@ TOOLS = (
     '<details class="menu"><summary>Conversations</summary><div id="history" class="list"></div></details>'
     '<details class="menu"><summary>Export</summary><div class="list">'
     '<button type="button" value="markdown">Export as Markdown</button>'
-    '<button type="button" value="json">Export as JSON</button></div></details>'
+    '<button type="button" value="json">Export as JSON</button>'
+    '<button type="button" value="annotations" title="For programs that annotate: W3C Web Annotations, JSON-LD">'
+    "Export as Web Annotations</button></div></details>"
     '<button type="button" value="clear" title="Delete this conversation">Clear</button></div>'
 )
 """What can be done with the conversation; the page's script does it, and lists the conversations that are kept."""
@@ -228,15 +231,18 @@ def _bold(before: str, words: str, after: str) -> str:
 
 def _card(citation: Citation, answer: Answer, documents: Documents) -> str:
     """A quote with its place, and before it, where it could be of several articles, the title of its own; its button is
-    "Source n" unless the text above has that button.
+    "Source n" unless the text above has that button. The page's script presses Pin where the quote is pinned.
     """
     name = "Quote" if any(citation.number in statement.citations for statement in answer.statements) else "Source"
     quote = _bold(*citation.around_highlight())
     article = f'<p class="of">{_title(citation.title)}</p>' if len(documents) > 1 else ""
     where = place(Span(citation.start, citation.end), citation.place, documents.get(citation.document_id))
+    pin = escape(json.dumps(pin_json(citation, answer.question, documents), ensure_ascii=False))
     return (
         f'<div class="card">{_button(name, citation, documents)}{article}{_blockquote(citation.quote, quote)}'
-        f'<p class="place">{_title(citation.title)} · {escape(where)} · score {citation.score:.2f}</p></div>'
+        f'<p class="place">{_title(citation.title)} · {escape(where)} · score {citation.score:.2f}</p>'
+        f'<button type="button" class="pin" value="{pin}" aria-pressed="false" title="Keep this quote as a note">Pin'
+        f'<span class="unseen"> quote {citation.number}</span></button></div>'
     )
 
 

@@ -124,7 +124,7 @@ def test_on_a_phone_a_button_leads_back_from_the_quote_to_its_citation(visit, ar
     page = visit(article)
     page.set_viewport_size({"width": 390, "height": 844})
     back = page.get_by_role("button", name="Back to the answer")
-    sources = ask(page, QUESTION).locator(".card").get_by_role("button")
+    sources = ask(page, QUESTION).locator(".card .source")
     expect(back).to_have_count(0)
     sources.last.click()
     expect(current_mark(page)).to_be_in_viewport(timeout=PATIENCE)

@@ -243,7 +243,7 @@ def test_a_conversation_is_exported_with_its_quotes_and_offsets(visit):
         assert download.value.suggested_filename.startswith("Ferry-news.")
         return Path(download.value.path()).read_text(encoding="utf-8")
 
-    answers = json.loads(exported("Export as JSON"))
+    answers = json.loads(exported("Export as JSON"))["answers"]
     assert [answer["question"] for answer in answers] == ["What did the pilot say?", "Which football team won?"]
     assert answers[0]["citations"]
     assert all(text[c["start"] : c["end"]] == c["quote"] for c in answers[0]["citations"])

@@ -90,7 +90,7 @@ def test_everything_of_an_exchange_is_text_whatever_it_says():
         "div", "p", "span", "fieldset", "legend", "button", "blockquote", "strong", "input", "details", "summary",
         "table", "tr", "th", "td",
     }  # fmt: skip
-    allowed = {"class", "role", "type", "name", "value", "title"}
+    allowed = {"class", "role", "type", "name", "value", "title", "aria-pressed"}
     assert all(set(attributes) <= allowed for _, attributes in result.tags)
     # The question, the group's name, the answer and its card, the model; the group's name, answer and card before it.
     assert result.text.count(HOSTILE) == 8
@@ -114,6 +114,19 @@ def test_a_quote_that_the_text_does_not_cite_has_its_source_button_in_its_card()
     running = shown(Exchange(answer("why?", "", *two), running=True), doc)
     assert "Source 1" in running.text
     assert "Source 2" in running.text
+
+
+def test_a_card_has_what_is_kept_of_its_quote_when_that_is_pinned():
+    doc = document(f"{'😀' * 40}The ferry was late.{HOSTILE}")
+    exchange = Exchange(answer("why?", "Late.", citation(doc, "The ferry was late.")))
+    (button,) = [a for tag, a in shown(exchange, doc).tags if a.get("class") == "pin"]
+    assert button["aria-pressed"] == "false"
+    kept = json.loads(button["value"])
+    assert (kept["question"], kept["document_id"], kept["title"], kept["page"]) == ("why?", doc.id, doc.title, None)
+    assert doc.text[kept["start"] : kept["end"]] == kept["quote"] == "The ferry was late."
+    assert (kept["prefix"], kept["suffix"]) == ("😀" * 32, HOSTILE[:32])
+    (button,) = [a for tag, a in Shown(exchange_html(exchange, {})).tags if a.get("class") == "pin"]
+    assert json.loads(button["value"]) == {**kept, "prefix": "", "suffix": ""}
 
 
 def test_a_marker_of_the_articles_own_is_text_and_no_button():
@@ -193,7 +206,7 @@ def test_exchanges_are_blocks_of_their_own():
 def test_only_a_complete_exchange_can_be_kept_copied_and_tried_again():
     doc = document("The ferry was late.")
     one = answer("why?", "Late.", citation(doc, "The ferry was late."))
-    buttons = [a["value"] for tag, a in shown(Exchange(one), doc).tags if tag == "button"][2:]
+    buttons = [a["value"] for tag, a in shown(Exchange(one), doc).tags if tag == "button"][3:]
     assert buttons == ["copy", "retry", "edit"]
     running = shown(Exchange(one, running=True), doc)
     assert [a.get("name") for tag, a in running.tags if tag == "input"] == ["passages"]

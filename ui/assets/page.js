@@ -8,6 +8,7 @@ import * as citations from "./conversation/citations.js";
 import * as claim from "./conversation/claim.js";
 import * as examples from "./conversation/examples.js";
 import * as history from "./conversation/history.js";
+import * as notes from "./conversation/notes.js";
 import * as preview from "./conversation/preview.js";
 import * as saved from "./conversation/saved.js";
 import * as study from "./conversation/study.js";
@@ -17,6 +18,7 @@ import * as library from "./library/library.js";
 import { onChange } from "./observer.js";
 import { articleTitle, press, questionBox, runningQuestion, typeInto } from "./state.js";
 import * as status from "./status.js";
+import { setOwner } from "./storage.js";
 
 let begun = false;
 let ready = false; // the lists of articles are there
@@ -24,7 +26,7 @@ let ready = false; // the lists of articles are there
 async function begin() {
   highlights.build();
   status.build();
-  saved.setOwner(await library.build(history.openArticle));
+  setOwner(await library.build(history.openArticle));
   setShared(library.sharedIds());
   const draft = saved.draft();
   if (draft && !questionBox().value) typeInto(questionBox(), draft);
@@ -37,6 +39,7 @@ async function begin() {
   history.build();
   toolbar.build();
   claim.build();
+  notes.build();
 }
 
 function follow() {

@@ -48,3 +48,16 @@ export function load(id) {
   articles.set(id, loading);
   return loading;
 }
+
+/**
+ * The range of a quote, known by its code points, in UTF-16 units; null where the article does not say it there.
+ * @param {Article} article
+ * @param {{ start: number, end: number, quote: string }} quote
+ */
+export function rangeIn({ text }, { start, end, quote }) {
+  const before = [...text.slice(0, 2 * start)].slice(0, start).join("").length; // no character is longer than two
+  const after = before + quote.length;
+  return text.slice(before, after) === quote && [...quote].length === end - start
+    ? { start: before, end: after }
+    : null;
+}

@@ -5,8 +5,12 @@ import { element } from "../dom.js";
 /** @typedef {{ start: number, end: number }} Span  a range of the article */
 /** @typedef {Span & { current?: boolean }} Mark */
 
-/** Text without a mark; in small letters, the style gives it a capital and a stop. */
 const TRANSCRIPT = /^\p{L}[\p{L}\p{N}\s]*$/u;
+/**
+ * Whether the text is without a mark and in small letters: the style gives it a capital and a stop.
+ * @param {string} text
+ */
+export const isBare = (text) => TRANSCRIPT.test(text) && text === text.toLowerCase();
 
 /**
  * The article's paragraphs from the first to the last as one, with marks (sorted, apart, inside it), and with the places that
@@ -21,7 +25,7 @@ export function paragraph(article, first, last, marks = []) {
   const node = element("p", isTitle ? { role: "heading", ariaLevel: "2" } : {});
   const start = article.starts[first];
   const text = article.text.slice(start, article.starts[last + 1]);
-  if (TRANSCRIPT.test(text) && text === text.toLowerCase()) node.classList.add("bare");
+  if (isBare(text)) node.classList.add("bare");
   const places = placesIn(article, start, start + text.length).map(([at, label]) => {
     const mark = marks.find((other) => other.start < at && at < other.end);
     return { label, at: Math.min(mark ? mark.end : at, start + text.length) - start };

@@ -106,10 +106,10 @@ export function turnTo(id) {
 
 /** @param {MouseEvent} event */
 function clicked({ target }) {
-  const card = closest(target, ":is(#conversation, #claim) .card");
-  if (card && String(getSelection())) return; // its words were selected
+  const card = closest(target, ".answer .card");
+  if (closest(target, ".pin, textarea") || (card && String(getSelection()))) return; // or its words were selected
   /** @type {HTMLButtonElement | null} */
-  const source = closest(target, ":is(#conversation, #claim) .source") ?? (card && find(".source", card));
+  const source = closest(target, "button.source") ?? (card && find("button.source:enabled", card));
   if (source) choose(source).catch(console.error);
 }
 

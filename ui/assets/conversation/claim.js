@@ -4,8 +4,8 @@ import { onChange } from "../observer.js";
 import { articleId, isUnavailable } from "../state.js";
 import { announce } from "../status.js";
 
-/** @typedef {{ number: number, title: string, quote: string, range: string, place: string }} Quote */
-/** @typedef {{ text: string, verdict: string, citations: Quote[], nearest: Quote[] }} Sentence */
+/** @typedef {{ number: number, title: string, quote: string, range: string, place: string, pin?: object }} Cited */
+/** @typedef {{ text: string, verdict: string, citations: Cited[], nearest: Cited[] }} Sentence */
 
 const FAILED = "The claim could not be checked. Please try again.";
 /** @type {string | null} */
@@ -23,10 +23,10 @@ const menu = element(
 );
 
 /**
- * @param {Quote} quote
+ * @param {Cited} quote
  * @param {string} name
  */
-function card({ number, title, quote, range, place }, name) {
+function card({ number, title, quote, range, place, pin }, name) {
   const hidden = element("span", { className: "unseen" }, `${name} `);
   return element(
     "div",
@@ -34,6 +34,23 @@ function card({ number, title, quote, range, place }, name) {
     element("button", { type: "button", className: "source", value: range }, hidden, String(number)),
     element("blockquote", {}, quote),
     element("p", { className: "place" }, `${title} · ${place}`),
+    ...(pin ? [pinButton(pin, number)] : []),
+  );
+}
+
+/**
+ * The button that the server puts at an answer's quotes, too.
+ * @param {object} pin
+ * @param {number} number
+ */
+function pinButton(pin, number) {
+  const which = element("span", { className: "unseen" }, ` quote ${number}`);
+  const title = "Keep this quote as a note";
+  return element(
+    "button",
+    { type: "button", className: "pin", value: JSON.stringify(pin), ariaPressed: "false", title },
+    "Pin",
+    which,
   );
 }
 

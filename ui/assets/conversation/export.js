@@ -1,8 +1,10 @@
-// What conversations are copied and exported as.
+// What conversations and notes are copied and exported as.
+/** @import { Note } from "./pinned.js" */
 /** @import { Answer, Citation, ExchangeRecord } from "./saved.js" */
 
-/** @param {Citation} citation */
-const whereOf = ({ title, place, start, end }) => `${title}, ${place ? `${place}, ` : ""}characters ${start}–${end}`;
+/** @param {Pick<Citation, "title" | "place" | "start" | "end">} cited */
+export const whereOf = ({ title, place, start, end }) =>
+  `${title}, ${place ? `${place}, ` : ""}characters ${start}–${end}`;
 /** @param {string} text */
 const oneLine = (text) => text.replace(/\s+/g, " ").trim();
 
@@ -25,21 +27,36 @@ const markdown = (text) => oneLine(text).replace(/[\\`*_{}[\]()<>#+\-.!|~&$:]/g,
 const answersOf = (exchanges) => exchanges.flatMap(({ answer, earlier }) => [...earlier, answer]);
 
 /**
+ * @param {Pick<Citation, "quote" | "title" | "place" | "start" | "end">} cited
+ * @param {string} number  as Markdown, before the quote
+ */
+const markdownQuote = (cited, number = "") =>
+  `> ${number}“${markdown(cited.quote)}”\n>\n> — ${markdown(whereOf(cited))}`;
+
+/**
  * @param {string} title
  * @param {ExchangeRecord[]} exchanges
+ * @param {Note[]} notes
  */
-export function asMarkdown(title, exchanges) {
+export function asMarkdown(title, exchanges, notes) {
   const parts = answersOf(exchanges).map((answer) => {
-    const quotes = answer.citations.map(
-      (c) => `> \\[${c.number}\\] “${markdown(c.quote)}”\n>\n> — ${markdown(whereOf(c))}`,
-    );
+    const quotes = answer.citations.map((cited) => markdownQuote(cited, `\\[${cited.number}\\] `));
     return [`## ${markdown(answer.question)}`, markdown(answer.answer), ...quotes].join("\n\n");
   });
-  return `${[`# ${markdown(title)}`, ...parts].join("\n\n")}\n`;
+  const pinned = notes.flatMap((note) => [
+    markdownQuote(note),
+    ...note.remark.split("\n").map(markdown).filter(Boolean),
+  ]);
+  return `${[`# ${markdown(title)}`, ...parts, ...(pinned.length ? ["## Notes", ...pinned] : [])].join("\n\n")}\n`;
 }
 
-/** @param {ExchangeRecord[]} exchanges */
-export const asJson = (exchanges) => `${JSON.stringify(answersOf(exchanges), null, 2)}\n`;
+/**
+ * @param {string} title
+ * @param {ExchangeRecord[]} exchanges
+ * @param {Note[]} notes
+ */
+export const asJson = (title, exchanges, notes) =>
+  `${JSON.stringify({ title, answers: answersOf(exchanges), notes }, null, 2)}\n`;
 
 /** @param {string} text */
 export async function copy(text) {

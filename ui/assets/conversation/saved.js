@@ -1,4 +1,5 @@
 // The conversations that are saved in this browser, one entry of its storage each.
+import { erase, key, read, write } from "../storage.js";
 
 /**
  * @typedef {{ number: number, title: string, place: string | null, start: number, end: number, quote: string }} Citation
@@ -9,59 +10,12 @@
  * @typedef {About & { id: string, time: number, stamp: string, exchanges: ExchangeRecord[] }} Conversation
  */
 
-let owner = ""; // whoever logs in has conversations of their own
-/** @param {string} name */
-const key = (name) => `article-chat:${owner}${name}`;
 const prefix = () => key("conversation:");
 const MOST_SAVED = 50;
 /** @type {Map<string, string>} */
 const seen = new Map(); // id -> the stamp under which this tab knows the conversation
 /** @type {Map<string, string>} */
 const moved = new Map(); // id -> the id under which this tab has saved it since another tab continued it, too
-
-/** @param {string | null} login */
-export function setOwner(login) {
-  owner = login ? `login-${encodeURIComponent(login)}:` : "";
-}
-
-// Storage may be forbidden or full: then nothing is saved, and the page works as well. An `area` is a property of the window,
-// as reading that property may fail already.
-/** @typedef {"localStorage" | "sessionStorage"} Area */
-
-/**
- * @param {string} key
- * @param {Area} area
- */
-function read(key, area = "localStorage") {
-  try {
-    return JSON.parse(window[area].getItem(key) ?? "null");
-  } catch {
-    return null;
-  }
-}
-
-/**
- * @param {string} key
- * @param {unknown} value
- * @param {Area} area
- */
-function write(key, value, area = "localStorage") {
-  try {
-    window[area].setItem(key, JSON.stringify(value));
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** @param {string} key */
-function erase(key) {
-  try {
-    localStorage.removeItem(key);
-  } catch {
-    // it was not saved
-  }
-}
 
 /** @param {any} entry  from the storage, where anything may be */
 function isConversation(entry) {

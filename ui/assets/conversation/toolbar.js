@@ -1,11 +1,16 @@
 // What can be done with the conversation and with its answers: the toolbar's menus, and all buttons that are known by a value.
 import { closest, find, findAll } from "../dom.js";
 import { onChange } from "../observer.js";
-import { isRunning, press, questionBox } from "../state.js";
+import { isRunning, isUnavailable, press, questionBox } from "../state.js";
+import { asAnnotations } from "./annotations.js";
 import { asJson, asMarkdown, asText, copy, download } from "./export.js";
 import * as history from "./history.js";
+import * as notes from "./notes.js";
 
-const BUTTONS = "#tools button:not(#claim *)"; // a claim's are not about the conversation
+/** @import { Note, Quote } from "./pinned.js" */
+/** @import { ExchangeRecord } from "./saved.js" */
+
+const BUTTONS = "#tools button:not(:is(#claim, #notes) *)"; // those are not about the conversation
 let refocus = ""; // the button to focus when the answer is complete
 
 /** @param {string} ending */
@@ -15,6 +20,16 @@ const fileName = (ending) =>
     .replace(/[^\p{L}\p{N}]+/gu, "-")
     .slice(0, 60)}.${ending}`;
 
+/** @returns {[string, ExchangeRecord[], Note[]]} */
+const conversation = () => [history.title(), history.records(), notes.all()];
+
+/** The quotes of the answers, which the server has checked against the article where there is one. */
+function citedQuotes() {
+  /** @type {HTMLButtonElement[]} */
+  const pins = findAll("#conversation .pin");
+  return pins.map(({ value }) => ({ .../** @type {Quote} */ (JSON.parse(value)), stands: !isUnavailable() }));
+}
+
 /**
  * What the buttons do, by their values.
  * @type {Record<string, (button: HTMLButtonElement) => void | Promise<void>>}
@@ -22,8 +37,12 @@ const fileName = (ending) =>
 const actions = {
   new: history.startNew,
   clear: history.clear,
-  markdown: () => download(fileName("md"), "text/markdown", asMarkdown(history.title(), history.records())),
-  json: () => download(fileName("json"), "application/json", asJson(history.records())),
+  markdown: () => download(fileName("md"), "text/markdown", asMarkdown(...conversation())),
+  json: () => download(fileName("json"), "application/json", asJson(...conversation())),
+  async annotations() {
+    const quotes = [...citedQuotes(), ...(await notes.checked())];
+    download(fileName("jsonld"), "application/ld+json", asAnnotations(history.title(), quotes));
+  },
   retry() {
     refocus = '.exchange:last-of-type [value="retry"]';
     press("retry");

@@ -118,7 +118,7 @@ async function refresh() {
   const whom = login ? `your login, ${login},` : "this browser";
   notices.explain(
     `What you add is kept ${place}, for ${whom} alone. Remove deletes its text and vectors. ` +
-      "Conversations are kept in this browser.",
+      "Conversations and notes are kept in this browser.",
   );
   if (JSON.stringify([...titles]) !== before) draw(); // or the keyboard would be lost in a list that is open
   followArrivals(answer.arriving);
