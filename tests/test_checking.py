@@ -5,7 +5,7 @@ import pytest
 from fakes import OverlapChecker, OverlapReader
 
 from rag.answer.attribution import Attributor
-from rag.answer.checking import Features, Judge
+from rag.answer.checking import LEAST_CHANCE, LEAST_CHANCE_OF_STRANGERS, Features, Judge
 from rag.answer.drafts import Draft, Written
 from rag.answer.question import understand
 from rag.answer.retrieval import retrieve
@@ -119,6 +119,20 @@ def test_a_denial_follows_from_its_sources(index: PassageIndex) -> None:
         ("Yes, Clara Lindt founded the maritime museum in 1911.", False),
     ]:
         assert is_right(judge, index, Draft(text, -0.05, -9.0)) is shown
+
+
+def test_who_is_named_by_the_question_alone_must_be_likely_right(index: PassageIndex) -> None:
+    judge = Judge(index, OverlapReader(), SureOf(0.9), "standard")
+    asked = understand("When did Otto Brandt found the maritime museum?")
+
+    def shown(text: str, chance: float) -> bool:
+        return judge.is_right(asked, written(index, text), chance)
+
+    stranger, known = ("Otto Brandt founded the maritime museum.", "Clara Lindt founded the maritime museum.")
+    assert not shown(stranger, LEAST_CHANCE_OF_STRANGERS - 0.1)
+    assert shown(stranger, LEAST_CHANCE_OF_STRANGERS)
+    assert shown(known, LEAST_CHANCE)
+    assert shown("No, Otto Brandt did not found the maritime museum.", LEAST_CHANCE)
 
 
 def test_a_writer_that_tells_no_probabilities_is_judged_by_the_other_witnesses(index: PassageIndex) -> None:

@@ -31,6 +31,8 @@ articles are, and 72 of 100 wrong ones. An account, which no judge hears, needs 
 LEAST_CHANCE = 0.1
 """A sentence that is less likely right than this is not shown. It is low, as the reader, whom the judge hears most, is
 lost where a question is in other words than the text: right drafts look far less likely there than they are."""
+LEAST_CHANCE_OF_STRANGERS = 0.5
+"""The same of a sentence with a name that the article does not have: a question's, whose answer is likely made up."""
 LEAST_HOPE = 0.05
 """After a draft that is less likely right than this, another from the same article was never shown."""
 WEIGHTS = FOLDER / "judge.json"
@@ -88,8 +90,9 @@ class Judge:
         What it denies follows from its sources rather than stands in them; of that the checker, which learnt denials
         from made-up falsehoods, knows too little to forbid it.
         """
-        least = 0.0 if _DENIES.search(written.text) else LEAST_SUPPORTED
-        return chance >= LEAST_CHANCE and self.is_said(question, written, least)
+        denies = _DENIES.search(written.text) is not None
+        likely = LEAST_CHANCE if denies or not self._strangers(written) else LEAST_CHANCE_OF_STRANGERS
+        return chance >= likely and self.is_said(question, written, 0.0 if denies else LEAST_SUPPORTED)
 
     def chance(self, question: Question, draft: Draft, written: Written, reading: Reading) -> float:
         """How likely a sentence of the draft is right, in [0, 1], whether its sources say it or not."""
@@ -109,6 +112,12 @@ class Judge:
         for it.
         """
         return particulars(written.text) - known([*self._texts(written), question.standalone])
+
+    def _strangers(self, written: Written) -> set[str]:
+        """The names of the sentence that stand nowhere in the articles that it cites."""
+        names = {name for name in particulars(written.text) if name.isalpha()}
+        cited = {source.document_id for source in written.sources}
+        return names - known(self._index.documents[document_id].text for document_id in cited)
 
     def examine(self, question: Question, draft: Draft, written: Written, reading: Reading) -> Features:
         """What the witnesses say of a sentence of the draft."""
