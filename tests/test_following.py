@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fakes import FakeEmbedder
@@ -16,7 +17,7 @@ import rag.cli.commands
 from rag.answer.pipeline import Pipeline
 from rag.api.articles import Articles
 from rag.cli import main
-from rag.errors import CollectionError, IndexDamagedError, StorageError
+from rag.errors import CollectionError, IndexDamagedError, IndexUnreadableError, StorageError
 from rag.library import collections
 from rag.library.changes import Followed
 from rag.library.collections import Library
@@ -186,10 +187,10 @@ def test_what_goes_while_it_is_looked_at_is_looked_for_again(
 ) -> None:
     real, gone = Library.files, [FileNotFoundError(2, "No such file or directory")] * 2
 
-    def files(self: Library, paths: list[Path]) -> Iterator[Path]:
+    def files(self: Library, *arguments: Any) -> Iterator[Path]:
         if gone:
             raise gone.pop()
-        return real(self, paths)
+        return real(self, *arguments)
 
     monkeypatch.setattr(Library, "files", files)
     (begun,) = followed(library, folder)
@@ -225,6 +226,62 @@ def test_a_collection_without_articles_is_no_more_and_comes_back(library: Librar
         [("added", "owl")],
         [("added", "hen"), ("added", "owl")],
     ]
+
+
+def test_what_cannot_be_looked_into_is_told_and_its_articles_stay(
+    library: Library, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusing: list[Path] = []
+    scandir = os.scandir
+
+    def guarded(path: int | str | os.PathLike[str] = ".") -> object:
+        if not isinstance(path, int) and Path(path) in refusing:
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", guarded)  # whoever runs this may be allowed everything
+
+    def lock() -> None:
+        refusing.append(folder / "2020")
+        (folder / "bee.txt").write_text("A bee visits three thousand flowers.")
+
+    def unlock() -> None:
+        refusing.clear()
+        (folder / "2020" / "dam.md").unlink()
+
+    first, locked, unlocked = followed(library, folder, lock, lambda: None, lambda: None, unlock)
+    assert len(steps(first)) == 2
+    assert steps(locked) == [("updated", "bee")]
+    assert isinstance(locked, Followed)
+    [told] = locked.failed
+    assert str(told).startswith(f"{folder / '2020'}: cannot be looked at: Permission denied")
+    assert steps(unlocked) == [("removed", "dam")]
+
+
+def test_a_collection_that_cannot_be_looked_at_now_is_tried_again(
+    library: Library, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version, failing = library.version, [True]
+
+    def guarded(name: str) -> object:
+        if failing:
+            failing.pop()
+            raise IndexUnreadableError("the disk is away")
+        return version(name)
+
+    news = followed(
+        library,
+        folder,
+        lambda: monkeypatch.setattr(library, "version", guarded),
+        (folder / "bee.txt").unlink,
+        lambda: None,
+        lambda: None,
+        lambda: None,
+    )
+    first, error, last = news
+    assert len(steps(first)) == 2
+    assert isinstance(error, IndexUnreadableError)
+    assert steps(last) == [("removed", "bee")]
 
 
 def test_an_error_that_may_pass_is_told_once_and_tried_again(
@@ -311,7 +368,11 @@ def test_what_is_no_folder_is_refused_in_one_line(
 @pytest.mark.e2e
 def test_a_real_run_follows_real_changes_until_it_is_interrupted(home: Path, folder: Path) -> None:
     command = [sys.executable, "-m", "rag", "--home", str(home), "watch", str(folder), "--collection", "mine"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ}) as watch:
+
+    def heed() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # what a shell starts in the background ignores Ctrl-C
+
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=heed) as watch:
         assert watch.stdout is not None
         lines = iter(watch.stdout.readline, "")
         assert [next(lines).split()[0] for _ in range(4)] == ["mine", "added", "added", "mine:"]

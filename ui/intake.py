@@ -152,7 +152,7 @@ class Intake:
             with self._lock:
                 del self._arrivals[arrival.id]
             place.close()
-            new = sum(entry.id not in before for entry in added)
+            new = len({entry.id for entry in added} - before)
             last: Event = {"stage": "cancelled", "added": new} if given_up else _last(added, new, refused)
             self._metrics.arrived(last["stage"], time.perf_counter() - began)
             arrival.tell(last)

@@ -19,6 +19,8 @@ MOST_TRIED = 24
 """Candidates put to the pipeline, at most; each costs a search and a reading, but no writing."""
 MOST_REMEMBERED = 1000
 """Articles, and choices of several, whose questions are remembered."""
+MOST_WAITING = 100
+"""Of those, so many may wait; of more, those are forgotten that wait longest, until somebody opens them again."""
 MOST_OFFERED = 3
 _READ_CHARACTERS = 200_000
 _LOOK_AGAIN_AFTER = 0.2
@@ -48,6 +50,7 @@ class Examples:
     def __init__(self, busy: Callable[[], bool] = lambda: False) -> None:
         self._busy = busy
         self._found: OrderedDict[tuple[str, ...], tuple[str, ...] | None] = OrderedDict()
+        self._waiting: OrderedDict[tuple[str, ...], Pipeline] = OrderedDict()
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="examples")
@@ -58,7 +61,10 @@ class Examples:
         with self._lock:
             if articles not in self._found and not self._stopped.is_set():
                 self._found[articles] = None
-                self._worker.submit(self._find, pipeline, articles)
+                self._waiting[articles] = pipeline
+                self._worker.submit(self._find, articles)
+                if len(self._waiting) > MOST_WAITING:
+                    self._found.pop(self._waiting.popitem(last=False)[0], None)
                 if len(self._found) > MOST_REMEMBERED:
                     self._found.popitem(last=False)
             return self._found.get(articles)
@@ -68,6 +74,7 @@ class Examples:
         with self._lock:
             for articles in [articles for articles in self._found if article in articles]:
                 del self._found[articles]
+                self._waiting.pop(articles, None)
 
     def stop(self) -> None:
         """End the search before the next candidate, and wait for that."""
@@ -75,7 +82,11 @@ class Examples:
             self._stopped.set()
         self._worker.shutdown(cancel_futures=True)
 
-    def _find(self, pipeline: Pipeline, articles: tuple[str, ...]) -> None:
+    def _find(self, articles: tuple[str, ...]) -> None:
+        with self._lock:
+            pipeline = self._waiting.pop(articles, None)
+        if pipeline is None:
+            return
         questions: tuple[str, ...] = ()
         first = articles[:MOST_OFFERED]
         try:

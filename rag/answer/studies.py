@@ -13,6 +13,8 @@ from rag.errors import ArticleChatError
 
 MOST_REMEMBERED = 1000
 """Articles of which it is remembered how far they are read."""
+MOST_WAITING = 100
+"""Articles that wait to be read; of more, those are forgotten that wait longest, until somebody opens them again."""
 _READ = 1.0
 log = logging.getLogger(__name__)
 
@@ -22,21 +24,29 @@ class Studies:
 
     def __init__(self) -> None:
         self._shares: OrderedDict[tuple[str, ...], float] = OrderedDict()
+        self._waiting: OrderedDict[tuple[str, ...], Pipeline] = OrderedDict()
+        self._latest: tuple[str, ...] = ()
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="studies")
 
     def of(self, pipeline: Pipeline) -> float | None:
         """How much of the pipeline's articles has been read, in [0, 1]; None where there is nothing to read, or nothing
-        more. The first call asks for it.
+        more. The first call asks for it, and so does one for several articles after one for others: what is read of
+        them is kept in memory only, where something else takes its place.
         """
         if not pipeline.reads or self._stopped.is_set():
             return None
         articles = tuple(pipeline.index.documents)
         with self._lock:
-            if articles not in self._shares:
+            again = pipeline.index.folder is None and self._latest != articles and self._shares.get(articles) == _READ
+            self._latest = articles
+            if again or articles not in self._shares:
                 self._shares[articles] = 0.0
-                self._worker.submit(self._study, pipeline, articles)
+                self._waiting[articles] = pipeline
+                self._worker.submit(self._study, articles)
+                if len(self._waiting) > MOST_WAITING:
+                    self._shares.pop(self._waiting.popitem(last=False)[0], None)
                 if len(self._shares) > MOST_REMEMBERED:
                     self._shares.popitem(last=False)
             share = self._shares[articles]
@@ -47,13 +57,18 @@ class Studies:
         with self._lock:
             for articles in [articles for articles in self._shares if article in articles]:
                 del self._shares[articles]
+                self._waiting.pop(articles, None)
 
     def stop(self) -> None:
         """End the reading within a moment, and wait for that."""
         self._stopped.set()
         self._worker.shutdown(cancel_futures=True)
 
-    def _study(self, pipeline: Pipeline, articles: tuple[str, ...]) -> None:
+    def _study(self, articles: tuple[str, ...]) -> None:
+        with self._lock:
+            pipeline = self._waiting.pop(articles, None)
+        if pipeline is None:
+            return
         try:
             pipeline.study(
                 partial(self._note, articles), lambda: self._stopped.is_set() or articles not in self._shares

@@ -50,21 +50,22 @@ def in_step(
     `before` has them by their source. Where a new source has the text of one that is gone, it has moved, and keeps its
     id.
     """
-    lost = [before[source] for source in gone]
+    lost = {source: before[source] for source in gone}
+    stays = {source: document for source, document in before.items() if source not in lost}
+    by_text: dict[str, list[str]] = {}
+    for source, document in lost.items():
+        by_text.setdefault(document.text, []).append(source)
     moved = {}
     for document in loaded:
-        old = next((old for old in lost if old.text == document.text), None)
-        if old is not None and document.source not in before:
-            lost.remove(old)
-            moved[document.source] = old
-    stays = {source: document for source, document in before.items() if source not in gone}
+        if document.source not in before and (sources := by_text.get(document.text)):
+            moved[document.source] = lost.pop(sources.pop(0))
     documents, change = merged({**stays, **moved}, loaded)
     now = {document.id: document.source for document in documents}
     steps = [
         *(Step("added", key, now[key]) for key in change.added),
         *(Step("updated", key, now[key]) for key in change.updated if now[key] in before),
         *(Step("moved", old.id, source, old.source) for source, old in moved.items()),
-        *(Step("removed", old.id, old.source) for old in lost),
+        *(Step("removed", old.id, old.source) for old in lost.values()),
     ]
     return documents, steps
 

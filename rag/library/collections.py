@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
@@ -102,9 +103,17 @@ class Library:
             return Change((), (), (), failed)
         return replace(self.put(loaded, name), failed=failed)
 
-    def follow(self, folder: Path, name: str, present: AbstractSet[Path], changed: AbstractSet[Path]) -> Followed:
+    def follow(
+        self,
+        folder: Path,
+        name: str,
+        present: AbstractSet[Path],
+        changed: AbstractSet[Path],
+        unseen: AbstractSet[Path] = frozenset(),
+    ) -> Followed:
         """Bring what the collection has of the folder, an absolute path, in step with it: `present` are the files that
-        are there, of which those that may have `changed` are read.
+        are there, of which those that may have `changed` are read, and `unseen` the files and folders in it that cannot
+        be looked at now.
 
         An article whose file is gone is removed; where its text stands in a new file it has moved there, and keeps its
         id and its vectors. What cannot be read stays as it was. Articles from elsewhere are left alone, and a
@@ -124,11 +133,14 @@ class Library:
         with self._writing(name):
             old = self._load(at) if (at / MANIFEST).is_file() else None
             before = {document.source: document for document in old.documents.values()} if old else {}
-            here = {document.source for document in loaded}
+            here, fresh = {document.source for document in loaded}, changed - unread
 
             def is_gone(source: str) -> bool:
-                file = next((path for path in (Path(source), *Path(source).parents) if path in present), None)
-                return file is None or (file in changed - unread and source not in here)  # no longer in a ZIP file
+                above = (Path(source), *Path(source).parents)
+                file = next((path for path in above if path in present), None)
+                if file is None:
+                    return unseen.isdisjoint(above)
+                return file in fresh and source not in here  # no longer in a ZIP file
 
             gone = [source for source in before if Path(source).is_relative_to(folder) and is_gone(source)]
             documents, steps = in_step(before, loaded, gone)
@@ -202,9 +214,11 @@ class Library:
             raise unreadable(path, error) from error
         return manifest.st_mtime_ns, manifest.st_ino  # each change puts another file into its place
 
-    def files(self, paths: Iterable[Path]) -> Iterator[Path]:
+    def files(
+        self, paths: Iterable[Path], failed: Callable[[Path, OSError], object] = lambda *_: None
+    ) -> Iterator[Path]:
         """The files as given, and those of the folders, at any depth, that have a readable suffix, in order; none that
-        is hidden (or a lock of an office program), and none of the indexes.
+        is hidden (or a lock of an office program), and none of the indexes. `failed` is told what cannot be looked at.
         """
         indexes = self._settings.indexes.resolve()
         for path in paths:
@@ -212,7 +226,7 @@ class Library:
                 yield path
                 continue
             own = path / indexes.relative_to(path.resolve()) if indexes.is_relative_to(path.resolve()) else None
-            for file in sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file()):
+            for file in sorted(_below(path, failed)):
                 hidden = any(part.startswith((".", "~$")) for part in file.relative_to(path).parts)
                 if not hidden and (own is None or not file.is_relative_to(own)):
                     yield file
@@ -352,6 +366,18 @@ class Library:
             yield
         finally:
             lock.release()
+
+
+def _below(folder: Path, failed: Callable[[Path, OSError], object]) -> Iterator[Path]:
+    """The files in the folder, at any depth, that have a readable suffix."""
+    for here, _, names in os.walk(folder, onerror=lambda error: failed(Path(error.filename), error)):
+        for file in (Path(here, name) for name in names):
+            if file.suffix.lower() in SUFFIXES:
+                try:
+                    if file.is_file():
+                        yield file
+                except OSError as error:
+                    failed(file, error)
 
 
 def _resolved(path: Path) -> str:

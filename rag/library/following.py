@@ -6,10 +6,11 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from rag.errors import IndexUnreadableError, StorageError
+from rag.errors import DocumentError, IndexUnreadableError, StorageError
 from rag.library.changes import Followed
 from rag.library.collections import Library
 
@@ -23,6 +24,14 @@ Stamps: TypeAlias = Mapping[Path, tuple[int, ...]]
 """What tells each file from what it was before: a change of it changes this."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """The files of a folder with their stamps, and what in it cannot be looked at, with an error that says so."""
+
+    files: Stamps
+    unseen: Mapping[Path, str]
+
+
 def follow(
     library: Library, folder: Path, name: str, *, pause: Callable[[float], None] = time.sleep
 ) -> Iterator[Followed | StorageError | IndexUnreadableError | None]:
@@ -30,9 +39,10 @@ def follow(
     changes is one. Ends only where `pause` raises.
 
     None stands for a folder that is gone, which changes nothing: it may come back. After an error that may pass, it is
-    tried again; each is told once. Only files that have changed are read.
+    tried again; each is told once. Only files that have changed are read, and the articles of a file or folder that
+    cannot be looked at now, which is told, too, stay as they were.
     """
-    in_step: Stamps | None = None
+    in_step: _Seen | None = None
     before, differing, told = _look(library, folder), 0, ""
     while True:
         began = time.monotonic()
@@ -45,9 +55,10 @@ def follow(
                 told = "gone"
                 yield None
         elif now != in_step and (not differing or differing >= MOST_LOOKS):
-            known = in_step if in_step is not None and library.version(name) is not None else {}
             try:
-                done = library.follow(folder, name, set(now), {path for path in now if now[path] != known.get(path)})
+                known = in_step.files if in_step is not None and library.version(name) is not None else {}
+                changed = {path for path, stamp in now.files.items() if stamp != known.get(path)}
+                done = library.follow(folder, name, now.files.keys(), changed, now.unseen.keys())
             except (StorageError, IndexUnreadableError) as error:
                 seconds = RETRY_SECONDS
                 if str(error) != told:
@@ -55,16 +66,21 @@ def follow(
                     yield error
             else:
                 in_step, differing, told = now, 0, ""
-                yield done
+                yield replace(done, failed=(*done.failed, *map(DocumentError, now.unseen.values())))
         before = now
         pause(max(seconds, 20 * looked))
 
 
-def _look(library: Library, folder: Path) -> Stamps | None:
+def _look(library: Library, folder: Path) -> _Seen | None:
     """The files that can be read as articles, with their stamps; None where there is no folder."""
-    while folder.is_dir():
+    while os.path.isdir(folder):  # noqa: PTH112  # unlike Path's, it never raises
+        unseen: dict[Path, str] = {}
+
+        def failed(path: Path, error: OSError, unseen: dict[Path, str] = unseen) -> None:
+            unseen[path] = f"{path}: cannot be looked at: {error.strerror or error}; allow reading it"
+
         with suppress(FileNotFoundError):  # something in it has just gone: look again
-            return {path: _stamp(path.stat()) for path in library.files([folder])}
+            return _Seen({path: _stamp(path.stat()) for path in library.files([folder], failed)}, unseen)
     return None
 
 

@@ -132,19 +132,21 @@ class Shelf:
         return self._kept((owner, (article,), None), [folder], lambda: self._load(folder))
 
     def together(self, owner: str, articles: Sequence[str], shared: PassageIndex) -> PassageIndex:
-        """One index over the articles and no others, each the owner's own or one of `shared`; it is made of the vectors
-        that there are. Raises as `open` does.
+        """One index over the articles and no others, in an order of its own, each the owner's or one of `shared`; it is
+        made of the vectors that there are. Raises as `open` does.
         """
-        chosen = tuple(dict.fromkeys(articles))
-        own = [article for article in chosen if article not in shared.documents]
+        wanted = set(articles)
+        common = [article for article in shared.documents if article in wanted]
+        own = sorted(wanted.difference(common))  # ids begin with the time
+        chosen = (*common, *own)
         if len(chosen) == len(own) == 1:
             return self.open(owner, own[0])
         folders = [self._existing(owner, article) for article in own]
-        return self._kept(
-            (owner, chosen, shared),
-            folders,
-            lambda: PassageIndex.joined(chosen, [shared, *(self.open(owner, article) for article in own)]),
-        )
+
+        def make() -> PassageIndex:
+            return PassageIndex.joined(chosen, [*([shared] if common else []), *map(self._load, folders)])
+
+        return self._kept((owner, chosen, shared), folders, make)
 
     def remove(self, owner: str, article: str) -> None:
         """Delete the article's text, its vectors and all else that was made of it.

@@ -8,6 +8,7 @@ import * as saved from "./saved.js";
 
 /** @import { Conversation, ExchangeRecord } from "./saved.js" */
 
+const OWN = /^[0-9a-f]{12,32}$/; // the id of an article that a visitor added
 /** @type {string | null} */
 let lastSaved = null; // the conversation as last saved
 /** @type {string | null} */
@@ -38,17 +39,19 @@ export function openArticle(id) {
 export function reopen() {
   const { id, article } = saved.current();
   const conversation = saved.open(id);
-  if (conversation) show(conversation);
+  if (conversation && isServed(conversation)) show(conversation);
   else if (article && library.titleOf(article)) show({ id: "", article, exchanges: [] });
 }
 
 /**
- * Whether the conversation is about articles that are served here, or about one that the visitor added.
+ * Whether the conversation is about articles that are served here, or about some that the visitor added, there still or not.
  * @param {Conversation} conversation
  */
 function isServed({ article, exchanges }) {
+  const isShared = (/** @type {string} */ id) => library.sharedIds().includes(id);
+  if (article) return article.split(" ").every((id) => OWN.test(id) || isShared(id));
   const cited = exchanges.flatMap(({ answer }) => answer.passages.map((passage) => passage.document_id));
-  return article !== "" || !cited.length || cited.some((id) => library.sharedIds().includes(id));
+  return !cited.length || cited.some(isShared);
 }
 
 /** Save the conversation where it has changed. */

@@ -28,15 +28,12 @@ function kept() {
   };
 }
 
-/** The notes in the order of the list. */
-export function all() {
-  const { here, gone } = kept();
-  return [...here, ...gone];
-}
+/** The notes on the articles of the conversation, which are exported with it: those on others are not for its readers. */
+export const here = () => kept().here;
 
 /** The same, each with whether it `stands`: whether the article says it at its place today. */
 export const checked = () =>
-  Promise.all(all().map(async (note) => ({ ...note, stands: (await placeOf(note)) !== "" })));
+  Promise.all(here().map(async (note) => ({ ...note, stands: (await placeOf(note)) !== "" })));
 
 /** @param {Note} note  whose place in the article, as a citation's button has it; "" where it stands there no more */
 async function placeOf(note) {
@@ -83,7 +80,7 @@ function card(note, number, value) {
 /** Show them, unless they are shown; remarks are, as they are written there. */
 async function draw() {
   const { here, gone } = kept();
-  const notes = all();
+  const notes = [...here, ...gone];
   const shown = JSON.stringify([
     articleId(),
     isUnavailable(),
@@ -94,13 +91,9 @@ async function draw() {
   const places = await Promise.all(notes.map(placeOf));
   if (shown !== drawn) return;
   const cards = notes.map((note, i) => card(note, i + 1, places[i]));
-  const rest = gone.length ? [element("p", {}, "Of articles that are gone:")] : [];
-  list.replaceChildren(
-    ...cards.slice(0, here.length),
-    ...rest,
-    ...cards.slice(here.length),
-    element("input", { type: "hidden", name: "passages" }),
-  );
+  const heading = element("p", {}, "Of articles that are gone:");
+  const rest = element("div", { className: "gone", hidden: !gone.length }, heading, ...cards.slice(here.length));
+  list.replaceChildren(...cards.slice(0, here.length), rest, element("input", { type: "hidden", name: "passages" }));
   summary.textContent = `Notes (${notes.length})`;
   menu.hidden = !notes.length;
   if (menu.hidden) menu.open = false;

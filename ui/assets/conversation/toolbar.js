@@ -21,7 +21,7 @@ const fileName = (ending) =>
     .slice(0, 60)}.${ending}`;
 
 /** @returns {[string, ExchangeRecord[], Note[]]} */
-const conversation = () => [history.title(), history.records(), notes.all()];
+const conversation = () => [history.title(), history.records(), notes.here()];
 
 /** The quotes of the answers, which the server has checked against the article where there is one. */
 function citedQuotes() {
