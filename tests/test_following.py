@@ -367,12 +367,13 @@ def test_what_is_no_folder_is_refused_in_one_line(
 
 @pytest.mark.e2e
 def test_a_real_run_follows_real_changes_until_it_is_interrupted(home: Path, folder: Path) -> None:
-    command = [sys.executable, "-m", "rag", "--home", str(home), "watch", str(folder), "--collection", "mine"]
-
-    def heed() -> None:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # what a shell starts in the background ignores Ctrl-C
-
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=heed) as watch:
+    # What a shell starts in the background ignores Ctrl-C, and so does what that starts.
+    program = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from rag.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    told = ["--home", str(home), "watch", str(folder), "--collection", "mine"]
+    with subprocess.Popen([sys.executable, "-c", program, *told], stdout=subprocess.PIPE, text=True) as watch:
         assert watch.stdout is not None
         lines = iter(watch.stdout.readline, "")
         assert [next(lines).split()[0] for _ in range(4)] == ["mine", "added", "added", "mine:"]

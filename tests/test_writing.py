@@ -1,7 +1,9 @@
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from unittest.mock import ANY
 
 import pytest
@@ -304,6 +306,62 @@ def test_studies_read_each_article_once_and_tell_how_far_they_are(
     finally:
         studies.stop()
     assert Studies().of(Pipeline(index, reader=OverlapReader(), checker=OverlapChecker(), settings=settings)) is None
+
+
+@pytest.fixture
+def choices(library: Library, settings: Settings, model: ScriptedModel) -> list[Pipeline]:
+    """Pipelines over choices of articles, of which nothing is kept on the disk."""
+    texts = [
+        Document(name, name, f"The {name} sleeps in the old mill.", f"{name}.txt") for name in ("owl", "bat", "cat")
+    ]
+    tools = {"reader": OverlapReader(), "checker": OverlapChecker(), "model": model, "settings": settings}
+    return [Pipeline(library.index_of([text]), **tools) for text in texts]
+
+
+def read_to_the_end(studies: Studies, pipeline: Pipeline) -> None:
+    while studies.of(pipeline) is not None:
+        time.sleep(0.001)
+
+
+def test_what_is_kept_in_memory_only_is_read_again_after_something_else(
+    choices: list[Pipeline], model: ScriptedModel
+) -> None:
+    studies = Studies()
+    try:
+        for pipeline in (choices[0], choices[0], choices[1], choices[0]):
+            read_to_the_end(studies, pipeline)
+    finally:
+        studies.stop()
+    owl, bat, again = model.studied
+    assert owl == again != bat
+
+
+def test_of_too_many_that_wait_the_first_are_forgotten(
+    choices: list[Pipeline], model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rag.answer.studies.MOST_WAITING", 1)
+    begun, gate = threading.Event(), threading.Event()
+    study = model.study
+
+    def gated(*arguments: Any) -> bool:
+        begun.set()
+        assert gate.wait(30)
+        return study(*arguments)
+
+    monkeypatch.setattr(model, "study", gated)
+    studies = Studies()
+    try:
+        studies.of(choices[0])
+        assert begun.wait(30)
+        for waiting in choices[1:]:
+            studies.of(waiting)
+        gate.set()
+        read_to_the_end(studies, choices[2])
+        assert len(model.studied) == 2
+        assert "bat" not in str(model.studied)
+    finally:
+        gate.set()
+        studies.stop()
 
 
 def test_a_stored_index_keeps_what_was_read_beside_it(
