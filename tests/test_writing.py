@@ -1,6 +1,6 @@
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from rag.library.collections import Library
 from rag.library.index import PassageIndex
 from rag.models.llm import Prompt, Token
 from rag.settings import Settings
-from rag.types import NO_ANSWER, Answer, Document, Reading, RetrievedPassage, Statement, Turn
+from rag.types import NO_ANSWER, Answer, Document, Statement, Turn
 
 QUESTION = "Who founded the maritime museum?"
 FOUNDED = "Clara Lindt founded the maritime museum in 1911."
@@ -60,7 +60,7 @@ def test_before_it_has_read_the_article_it_sees_the_quotes_with_what_stands_arou
     assert model.prompts[0].messages[-1].content == f"Question: {QUESTION}"
 
 
-def test_once_it_has_read_the_article_the_question_and_its_hints_are_new(
+def test_once_it_has_read_the_article_the_question_and_two_hints_are_new(
     index: PassageIndex, settings: Settings, model: ScriptedModel
 ) -> None:
     writer = ArticleWriter(model, index, OverlapReader(), OverlapChecker(), settings)
@@ -162,34 +162,6 @@ def test_nothing_is_shown_that_the_writer_stumbled_over(index: PassageIndex, set
     assert answered(ScriptedModel([FOUNDED], reads=True)).statements == (Statement(FOUNDED, (1,)),)
     stumbled = answered(Stumbling([FOUNDED, FOUNDED], reads=True))
     assert all(statement.verbatim for statement in stumbled.statements)
-
-
-def test_the_sentence_most_like_the_question_is_a_hint_beside_what_the_reader_found(
-    index: PassageIndex, settings: Settings, model: ScriptedModel
-) -> None:
-    class Lost(OverlapReader):
-        """Finds the words of another question."""
-
-        def read(
-            self,
-            question: str,
-            documents: Mapping[str, Document],
-            passages: Sequence[RetrievedPassage],
-            *,
-            max_quotes: int,
-        ) -> Reading:
-            return super().read("What will the repairs cost?", documents, passages, max_quotes=max_quotes)
-
-    writer = ArticleWriter(model, index, Lost(), OverlapChecker(), settings)
-    assert writer.article is not None
-    model.study(writer.article, lambda *_: None, lambda: False)
-    asked = understand(QUESTION)
-    evidence = evidence_for(asked, index, Lost(), settings)
-    found = evidence.retrieve(asked)
-    writer.write(asked, (), found, evidence.read(asked, found, ()), lambda: False)
-    hints = model.prompts[0].messages[-1].content
-    assert "\n- Clara Lindt founded" in hints
-    assert hints.count("\n- ") == 2
 
 
 class SlowModel(ScriptedModel):

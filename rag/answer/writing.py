@@ -27,12 +27,12 @@ from rag.types import NO_ANSWER, Quote, Reading, RetrievedPassage, Span, Turn
 CHARACTERS_READ = 21_000
 """An article of more characters is not read as a whole: with the conversation it would not fit the context."""
 HINTS = 2
-"""So many of the reader's quotes, where they are likely, stand before the question, and the sentence that is most like
-it: the writer knows the article, and each token costs time. None, where the question leans on the conversation: the
-writer understands that better.
+"""So many of the reader's quotes, where they are likely, stand before the question: the writer knows the article, and
+each token costs time. None, where the question leans on the conversation: the writer understands that better.
 
-Of 50 questions in other words than the text's, the two quotes hold all that an answer needs for .56, with the sentence
-beside them for .68."""
+The sentence most like the question beside them holds more of what answers (of 50 questions of news .68 for .56), and
+yet no more answers were right with it (46 for 50 of 75).
+"""
 HINT_WORDS = 12
 """Words of a quote on both sides of those that answer."""
 NEAREST = 3
@@ -138,7 +138,7 @@ class ArticleWriter:
         earlier = prompts.turns(history[-TURNS:])
         article = self.article
         if article is not None and self._model.knows(article):
-            hints = quotes if failed is not None else self._hints(question, found, quotes)
+            hints = quotes if failed is not None else [] if question.leans else self._likely(quotes)
             asked = prompts.question(question.asked, map(self._hint, hints), at_length=question.at_length)
             prompt = replace(article, messages=(*article.messages, *earlier, asked))
         else:
@@ -176,15 +176,10 @@ class ArticleWriter:
         )
         return Checked(tuple(shown), hopeful=max(chances, default=0.0) >= LEAST_HOPE)
 
-    def _hints(self, question: Question, found: Sequence[RetrievedPassage], quotes: Sequence[Quote]) -> list[Quote]:
-        """What is worth a hint, in the order of the text."""
-        if question.leans:
-            return []
-        hints = [quote for quote in quotes[:HINTS] if quote.score >= self._settings.abstain_below]
-        nearest = max(self._like(question.in_context, found), key=lambda near: near.score, default=None)
-        if nearest is not None and not any(map(nearest.overlaps, hints)):
-            hints.append(nearest)
-        return sorted(hints, key=lambda quote: (quote.document_id, quote.span.start))
+    def _likely(self, quotes: Sequence[Quote]) -> list[Quote]:
+        """Those of the best quotes that are worth a hint, in the order of the text."""
+        likely = [quote for quote in quotes[:HINTS] if quote.score >= self._settings.abstain_below]
+        return sorted(likely, key=lambda quote: (quote.document_id, quote.span.start))
 
     def _like(self, text: str, found: Sequence[RetrievedPassage]) -> list[Quote]:
         """The sentences that are most like the text, at most NEAREST, in the order of the text."""
