@@ -46,6 +46,7 @@ def test_the_command_writes_drafts_once_and_weights_for_the_writer(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ARTICLE_CHAT_HOME", str(tmp_path))
+    monkeypatch.setattr("rag.answer.writing.SURE_REFUSAL", 1.0)  # so small a writer would rather refuse everything
     text = "The ferry sank near Turku in 1890. Clara Lindt founded the museum in Basel. The dam cost 40 crowns."
     asked = [
         ("Where did it sink?", "Turku"),

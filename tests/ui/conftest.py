@@ -36,11 +36,14 @@ def page(browser: Browser) -> Iterator[Page]:
     context.set_default_timeout(PATIENCE)
     page = context.new_page()
     wrong: list[str] = []
-    # It may look for the server when that is gone already.
+    # It may look for the server when that is gone already, or goes meanwhile. What the policy refuses says so besides.
+    gone = ("CONNECTION_REFUSED", "TypeError: Failed to fetch")
     page.on(
         "console",
         lambda message: (
-            wrong.append(message.text) if message.type == "error" and "CONNECTION_REFUSED" not in message.text else None
+            wrong.append(message.text)
+            if message.type == "error" and not any(told in message.text for told in gone)
+            else None
         ),
     )
     page.on("pageerror", lambda error: wrong.append(str(error)))
