@@ -122,7 +122,7 @@ def test_a_card_has_what_is_kept_of_its_quote_when_that_is_pinned():
     (button,) = [a for tag, a in shown(exchange, doc).tags if a.get("class") == "pin"]
     assert button["aria-pressed"] == "false"
     kept = json.loads(button["value"])
-    assert (kept["question"], kept["document_id"], kept["title"], kept["page"]) == ("why?", doc.id, doc.title, None)
+    assert (kept["question"], kept["document_id"], kept["title"], kept["place"]) == ("why?", doc.id, doc.title, None)
     assert doc.text[kept["start"] : kept["end"]] == kept["quote"] == "The ferry was late."
     assert (kept["prefix"], kept["suffix"]) == ("😀" * 32, HOSTILE[:32])
     (button,) = [a for tag, a in Shown(exchange_html(exchange, {})).tags if a.get("class") == "pin"]
