@@ -277,7 +277,8 @@ def test_what_is_on_its_way_tells_its_place_and_can_be_given_up_also_after_a_rel
     expect(bob.locator("#library .hint")).to_be_visible()
     ann.reload()
     expect(progress).to_contain_text("Indexing owls.txt… 0 of 1 passages", timeout=PATIENCE)
-    press(ann, "Stop adding")
+    with ann.expect_response(lambda response: response.request.method == "DELETE"):
+        press(ann, "Stop adding")
     embedder.let.set()
     expect(ann.locator("#library .hint")).to_be_visible(timeout=PATIENCE)
     for page in (ann, bob):
