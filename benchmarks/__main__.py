@@ -9,24 +9,19 @@ import platform
 import subprocess
 import sys
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.interleave import Records, Source, run, sources
+from benchmarks.interleave import QUESTIONS, Records, Source, run, sources
 from benchmarks.plot import plot
-from benchmarks.processes import ROOT, Process
+from benchmarks.processes import ROOT, Process, models
 from benchmarks.report import ALL, Report, score_all
 from benchmarks.support import Support
 from benchmarks.systems.catalogue import OURS, SYSTEMS
-from benchmarks.systems.contract import Models
 from rag.errors import ArticleChatError, UsageError
-from rag.models.catalogue import find_writer
 from rag.models.checker import NeuralChecker
-from rag.models.embeddings import SentenceTransformerEmbedder, packaged_model_path
-from rag.settings import load_settings
+from rag.models.embeddings import SentenceTransformerEmbedder
 
-QUESTIONS = ROOT / "benchmarks" / "questions"
 RESULTS = ROOT / "benchmarks" / "results"
 RUN = "run.json"
 """The file that says of what settings, code and machine the records beside it are."""
@@ -79,16 +74,13 @@ def _bench(chosen: argparse.Namespace) -> None:
 
 
 def _ask(chosen: argparse.Namespace, names: list[str], asked: list[Source], records: Records) -> None:
-    writer = find_writer(replace(load_settings(), llm=chosen.llm))
-    if writer is None:
-        raise UsageError("--llm must name a language model: standard, packaged or a .gguf file")
+    shared = models(chosen.llm, chosen.threads)
     chosen.out.mkdir(parents=True, exist_ok=True)
-    _note_run(chosen.out / RUN, {"threads": chosen.threads, "writer": writer.name})
-    models = Models(str(writer), str(packaged_model_path()), chosen.threads)
+    _note_run(chosen.out / RUN, {"threads": chosen.threads, "writer": Path(shared.writer).name})
     with ExitStack() as running:
         systems = []
         for name in names:
-            system = Process(name, models, chosen.out / f"{name}.log")
+            system = Process(name, shared, chosen.out / f"{name}.log")
             running.callback(system.stop)
             records.add(what="start", system=name, seconds=system.start_s, **system.started)
             systems.append(system)

@@ -12,6 +12,9 @@ from rag.errors import QuestionFileError
 from rag.evaluation.questions import Item, Question, lines_of, read_questions
 from rag.json_fields import parsed
 
+QUESTIONS = Path(__file__).parent / "questions"
+"""The question files that ship."""
+
 
 class Asked(Protocol):
     """What the run needs of a `Process`."""

@@ -8,15 +8,28 @@ import subprocess
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from benchmarks.systems.catalogue import SYSTEMS
 from benchmarks.systems.contract import Models
-from rag.errors import ArticleChatError
+from rag.errors import ArticleChatError, UsageError
+from rag.models.catalogue import find_writer
+from rag.models.embeddings import packaged_model_path
+from rag.settings import load_settings
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def models(llm: str, threads: int) -> Models:
+    """The models that all systems get: the writer, as the setting `llm` names it, and the packaged embedder; raises
+    UsageError where there is no such writer.
+    """
+    writer = find_writer(replace(load_settings(), llm=llm))
+    if writer is None:
+        raise UsageError("--llm must name a language model: standard, packaged or a .gguf file")
+    return Models(str(writer), str(packaged_model_path()), threads)
 
 
 class Process:

@@ -19,18 +19,13 @@ from io import BytesIO
 from pathlib import Path
 
 from benchmarks.bootstrap import ratio_of_medians
-from benchmarks.interleave import Records, Source, run, sources
+from benchmarks.interleave import QUESTIONS, Records, Source, run, sources
 from benchmarks.measures import scored
-from benchmarks.processes import ROOT, Process
+from benchmarks.processes import ROOT, Process, models
 from benchmarks.report import Ratios, compared, first_evidence, paired
 from benchmarks.systems.catalogue import OURS
-from benchmarks.systems.contract import Models
 from rag.errors import ArticleChatError, UsageError
-from rag.models.catalogue import find_writer
-from rag.models.embeddings import packaged_model_path
-from rag.settings import load_settings
 
-QUESTIONS = ROOT / "benchmarks" / "questions"
 SLOWER = 1.1
 """Times as long is slower than noise alone makes it, where all of the interval is beyond it."""
 
@@ -81,18 +76,15 @@ def losses(found: Ratios) -> list[str]:
 
 
 def _compare(told: argparse.Namespace, revision: str) -> Ratios:
-    writer = find_writer(replace(load_settings(), llm=told.llm))
-    if writer is None:
-        raise UsageError("--llm must name a language model: standard, packaged or a .gguf file")
+    shared = models(told.llm, told.threads)
     asked = sources(told.data, every=told.every)
-    models = Models(str(writer), str(packaged_model_path()), told.threads)
     with ExitStack() as open_:
         folder = Path(open_.enter_context(tempfile.TemporaryDirectory(prefix="article-chat-quick-")))
         check_out(revision, folder / "there")
         systems: list[Process] = []
         for name, root in ((OURS, ROOT), (revision, folder / "there")):
             log = folder / f"{len(systems)}.log"
-            systems.append(Process(name, models, log, [sys.executable, "-m", "benchmarks.worker", OURS], root=root))
+            systems.append(Process(name, shared, log, [sys.executable, "-m", "benchmarks.worker", OURS], root=root))
             open_.callback(systems[-1].stop)
         records = Records(folder / "records.jsonl")
         run(systems, asked, records, lambda done: print(done, file=sys.stderr))

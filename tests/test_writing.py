@@ -311,7 +311,7 @@ def test_what_is_kept_in_memory_only_is_read_again_after_something_else(
 def test_of_too_many_that_wait_the_first_are_forgotten(
     choices: list[Pipeline], model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rag.answer.studies.MOST_WAITING", 1)
+    monkeypatch.setattr("rag.answer.background.MOST_WAITING", 1)
     begun, gate = threading.Event(), threading.Event()
     study = model.study
 

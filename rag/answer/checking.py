@@ -115,7 +115,9 @@ class Judge:
 
     def _strangers(self, written: Written) -> set[str]:
         """The names of the sentence that stand nowhere in the articles that it cites."""
-        names = {name for name in particulars(written.text) if name.isalpha()}
+        names = {name for name in particulars(written.text) if name.isalpha()} - known(self._texts(written))
+        if not names:
+            return names  # mostly so, and articles may be long
         cited = {source.document_id for source in written.sources}
         return names - known(self._index.documents[document_id].text for document_id in cited)
 

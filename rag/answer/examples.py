@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import threading
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 
+from rag.answer.background import Articles, Background
 from rag.answer.pipeline import Pipeline
 from rag.english import COMMON_WORDS, FORMS_OF_ADDRESS
 from rag.errors import ArticleChatError
@@ -17,10 +16,6 @@ from rag.types import Document, Span
 
 MOST_TRIED = 24
 """Candidates put to the pipeline, at most; each costs a search and a reading, but no writing."""
-MOST_REMEMBERED = 1000
-"""Articles, and choices of several, whose questions are remembered."""
-MOST_WAITING = 100
-"""Of those, so many may wait; of more, those are forgotten that wait longest, until somebody opens them again."""
 MOST_OFFERED = 3
 _READ_CHARACTERS = 200_000
 _LOOK_AGAIN_AFTER = 0.2
@@ -49,44 +44,21 @@ class Examples:
 
     def __init__(self, busy: Callable[[], bool] = lambda: False) -> None:
         self._busy = busy
-        self._found: OrderedDict[tuple[str, ...], tuple[str, ...] | None] = OrderedDict()
-        self._waiting: OrderedDict[tuple[str, ...], Pipeline] = OrderedDict()
-        self._lock = threading.Lock()
-        self._stopped = threading.Event()
-        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="examples")
+        self._found: Background[tuple[str, ...] | None] = Background("examples", self._find, None)
 
     def of(self, pipeline: Pipeline) -> tuple[str, ...] | None:
         """The questions about the first articles; None until they are found, for which the first call asks."""
-        articles = tuple(pipeline.index.documents)
-        with self._lock:
-            if articles not in self._found and not self._stopped.is_set():
-                self._found[articles] = None
-                self._waiting[articles] = pipeline
-                self._worker.submit(self._find, articles)
-                if len(self._waiting) > MOST_WAITING:
-                    self._found.pop(self._waiting.popitem(last=False)[0], None)
-                if len(self._found) > MOST_REMEMBERED:
-                    self._found.popitem(last=False)
-            return self._found.get(articles)
+        return self._found.of(pipeline)
 
     def forget(self, article: str) -> None:
         """Keep nothing of an article that was removed."""
-        with self._lock:
-            for articles in [articles for articles in self._found if article in articles]:
-                del self._found[articles]
-                self._waiting.pop(articles, None)
+        self._found.forget(article)
 
     def stop(self) -> None:
         """End the search before the next candidate, and wait for that."""
-        with self._lock:
-            self._stopped.set()
-        self._worker.shutdown(cancel_futures=True)
+        self._found.stop()
 
-    def _find(self, articles: tuple[str, ...]) -> None:
-        with self._lock:
-            pipeline = self._waiting.pop(articles, None)
-        if pipeline is None:
-            return
+    def _find(self, articles: Articles, pipeline: Pipeline) -> None:
         questions: tuple[str, ...] = ()
         first = articles[:MOST_OFFERED]
         try:
@@ -94,14 +66,12 @@ class Examples:
                 document, most = pipeline.index.documents[article], MOST_OFFERED // len(first)
                 questions += find_examples(pipeline, document, most=most, go_on=lambda: self._go_on(articles))
         finally:
-            with self._lock:
-                if articles in self._found:
-                    self._found[articles] = questions
+            self._found.note(articles, questions)
 
-    def _go_on(self, articles: tuple[str, ...]) -> bool:
-        while self._busy() and not self._stopped.is_set():
-            self._stopped.wait(_LOOK_AGAIN_AFTER)
-        return not self._stopped.is_set() and articles in self._found
+    def _go_on(self, articles: Articles) -> bool:
+        while self._busy() and not self._found.stopped.is_set():
+            self._found.stopped.wait(_LOOK_AGAIN_AFTER)
+        return self._found.wants(articles)
 
 
 def find_examples(

@@ -43,6 +43,11 @@ class Followed:
     articles: int
 
 
+def by_source(index: PassageIndex | None) -> dict[str, Document]:
+    """The documents of the index, none without one, by where they come from."""
+    return {document.source: document for document in index.documents.values()} if index is not None else {}
+
+
 def in_step(
     before: Mapping[str, Document], loaded: Sequence[Document], gone: Collection[str]
 ) -> tuple[list[Document], list[Step]]:
@@ -72,7 +77,7 @@ def in_step(
 
 def followed(old: PassageIndex | None, loaded: Sequence[Document]) -> tuple[list[Document], bool]:
     """The documents of a collection that holds the loaded ones only, and whether they differ from those of `old`."""
-    before = {document.source: document for document in old.documents.values()} if old else {}
+    before = by_source(old)
     gone = before.keys() - {document.source for document in loaded}
     documents, change = merged({s: d for s, d in before.items() if s not in gone}, loaded)
     return documents, bool(change.added or change.updated or gone)

@@ -26,7 +26,7 @@ from rag.errors import (
 )
 from rag.ingest.archives import load_articles
 from rag.ingest.documents import SUFFIXES
-from rag.library.changes import Change, Followed, followed, in_step, merged
+from rag.library.changes import Change, Followed, by_source, followed, in_step, merged
 from rag.library.index import Chunking, PassageIndex, PassagesDone
 from rag.library.manifest import MANIFEST, ArticleEntry, read_manifest, unreadable
 from rag.library.storage import (
@@ -132,7 +132,7 @@ class Library:
         at = self._folder / name
         with self._writing(name):
             old = self._load(at) if (at / MANIFEST).is_file() else None
-            before = {document.source: document for document in old.documents.values()} if old else {}
+            before = by_source(old)
             here, fresh = {document.source for document in loaded}, changed - unread
 
             def is_gone(source: str) -> bool:
@@ -158,7 +158,7 @@ class Library:
         folder = self._folder / name
         with self._writing(name):
             old = self._load(folder) if (folder / MANIFEST).is_file() else None
-            before = {document.source: document for document in old.documents.values()} if old else {}
+            before = by_source(old)
             documents, change = merged(before, loaded)
             if change.added or change.updated:
                 save_index(self.index_of(documents, old, progress), folder)

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import benchmarks
-from benchmarks.__main__ import QUESTIONS, main
+from benchmarks.__main__ import main
+from benchmarks.interleave import QUESTIONS
 from benchmarks.systems.bare import SHARED, WORDS, passages
 from benchmarks.systems.catalogue import OURS, SYSTEMS
 from rag.evaluation.metrics import mentions
