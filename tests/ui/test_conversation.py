@@ -179,6 +179,13 @@ def test_the_oldest_conversations_make_room_and_a_full_browser_is_said(visit, ar
     expect(status_of(page)).to_contain_text("no room to keep")
 
 
+def test_conversations_are_kept_where_the_page_is_another_computers_over_plain_http(page, visit, article):
+    page.add_init_script("delete Crypto.prototype.randomUUID")  # browsers have it for secure pages only
+    visit(article)
+    ask(page, QUESTION)
+    assert kept_by(page) == [[QUESTION]]
+
+
 def test_two_tabs_that_continue_the_same_conversation_lose_nothing(visit, article):
     page = visit(article)
     ask(page, QUESTION)

@@ -46,3 +46,9 @@ export function erase(key) {
     // it was not saved
   }
 }
+
+/** A name that nothing else has; `crypto.randomUUID` is not there for pages of another computer over plain http. */
+export function newId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

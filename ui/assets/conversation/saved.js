@@ -1,5 +1,5 @@
 // The conversations that are saved in this browser, one entry of its storage each.
-import { erase, key, read, write } from "../storage.js";
+import { erase, key, newId, read, write } from "../storage.js";
 
 /**
  * @typedef {{ number: number, title: string, place: string | null, start: number, end: number, quote: string }} Citation
@@ -107,10 +107,10 @@ export function save(id, about, exchanges) {
   let name = savedId(id);
   const before = read(prefix() + name);
   if (before && before.stamp !== seen.get(name)) {
-    name = crypto.randomUUID();
+    name = newId();
     moved.set(id, name);
   }
-  const entry = { id: name, time: Date.now(), stamp: crypto.randomUUID(), ...about, exchanges };
+  const entry = { id: name, time: Date.now(), stamp: newId(), ...about, exchanges };
   const others = all().filter((other) => other.id !== name);
   for (const old of others.splice(MOST_SAVED - 1)) remove(old.id);
   while (!write(prefix() + name, entry)) {
