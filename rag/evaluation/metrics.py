@@ -35,6 +35,12 @@ def squad_words(text: str) -> list[str]:
     return re.sub(r"\b(?:a|an|the)\b", " ", re.sub(r"[^\w\s]|_", "", text.lower())).split()
 
 
+def recall(text: str, gold: str) -> float:
+    """The share of the gold's words that the text has."""
+    wanted, there = set(squad_words(gold)), set(squad_words(text))
+    return len(wanted & there) / len(wanted) if wanted else 0.0
+
+
 def is_verbatim(answer: Answer) -> bool:
     """Whether a shown answer is one of its quotes word for word rather than in the language model's words."""
     return any(" ".join(answer.spoken.split()) == " ".join(citation.quote.split()) for citation in answer.citations)

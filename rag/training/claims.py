@@ -3,7 +3,8 @@
 
 Three sources: a writer's own drafts, told right from wrong by the expected words; questions, with their answers, their
 sentences and others as statements; and statements with evidence. What is supported is also made unsupported, by
-another name or number, a negation, exchanged roles, other quotes, or something added that they do not say.
+another name or number, a negation, exchanged roles, other quotes, or something added that they do not say; and
+`contrasts` makes statements of a quote's own words that it does not say.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional
 
-from rag.evaluation.metrics import squad_words
+from rag.evaluation.metrics import recall
 from rag.models.checker import Claim
 from rag.models.checker_network import CheckerNetwork, encode
 from rag.sentences import split_sentences
 from rag.training.augment import NAME, NUMBER, Marked, casual, strip
+from rag.training.contrasts import contrasted, framed
 from rag.training.data import held_out
 
 if TYPE_CHECKING:
@@ -78,8 +80,10 @@ class Drafted:
 class Shares:
     """Of all claims."""
 
-    drafts: float = 0.4
-    statements: float = 0.25
+    drafts: float = 0.3
+    statements: float = 0.2
+    contrasts: float = 0.3
+    """Statements of a quote's own words, half of which it does not say, with those that others are said to deny."""
     joined: float = 0.15
     """Two claims as one, of the quotes of both, or of one: those do not say all of it."""
     stripped: float = 0.3
@@ -115,12 +119,6 @@ def read_statements(path: Path, *, held: bool) -> list[Labelled]:
         for record in records
         if held_out(record["evidence"]) == held
     ]
-
-
-def recall(text: str, gold: str) -> float:
-    """The share of the gold's words that the text has."""
-    wanted, there = set(squad_words(gold)), set(squad_words(text))
-    return len(wanted & there) / len(wanted) if wanted else 0.0
 
 
 def from_draft(random_: random.Random, drafted: Drafted, others: Sequence[Drafted]) -> Labelled:
@@ -161,7 +159,7 @@ def from_question(random_: random.Random, corpus: Corpus, question: Question, pe
         if draw < 0.1 and others:
             return Labelled(Claim(question.text, statement, text[slice(*random_.choice(others))]), 0.0, UNKNOWN)
         if draw < 0.2 and not short:
-            changed = falsified(random_, statement, statement)
+            changed = falsified(random_, statement, _cited(text, cited))
             if changed is not None:
                 return Labelled(Claim(question.text, changed, _cited(text, cited)), 0.0, UNKNOWN)
         return Labelled(Claim(question.text, statement, _cited(text, cited)), 1.0, 1.0)
@@ -180,6 +178,29 @@ def from_question(random_: random.Random, corpus: Corpus, question: Question, pe
     nearest = sorted(others or sentences, key=lambda s: -recall(text[slice(*s)], question.text))[:2]
     chosen = random_.choice(nearest)
     return Labelled(Claim(question.text, text[slice(*chosen)], text[slice(*chosen)]), 1.0, 0.0)
+
+
+def from_contrast(
+    random_: random.Random, corpus: Corpus, question: Question, peers: Sequence[Question]
+) -> Labelled | None:
+    """A question with an answer as a statement, or a sentence that others deny or confirm; None where there is none."""
+    text = corpus.documents[question.document].text
+    if random_.random() < 0.004:  # most questions cannot be turned, and then another is drawn
+        span = random_.choice(list(split_sentences(text)))
+        sentence = text[span.start : span.end]
+        if not 6 <= len(sentence.split()) <= 40:
+            return None
+        quote, said = framed(random_, sentence)
+        return Labelled(Claim("", sentence, quote), float(said), UNKNOWN)
+    if not question.spans:
+        return None
+    other = [span for peer in peers if peer is not question for span in peer.spans]
+    made = contrasted(random_, text, question.text, question.spans, other)
+    if made is None:
+        return None
+    statement, quote, said = made
+    asked = question.text if random_.random() < 0.6 else ""
+    return Labelled(Claim(asked, statement, quote), float(said), float(said) if asked else UNKNOWN)
 
 
 def joined(random_: random.Random, one: Labelled, other: Labelled) -> Labelled:
@@ -309,14 +330,33 @@ class Claims:
         return _as_written(random_, made, self._shares.stripped)
 
     def _drawn(self, random_: random.Random) -> Labelled:
-        draw, shares = random_.random(), self._shares
-        if self._drafts and draw < shares.drafts:
-            drafted = random_.choice(self._drafts)
-            return from_draft(random_, drafted, self._siblings[drafted.document])
-        if self._statements and draw < shares.drafts + shares.statements:
-            return random_.choice(random_.choice(self._statements))
+        shares = self._shares
+        weights = {
+            self._of_draft: shares.drafts if self._drafts else 0.0,
+            self._of_statement: shares.statements if self._statements else 0.0,
+            self._of_contrast: shares.contrasts,
+            self._of_question: 1 - shares.drafts - shares.statements - shares.contrasts,
+        }
+        (draw,) = random_.choices(list(weights), list(weights.values()))
+        return draw(random_)
+
+    def _of_draft(self, random_: random.Random) -> Labelled:
+        drafted = random_.choice(self._drafts)
+        return from_draft(random_, drafted, self._siblings[drafted.document])
+
+    def _of_statement(self, random_: random.Random) -> Labelled:
+        return random_.choice(random_.choice(self._statements))
+
+    def _of_question(self, random_: random.Random) -> Labelled:
         question = random_.choice(self._corpus.questions)
         return from_question(random_, self._corpus, question, self._peers[question.document])
+
+    def _of_contrast(self, random_: random.Random) -> Labelled:
+        while True:  # most questions cannot be turned into statements
+            question = random_.choice(self._corpus.questions)
+            made = from_contrast(random_, self._corpus, question, self._peers[question.document])
+            if made is not None:
+                return made
 
 
 def _as_written(random_: random.Random, made: Labelled, stripped: float) -> Labelled:

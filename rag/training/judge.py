@@ -21,7 +21,7 @@ from rag.answer.checking import LEAST_CHANCE, SILENT, WEIGHTS, Features, Judge
 from rag.answer.drafts import Draft
 from rag.answer.question import understand
 from rag.errors import UsageError
-from rag.evaluation.metrics import auc
+from rag.evaluation.metrics import auc, recall
 from rag.evaluation.questions import Item, read_questions
 from rag.library.collections import Library
 from rag.models.catalogue import STANDARD
@@ -29,7 +29,7 @@ from rag.models.checker import NeuralChecker
 from rag.models.reader.quotes import SpanReader
 from rag.settings import Settings, load_settings
 from rag.training.calibrate import reliability
-from rag.training.claims import LEAST_RIGHT, recall
+from rag.training.claims import LEAST_RIGHT
 from rag.training.drafts import read
 
 PENALTY = 1.0

@@ -15,6 +15,7 @@ from pathlib import Path
 from rag.answer import prompts
 from rag.answer.particulars import known, particulars
 from rag.errors import ModelError
+from rag.evaluation.metrics import recall
 from rag.evaluation.questions import Item, Question, read_questions
 from rag.models.catalogue import STANDARD
 from rag.models.checker import Checker, Claim, NeuralChecker
@@ -22,7 +23,7 @@ from rag.models.llm import LanguageModel, Prompt
 from rag.models.writers import open_writers
 from rag.sentences import split_sentences
 from rag.settings import load_settings
-from rag.training.claims import LEAST_RIGHT, recall
+from rag.training.claims import LEAST_RIGHT
 from rag.types import NO_ANSWER
 
 MOST_WORDS, MORE_THAN_GOLD = 18, 14

@@ -22,11 +22,11 @@ import torch
 from torch.nn import functional
 
 from rag.answer import prompts
+from rag.evaluation.metrics import recall
 from rag.models.chat_template import framed
 from rag.models.llm import Message
 from rag.sentences import sentence_texts
 from rag.training.augment import Marked, casual, strip
-from rag.training.claims import recall
 from rag.training.dialogues import follow_up
 from rag.training.targets import Lesson, read_lessons
 from rag.training.train import Schedule
