@@ -74,7 +74,7 @@ class Date:
 
     @property
     def has_year(self) -> bool:
-        """Whether it can be put in order with others that have one."""
+        """Whether it tells the year."""
         return not self.value.startswith(NO_YEAR)
 
 

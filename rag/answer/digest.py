@@ -53,8 +53,7 @@ class Digest:
     """What there is so far of an article's summary, outline, questions and timeline; all of it, where it is `complete`.
 
     The summary answers, with its statements and citations, SUMMARISE; where no language model could write it, its
-    statements are quotes. The timeline is in the order of its dates where each has a year, else in the text's. Where
-    it came to no end, `failure` says why.
+    statements are quotes. Where it came to no end, `failure` says why.
     """
 
     summary: Answer | None = None
@@ -128,8 +127,9 @@ def digest(
 
 
 def timeline(index: PassageIndex) -> tuple[Dated, ...]:
-    """The sentences that name a date, in the order of these where each has a year, else as they stand in the articles;
-    none where there are fewer than LEAST_DATES.
+    """The sentences that name a date, in the order of these; behind them those that tell no year, which cannot be
+    compared, in the order of the text: news mostly tells none of what is new. None, where there are fewer than
+    LEAST_DATES.
     """
     closeness = index.vectors @ mean_of(index.vectors)  # (n,)
     found: dict[tuple[str, Span], tuple[str, Quote]] = {}  # by their places: the date's value, and the sentence
@@ -144,10 +144,14 @@ def timeline(index: PassageIndex) -> tuple[Dated, ...]:
         return ()
     central = sorted(found, key=lambda place: -found[place][1].score)[:MOST_DATES]
     dated = [found[place] for place in found if place in central]
-    if not any(value.startswith(NO_YEAR) for value, _ in dated):
-        dated.sort(key=lambda entry: entry[0].replace("X", "0"))
+    dated.sort(key=lambda entry: _order(entry[0]))
     citations = cite(index, [quote for _, quote in dated])
     return tuple(Dated(value, citation) for (value, _), citation in zip(dated, citations, strict=True))
+
+
+def _order(value: str) -> tuple[bool, str]:
+    """What the values of dates are sorted by: a decade as its first year, those without a year alike and last."""
+    return (True, "") if value.startswith(NO_YEAR) else (False, value.replace("X", "0"))
 
 
 def _date_of(sentence: str) -> Date | None:

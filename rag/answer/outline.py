@@ -15,7 +15,7 @@ from rag.sentences import WORD
 from rag.types import FloatArray, Passage, Quote, Span
 
 MOST_LINES = 8
-"""Sections that an article without headings is cut into, at most; one for every two of its passages."""
+"""Sections that an article without headings is cut into, at most."""
 MOST_HEADINGS = 30
 """An article with more of them is too long to be outlined by them."""
 LEAST_MARKED, LEAST_PLAIN = 2, 3
@@ -82,7 +82,7 @@ def _central_sentences(index: PassageIndex, passages: Sequence[Passage], vectors
     whole = mean_of(vectors)
     lines: list[Quote] = []
     seen: set[Span] = set()  # passages overlap
-    for start, end in sections(vectors, max(1, min(most, len(passages) // 2))):
+    for start, end in sections(vectors, min(most, len(passages))):
         middle = mean_of(vectors[start:end])
         closeness = vectors[start:end] @ middle  # (n,)
         best = sorted(start + int(row) for row in np.argsort(-closeness, kind="stable")[:_MOST_READ])
