@@ -168,6 +168,19 @@ def test_that_of_one_article_is_not_shown_for_another(settings: Settings, dam: D
         page.goto("about:blank")
 
 
+def test_of_several_articles_each_line_names_its_own_and_shows_it(visit, dam: Document) -> None:
+    mill = Document(id="mill", title="The mill", text="Mr Brandt said the mill was sold in 1850.", source="mill.txt")
+    page = visit(dam, mill)
+    open_overview(page)
+    complete(page)
+    line = part(page, "Timeline").locator(".card", has_text="The mill · ")
+    expect(line.locator(".date")).to_have_text("1850")
+    expect(page.get_by_role("region", name="Article: The dam")).to_be_visible()
+    line.click()
+    expect(page.get_by_role("region", name="Article: The mill")).to_be_visible()
+    expect(current_mark(page)).to_have_text(mill.text)
+
+
 def test_a_strangers_words_are_only_text(visit) -> None:
     hostile = 'Mr Lund said <img src=x onerror="alert(1)"> <b>the ferry</b> was late since 1911.'
     page = visit(Document(id="d", title="<i>D</i>", text=f"{hostile} It sank in 1912.", source="d.txt"))

@@ -30,7 +30,7 @@ let going = false;
 
 const bar = element("progress", { max: 1, value: 0 });
 const told = element("span");
-const turn = button("Stop", {}, () => (going ? stop() : begin()));
+const turn = button("Stop", {}, () => (going ? stop() : begin()).catch(console.error));
 const progress = element("p", { className: "progress", hidden: true }, bar, told, turn);
 const parts = {
   summary: part("Summary"),
@@ -147,22 +147,23 @@ function follow(asked) {
 }
 
 async function begin() {
-  const again = going || !progress.hidden;
+  const again = !progress.hidden; // it was stopped, or came to no end
   const asked = ++run;
   clear();
-  show("0 parts", true);
+  show("It begins…", true);
   announce("The overview is being made.");
-  if (again) await fetch(path(), { method: "DELETE" }).catch(() => {});
+  if (again) await giveUp();
   follow(asked);
 }
 
 async function stop() {
-  const asked = ++run;
+  run += 1;
   show("Stopped.", false);
-  announce("Stopped.");
-  await fetch(path(), { method: "DELETE" });
-  if (asked === run) turn.focus();
+  announce("The overview is stopped.");
+  await giveUp();
 }
+
+const giveUp = () => fetch(path(), { method: "DELETE" });
 
 function clear() {
   for (const part of Object.values(parts)) {
