@@ -10,6 +10,7 @@ Importing this loads no model and no deep-learning library; models load on first
 """
 
 from rag.answer.claims import CheckedClaim, CheckedSentence
+from rag.answer.digest import Dated, Digest, Digests, digest
 from rag.answer.examples import Examples
 from rag.answer.pipeline import Pipeline, Progress, build_pipeline
 from rag.answer.studies import Studies
@@ -68,6 +69,9 @@ __all__ = [
     "CheckedSentence",
     "Citation",
     "CollectionError",
+    "Dated",
+    "Digest",
+    "Digests",
     "Document",
     "DocumentError",
     "Examples",
@@ -93,6 +97,7 @@ __all__ = [
     "Turn",
     "UsageError",
     "build_pipeline",
+    "digest",
     "document_from_text",
     "load_document",
     "load_settings",

@@ -169,6 +169,22 @@ def test_check_json_is_one_object(run: Run, capsys: pytest.CaptureFixture[str]) 
     assert told["sentences"][0]["citations"][0]["title"] == "Harbour news"
 
 
+def test_overview_sums_the_article_up_with_its_quotes(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("overview") == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("SUMMARY\n\n[1] Harbour news, characters ")
+    assert "\n\nOUTLINE\n\n[1] Harbour news, characters " in out
+    assert err == ""  # no terminal, no progress
+
+
+def test_overview_json_is_one_object(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("overview", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["complete"]
+    assert told["summary"]["citations"][0]["title"] == "Harbour news"
+    assert told["outline"][0]["quote"]
+
+
 def test_index_without_a_name_goes_to_articles(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "dam.txt").write_text("The dam holds nine lakes of water.\n")
     assert run("index", str(tmp_path / "dam.txt")) == 0
@@ -290,6 +306,7 @@ def test_download_knows_that_the_packaged_writer_is_here(run: Run, capsys: pytes
         (["check"], "CLAIM; see article-chat check --help"),
         (["check", " "], "there is no claim"),
         (["check", "x", "--collection", "none"], "there is no collection 'none'"),
+        (["overview", "--collection", "none"], "there is no collection 'none'"),
         (["mcp", "--collection", "none"], "there is no collection 'none'"),
         (["ask", "x", "--collection", "none"], "there is no collection 'none'"),
         (["ask", "x", "--history", "/no/such.json"], "/no/such.json: cannot be read"),

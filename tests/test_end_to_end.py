@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from files import PARAGRAPHS, paper
 
-from rag import NO_ANSWER, Library, Pipeline, Settings, Turn, build_pipeline
+from rag import NO_ANSWER, Library, Pipeline, Settings, Turn, build_pipeline, digest
 from rag.answer.grounding import check
 from rag.ingest.passages import split_passages
 from rag.models.embeddings import SentenceTransformerEmbedder
@@ -61,6 +61,25 @@ def test_what_the_article_is_about_is_said_in_its_own_words(hanoi: Pipeline) -> 
     assert "summit" in answer.citations[0].quote
     assert len(answer.citations) == 3
     assert all(text[c.start : c.end] == c.quote for c in answer.citations)
+
+
+def test_the_whole_is_summed_up_in_lines_that_the_article_has(hanoi: Pipeline) -> None:
+    *_, made = digest(hanoi)
+    document = hanoi.index.documents["hanoi-summit"]
+    assert made.complete
+    assert made.summary is not None
+    answers = (made.summary, *made.questions)
+    assert len(answers) > 3
+    assert len(made.outline) > 4
+    assert len(made.timeline) > 1
+    quotes = [*made.outline, *(dated.citation for dated in made.timeline)]
+    quotes += [citation for answer in answers for citation in answer.citations]
+    assert all(map(document.cites, quotes))
+    for answer in answers:
+        said = {citation.number: citation.quote for citation in answer.citations}
+        for statement in answer.statements:
+            quote = " ".join(said[number] for number in statement.citations)
+            assert statement.verbatim or check(statement.text, quote, answer.question).supported
 
 
 def test_a_name_is_found(hanoi: Pipeline) -> None:

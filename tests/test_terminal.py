@@ -3,8 +3,9 @@ import logging
 import pytest
 from files import pages_at
 
+from rag.answer.digest import Dated, Digest
 from rag.cli.logs import logged
-from rag.cli.terminal import plain, readable
+from rag.cli.terminal import plain, readable, readable_digest
 from rag.types import NO_ANSWER, Answer, Citation, Document, Passage, RetrievedPassage, Span, Statement
 
 
@@ -72,3 +73,26 @@ def test_what_is_logged_cannot_steer_the_terminal(name: str, capsys: pytest.Capt
     assert shown.startswith("article-chat: error: ow\ufffd[2Jls.txt: a\ufffdb\n")
     assert "no \ufffd]0;evil\ufffd" in shown
     assert not set("\x1b\x07\x9b") & set(shown)
+
+
+def test_a_digest_has_its_parts_in_order_each_line_with_its_quote_and_those_that_are_not_there_left_out() -> None:
+    text = "It was built in 1911. It burned."
+    built = Citation(1, "d", "News", 0, 21, "It was built in 1911.", 0.5, highlight=Span(16, 20))
+    burned = Citation(2, "d", "News", 22, 32, "It burned.", 0.5)
+    said = Answer("q", "q", (Statement("It is of 1911.", (1,)),), citations=(built, burned))
+    quoted = Answer("When?", "When?", (Statement(built.quote, (1,), verbatim=True),), citations=(built,))
+    digest = Digest(summary=said, outline=(built, burned), questions=(quoted, said), timeline=(Dated("1911", built),))
+    quote = "News, characters 0-21\n    “It was built in 1911.”"
+    assert text[22:32] == burned.quote
+    assert readable_digest(digest, width=80).split("\n\n") == [
+        "SUMMARY",
+        f"It is of 1911. [1]\n[1] {quote}",
+        "OUTLINE",
+        f"[1] {quote}\n[2] News, characters 22-32\n    “It burned.”",
+        "QUESTIONS",
+        f"When?\n[1] {quote}",
+        f"q\nIt is of 1911. [1]\n[1] {quote}",
+        "TIMELINE",
+        f"[1] 1911: {quote}",
+    ]
+    assert readable_digest(Digest(outline=(burned,))).split("\n")[0] == "OUTLINE"

@@ -20,6 +20,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from rag import (
     SEEDS,
     ArticleChatError,
+    Digests,
     Examples,
     Library,
     Pipeline,
@@ -37,6 +38,7 @@ from ui.claims import add_claim_route
 from ui.kept import Kept
 from ui.keys import Keys
 from ui.operations import add_operation_routes
+from ui.overview import add_overview_route
 from ui.owners import Accounts, Owners, owner_of
 from ui.page import build_app
 from ui.paragraphs import article_json
@@ -56,7 +58,7 @@ STYLES = (
         f"conversation/{name}"
         for name in ("toolbar", "history", "claim", "conversation", "citations", "notes", "preview", "examples")
     ),
-    *(f"article/{name}" for name in ("panel", "search", "strip")),
+    *(f"article/{name}" for name in ("panel", "search", "strip", "overview")),
     *(f"library/{name}" for name in ("library", "choice", "notices", "paste")),
     "print",
 )
@@ -73,6 +75,7 @@ def web_app(
     examples: Examples,
     studies: Studies,
     *,
+    digests: Digests,
     host: str = "127.0.0.1",
     public_url: str = "",
     accounts: Accounts | None = None,
@@ -95,6 +98,7 @@ def web_app(
     def forget(article: str) -> None:
         examples.forget(article)
         studies.forget(article)
+        digests.forget(article)
 
     add_article_routes(site, shelf, chat.metrics, removed=forget)
     index = pipeline.index
@@ -104,6 +108,7 @@ def web_app(
         return pipeline.over(shelf.together(owner_of(request), articles, index)) if articles else pipeline
 
     add_claim_route(site, pipeline_of)
+    add_overview_route(site, digests, pipeline_of)
     run = {"run": secrets.token_urlsafe(8)}
 
     @site.get("/alive")
@@ -211,7 +216,7 @@ def serve(
         pipeline = build_pipeline(library.open(collection), settings)
         loading = Loading(pipeline.warm_up)
         chat = Chat(loading, seconds=settings.answer_seconds)
-        examples, studies = Examples(chat.is_busy), Studies()
+        examples, studies, digests = Examples(chat.is_busy), Studies(), Digests(chat.is_busy)
         shelf = Shelf(library, settings)
         named = Articles(pipeline, collection, library=library if accounts is None else None, shelf=shelf)
         site = web_app(
@@ -220,6 +225,7 @@ def serve(
             chat,
             examples,
             studies,
+            digests=digests,
             host=host,
             public_url=public_url,
             accounts=accounts,
@@ -254,6 +260,7 @@ def serve(
             loading.finished.wait()
             examples.stop()
             studies.stop()
+            digests.stop()
             if not chat.responds():
                 os._exit(1)
             impatient.cancel()

@@ -53,12 +53,13 @@ class Background(Generic[T]):
     def note(self, articles: Articles, found: T) -> None:
         """Remember what was found out about articles that are still wanted."""
         with self._lock:
-            if articles in self._known:
+            if self._is_wanted(articles):
                 self._known[articles] = found
 
     def wants(self, articles: Articles) -> bool:
         """Whether the work for these articles is to go on."""
-        return not self.stopped.is_set() and articles in self._known
+        with self._lock:
+            return not self.stopped.is_set() and self._is_wanted(articles)
 
     def drop(self, articles: Articles, found: T) -> None:
         """Have the work done anew when it is asked for, where this is what is known of the articles."""
@@ -66,18 +67,30 @@ class Background(Generic[T]):
             if self._known.get(articles) == found:
                 del self._known[articles]
 
+    def end(self, articles: Articles) -> None:
+        """Keep nothing of exactly these articles, and end the work for them."""
+        with self._lock:
+            self._end(articles)
+
     def forget(self, article: str) -> None:
         """Keep nothing of an article, alone or with others, and end the work for it."""
         with self._lock:
             for articles in [articles for articles in self._known if article in articles]:
-                del self._known[articles]
-                self._waiting.pop(articles, None)
+                self._end(articles)
 
     def stop(self) -> None:
         """End the work, and wait for that."""
         with self._lock:
             self.stopped.set()
         self._worker.shutdown(cancel_futures=True)
+
+    def _end(self, articles: Articles) -> None:
+        self._known.pop(articles, None)
+        self._waiting.pop(articles, None)
+
+    def _is_wanted(self, articles: Articles) -> bool:
+        """Whether they are, by the work that runs: what waits was asked for anew, and is done from its beginning."""
+        return articles in self._known and articles not in self._waiting
 
     def _do(self, articles: Articles) -> None:
         with self._lock:

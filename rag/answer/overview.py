@@ -9,7 +9,7 @@ import numpy as np
 from rag.library.index import PassageIndex
 from rag.models.reader.quotes import MAX_QUOTE_WORDS
 from rag.sentences import WORD
-from rag.types import FloatArray, Quote, RetrievedPassage
+from rag.types import FloatArray, Quote, RetrievedPassage, Span
 
 LEAST_WORDS = 8
 """A shorter sentence, or a heading, says too little to stand for an article."""
@@ -23,7 +23,7 @@ def central_passages(index: PassageIndex, k: int) -> list[RetrievedPassage]:
     beginning of the document that the most central one is of; the score is the cosine with their mean.
     """
     vectors = index.vectors  # (n, d), a copy each time
-    closeness = vectors @ _mean(vectors)  # (n,)
+    closeness = vectors @ mean_of(vectors)  # (n,)
     ranked = [int(row) for row in np.argsort(-closeness, kind="stable")]
     document = index.passages[ranked[0]].document_id
     beginning = next(row for row, passage in enumerate(index.passages) if passage.document_id == document)
@@ -41,13 +41,10 @@ def central_quotes(index: PassageIndex, found: Sequence[RetrievedPassage], count
             (retrieved.passage.document_id, sentence) for retrieved in found for sentence in retrieved.passage.sentences
         )
     )
+    places = telling(index, places)
     texts = [index.text_at(*place) for place in places]
-    fits = [LEAST_WORDS <= len(WORD.findall(text)) <= MAX_QUOTE_WORDS for text in texts]
-    if any(fits):  # else there are only headings, or text without words
-        places = [place for place, fit in zip(places, fits, strict=True) if fit]
-        texts = [text for text, fit in zip(texts, fits, strict=True) if fit]
     vectors = index.embedder.embed(texts)  # (m, d)
-    closeness = vectors @ _mean(index.vectors)  # (m,)
+    closeness = vectors @ mean_of(index.vectors)  # (m,)
     lead = found[0].passage
     opening = [n for n, (of, span) in enumerate(places) if of == lead.document_id and lead.span.contains(span)]
     chosen = [max(opening[:LEAD_SENTENCES] or range(len(places)), key=lambda n: closeness[n])]
@@ -58,6 +55,16 @@ def central_quotes(index: PassageIndex, found: Sequence[RetrievedPassage], count
     return [Quote(places[n][0], places[n][1], texts[n], float(np.clip(closeness[n], 0, 1))) for n in chosen]
 
 
-def _mean(vectors: FloatArray) -> FloatArray:
+def telling(index: PassageIndex, places: Sequence[tuple[str, Span]]) -> list[tuple[str, Span]]:
+    """Those of the sentences that say enough to stand for others, and are short enough to be quoted; all of them, where
+    there are only headings, or text without words.
+    """
+    words = [len(WORD.findall(index.text_at(*place))) for place in places]
+    fit = [place for place, count in zip(places, words, strict=True) if LEAST_WORDS <= count <= MAX_QUOTE_WORDS]
+    return fit or list(places)
+
+
+def mean_of(vectors: FloatArray) -> FloatArray:
+    """The unit vector, (d,), in the middle of the vectors, (n, d)."""
     mean = vectors.mean(axis=0)
     return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-9), np.float32)

@@ -27,6 +27,7 @@ Ask articles questions: answers quoted, cited and checked, on your own computer.
   {NAME} ask "who wrote it?" --collection mine
   {NAME} ask "why?" --llm none --json              quotes only, as JSON
   {NAME} check "They parted as friends."           does the article say so?
+  {NAME} overview --collection mine                summary, outline, questions and timeline
 
 Without --collection, the articles in seeds/ are asked.
 """
@@ -54,6 +55,11 @@ collection has from elsewhere are left alone.
 _CHECKS = """\
 Each sentence is "supported", with the quotes that say all of it, or "not said", with the nearest sentences. Not said is
 not false: the article may deny it, or leave it open.
+
+"""
+_WHOLE = """\
+A summary, an outline, up to five questions with their answers and, where there are dates, a timeline; each line has its
+quote, and what is written is checked as any answer is. It takes the language model a minute or two.
 
 """
 _PROGRAMS = """\
@@ -111,6 +117,12 @@ def build_parser() -> argparse.ArgumentParser:
     check.add_argument("claim", nargs="+", metavar="CLAIM", help="one sentence or several, best in quotation marks")
     check.add_argument("--json", action="store_true", help="print one JSON object instead of text")
     _add_collection(check, SEEDS, "articles that may say it")
+
+    overview = command(
+        "overview", "sum the article up, with the quotes that say so", "overview --collection mine --json", _WHOLE
+    )
+    overview.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+    _add_collection(overview, SEEDS, "articles to sum up")
 
     mcp = command("mcp", "answer other programs by the Model Context Protocol", "mcp --collection mine", _PROGRAMS)
     mcp.add_argument("--http", action="store_true", help="listen on this computer instead of standard input")

@@ -17,11 +17,12 @@ from typing import Any
 
 from tqdm import tqdm
 
+from rag.answer.digest import Digest, digest
 from rag.answer.pipeline import build_pipeline
 from rag.answer.studies import Studies
 from rag.cli.arguments import NAME, build_parser
 from rag.cli.logs import logged
-from rag.cli.terminal import plain, readable, readable_check
+from rag.cli.terminal import plain, readable, readable_check, readable_digest
 from rag.errors import ArticleChatError, DocumentError, LeftOutError, UsageError
 from rag.evaluation.questions import read_history, read_questions
 from rag.evaluation.reports import Report, evaluate
@@ -151,6 +152,21 @@ def _check(context: _Context) -> int:
         _print_json(checked.to_json())
     else:
         print(readable_check(checked))
+    return 0
+
+
+def _overview(context: _Context) -> int:
+    arguments, made = context.arguments, Digest()
+    pipeline = build_pipeline(context.library.open(arguments.collection), context.settings)
+    try:
+        for made in digest(pipeline):
+            _show_step(f"{made.done} of {made.parts} parts")
+    finally:
+        _show_step("")
+    if arguments.json:
+        _print_json(made.to_json())
+    else:
+        print(readable_digest(made))
     return 0
 
 
@@ -349,6 +365,7 @@ _COMMANDS: dict[str, Callable[[_Context], int]] = {
     "serve": _serve,
     "ask": _ask,
     "check": _check,
+    "overview": _overview,
     "mcp": _mcp,
     "index": _index,
     "watch": _watch,

@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Mapping
 
 from rag.answer.claims import CheckedClaim
+from rag.answer.digest import Digest
 from rag.types import Answer, Citation, Document
 
 _STEERING = re.compile("[\ue000\ue001\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -52,9 +53,30 @@ def readable_check(checked: CheckedClaim, *, width: int | None = None) -> str:
         lines += ["", _wrapped(plain(said), width)]
         lines += ["Nearest, which do not say it:"] if sentence.nearest else []
         for citation in (*sentence.citations, *sentence.nearest):
-            place = _place(citation.title, citation.place, citation.start, citation.end)
-            lines += [plain(f"[{citation.number}] {place}"), _wrapped(f"“{plain(citation.quote)}”", width, _INDENT)]
+            lines += _quoted(citation, width)
     return "\n".join(lines[1:])
+
+
+def readable_digest(digest: Digest, *, width: int | None = None) -> str:
+    """The summary, the outline, the questions with their answers, and the timeline, as far as there are some, each line
+    with its quote.
+    """
+    width = width or min(100, shutil.get_terminal_size().columns)
+    parts = {
+        "Summary": _said(digest.summary, width) if digest.summary is not None else [],
+        "Outline": [line for citation in digest.outline for line in _quoted(citation, width)],
+        "Questions": [
+            line
+            for answer in digest.questions
+            for line in ("", _wrapped(plain(answer.question), width), *_said(answer, width))
+        ][1:],
+        "Timeline": [
+            line
+            for citation in (dated.citation for dated in digest.timeline)
+            for line in _quoted(citation, width, f"{' '.join(citation.around_highlight()[1].split())}: ")
+        ],
+    }
+    return "\n\n".join("\n".join([f"{name.upper()}", "", *lines]) for name, lines in parts.items() if lines)
 
 
 def plain(text: str) -> str:
@@ -66,6 +88,20 @@ def _marked(citation: Citation) -> str:
     """The quote with its answering words between _BOLD and _PLAIN."""
     before, words, after = map(plain, citation.around_highlight())
     return f"{before}{_BOLD}{words}{_PLAIN}{after}" if words else before
+
+
+def _said(answer: Answer, width: int) -> list[str]:
+    """The answer, unless it is quotes alone, then the quotes that its statements rest on."""
+    cited = {number for statement in answer.statements for number in statement.citations}
+    quotes = [line for citation in answer.citations if citation.number in cited for line in _quoted(citation, width)]
+    written = not all(statement.verbatim for statement in answer.statements)
+    return [*([_wrapped(plain(answer.text), width)] if written else []), *quotes]
+
+
+def _quoted(citation: Citation, width: int, before: str = "") -> list[str]:
+    """The number and the place of the quote, behind what stands `before` it, and its words."""
+    place = _place(citation.title, citation.place, citation.start, citation.end)
+    return [plain(f"[{citation.number}] {before}{place}"), _wrapped(f"“{plain(citation.quote)}”", width, _INDENT)]
 
 
 def _place(title: str, label: str | None, start: int, end: int) -> str:

@@ -17,7 +17,7 @@ from fakes import FakeEmbedder, OverlapChecker, OverlapReader, ScriptedModel
 from fastapi import FastAPI
 from playwright.sync_api import Locator, Page, expect
 
-from rag import Document, Library, Pipeline, Quote, Reading, RetrievedPassage, Settings, Shelf, Span
+from rag import Digests, Document, Library, Pipeline, Quote, Reading, RetrievedPassage, Settings, Shelf, Span
 from rag.answer.examples import Examples
 from rag.answer.studies import Studies
 from rag.api import Articles
@@ -94,16 +94,27 @@ def served(
     with tempfile.TemporaryDirectory() as home:
         chat = chat or Chat(loading)
         examples = examples or Examples(chat.is_busy)
-        studies = Studies()
+        studies, digests = Studies(), Digests(chat.is_busy)
         shelf = shelf or shelf_in(Settings(home=Path(home), llm="none", threads=1))
         try:
-            site = web_app(pipeline, shelf, chat, examples, studies, accounts=accounts, keys=keys, named=named)
+            site = web_app(
+                pipeline,
+                shelf,
+                chat,
+                examples,
+                studies,
+                digests=digests,
+                accounts=accounts,
+                keys=keys,
+                named=named,
+            )
             with running(site, port=port) as url:
                 yield url
         finally:
             shelf.close()
             examples.stop()
             studies.stop()
+            digests.stop()
 
 
 @contextlib.contextmanager

@@ -19,6 +19,7 @@ from starlette.requests import ClientDisconnect
 from starlette.testclient import TestClient
 
 from rag import Library, Shelf
+from rag.answer.digest import Digests
 from rag.answer.examples import Examples
 from rag.answer.studies import Studies
 from rag.api import Metrics, bodies
@@ -534,7 +535,8 @@ def test_an_unexpected_error_is_told_and_logged(shelf, visitor, monkeypatch, cap
 
 
 def test_the_site_has_the_routes_and_keeps_them_out_of_caches(settings, article, shelf):
-    client = TestClient(web_app(pipeline_over(settings, article), shelf, Chat(), Examples(), Studies()), base_url=HOME)
+    site = web_app(pipeline_over(settings, article), shelf, Chat(), Examples(), Studies(), digests=Digests())
+    client = TestClient(site, base_url=HOME)
     response = client.get("/own/articles")
     assert response.headers["cache-control"] == "no-store"
     assert "sandbox" in response.headers["content-security-policy"]

@@ -17,6 +17,7 @@ from pages import PATIENCE, DeafModel, pipeline_over, served, shelf_in
 from starlette.testclient import TestClient
 
 from rag import ModelError
+from rag.answer.digest import Digests
 from rag.answer.examples import Examples
 from rag.answer.studies import Studies
 from ui import watch
@@ -187,7 +188,7 @@ def site(settings, article):
             stack.callback(examples.stop)
             stack.callback(studies.stop)
             pipeline = pipeline_over(settings, article)
-            app = web_app(pipeline, shelf_in(settings), chat, examples, studies, **options)
+            app = web_app(pipeline, shelf_in(settings), chat, examples, studies, digests=Digests(), **options)
             return TestClient(app, base_url=base, client=(address, 50000))
 
         yield site

@@ -10,6 +10,7 @@ from pages import pipeline_over, running, shelf_in
 from starlette.testclient import TestClient
 
 from rag import UsageError
+from rag.answer.digest import Digests
 from rag.answer.examples import Examples
 from rag.answer.studies import Studies
 from ui import owners
@@ -181,7 +182,13 @@ def test_asking_for_the_page_without_a_password_is_no_failure():
 
 def test_every_route_of_the_page_asks_for_the_password(settings, article):
     app = web_app(
-        pipeline_over(settings, article), shelf_in(settings), Chat(), Examples(), Studies(), accounts=Accounts(ACCOUNTS)
+        pipeline_over(settings, article),
+        shelf_in(settings),
+        Chat(),
+        Examples(),
+        Studies(),
+        digests=Digests(),
+        accounts=Accounts(ACCOUNTS),
     )
     paths = (
         "/",
@@ -192,6 +199,7 @@ def test_every_route_of_the_page_asks_for_the_password(settings, article):
         "/gradio_api/info",
         "/own/articles",
         "/examples",
+        "/overview",
     )
     visitor = client(app)
     for path in paths:

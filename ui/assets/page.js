@@ -2,6 +2,7 @@
 // itself and follows the changes of the page: conversation/, article/, library/ and status.js.
 import * as highlights from "./article/highlights.js";
 import { setShared } from "./article/load.js";
+import * as overview from "./article/overview.js";
 import { panel } from "./article/panel.js";
 import * as shown from "./article/shown.js";
 import * as citations from "./conversation/citations.js";
@@ -35,6 +36,7 @@ async function begin() {
   examples.build();
   study.build();
   citations.build();
+  overview.build();
   shown.build(citations.turnTo);
   history.build();
   toolbar.build();

@@ -10,6 +10,7 @@ import * as preview from "./preview.js";
 
 /** @import { Source } from "../article/highlights.js" */
 
+const BACK = "↑ Back to the answer";
 let newest = ""; // the quotes of the latest answer, as last marked
 /** @type {{ button: HTMLButtonElement, exchange: number } | null} */
 let origin = null; // where the quote in the panel was chosen
@@ -47,6 +48,7 @@ async function choose(button) {
   if (!mark) return;
   origin = { button, exchange: exchanges().findIndex((exchange) => exchange.contains(button)) };
   back.hidden = false;
+  back.textContent = button.closest("#overview") ? "↑ Back to the overview" : BACK;
   panel().scrollIntoView({ block: "nearest", behavior: scrollBehavior() });
   mark.tabIndex = -1;
   mark.focus({ preventScroll: true });
@@ -62,7 +64,7 @@ export function followed() {
 }
 
 // From the quote back to its citation; only shown where the article stands below the conversation.
-const back = button("↑ Back to the answer", { id: "back", hidden: true }, () => {
+const back = button(BACK, { id: "back", hidden: true }, () => {
   const citation = followed();
   citation?.closest("details:not([open])")?.setAttribute("open", "");
   citation?.scrollIntoView({ block: "center", behavior: scrollBehavior() });

@@ -33,7 +33,7 @@ export function hide() {
  * @param {EventTarget | null} target
  * @returns {HTMLButtonElement | null}
  */
-const citation = (target) => closest(target, "#conversation .text .source");
+const citation = (target) => closest(target, ":is(#conversation, #overview) .text .source");
 
 /** @param {Event} event */
 function pointedAt({ target }) {
