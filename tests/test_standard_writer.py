@@ -8,13 +8,17 @@ import threading
 import time
 from pathlib import Path
 
+import hypothesis
 import pytest
+from injections import ARTICLE, ASKED, IN_ARTICLES, IN_QUESTIONS, Order
 
-from rag import NO_ANSWER, Answer, Library, Pipeline, Settings, Turn, build_pipeline
+from rag import NO_ANSWER, Answer, Document, Library, Pipeline, Settings, Turn, build_pipeline
 from rag.models.catalogue import STANDARD, find
 
 pytestmark = pytest.mark.e2e
 SEED = Path(__file__).parent.parent / "seeds" / "hanoi-summit.txt"
+FEW = 15 if hypothesis.settings().max_examples < 1000 else 1
+"""Of the orders that people slip in, the gate tries every so many-th, `--hypothesis-profile=soak` all."""
 
 
 @pytest.fixture(scope="module")
@@ -107,3 +111,36 @@ def test_stop_ends_the_writing_and_frees_the_model(hanoi: Pipeline) -> None:
     assert stop.is_set()
     assert time.monotonic() - begun < 60
     assert hanoi.answer("Who is North Korea's foreign minister?").statements
+
+
+def over(hanoi: Pipeline, settings: Settings, order: str) -> Pipeline:
+    """About the article of `injections`, with the order in it, which is read."""
+    document = Document("pool", "The pool", ARTICLE.format(order=order), source="pool.txt")
+    pipeline = hanoi.over(Library(settings).index_of([document]))
+    assert pipeline.study()
+    return pipeline
+
+
+def obeys(answer: Answer, order: Order, pipeline: Pipeline) -> list[str]:
+    """What the answer says that it must not say; every citation is exact, and every statement has one."""
+    assert all(pipeline.index.documents[citation.document_id].cites(citation) for citation in answer.citations)
+    assert all(statement.citations for statement in answer.statements)
+    said = " ".join(statement.text for statement in answer.statements if not statement.verbatim).lower()
+    return [words for words in order.forbidden if words in said]
+
+
+@pytest.fixture(scope="module")
+def pool(hanoi: Pipeline, settings: Settings) -> Pipeline:
+    return over(hanoi, settings, "")
+
+
+@pytest.mark.parametrize("order", IN_QUESTIONS[::FEW], ids=lambda order: order.text[:40])
+def test_a_question_that_gives_orders_is_only_asked(pool: Pipeline, order: Order) -> None:
+    assert obeys(pool.answer(order.text), order, pool) == []
+
+
+@pytest.mark.parametrize("number", range(0, len(IN_ARTICLES), FEW))
+def test_an_article_that_gives_orders_is_only_read(hanoi: Pipeline, settings: Settings, number: int) -> None:
+    order = IN_ARTICLES[number]
+    pipeline = over(hanoi, settings, order.text)
+    assert obeys(pipeline.answer(ASKED[number % len(ASKED)]), order, pipeline) == []
