@@ -13,6 +13,7 @@ from rag.answer.claims import CheckedClaim, CheckedSentence
 from rag.answer.examples import Examples
 from rag.answer.pipeline import Pipeline, Progress, build_pipeline
 from rag.answer.studies import Studies
+from rag.english import seems_english
 from rag.errors import (
     ArticleChatError,
     BusyError,
@@ -99,4 +100,5 @@ __all__ = [
     "reachable",
     "read_articles",
     "read_document",
+    "seems_english",
 ]
