@@ -14,6 +14,7 @@ from rag.answer.digest import Dated, Digest, Digests, digest
 from rag.answer.examples import Examples
 from rag.answer.pipeline import Pipeline, Progress, build_pipeline
 from rag.answer.studies import Studies
+from rag.english import seems_english
 from rag.errors import (
     ArticleChatError,
     BusyError,
@@ -104,4 +105,5 @@ __all__ = [
     "reachable",
     "read_articles",
     "read_document",
+    "seems_english",
 ]

@@ -93,16 +93,16 @@ def _components(titles: list[str]) -> _Parts:
             with gr.Row(elem_id="ask"):
                 question = gr.Textbox(
                     label="Your question",
-                    placeholder="Why did …?",
+                    placeholder="Ask a question…",
                     lines=1,
                     max_lines=4,
                     autofocus=True,
                     scale=8,
                     min_width=0,
                 )
-                ask = gr.Button("Ask", variant="primary", scale=1, min_width=72)
-                stop = gr.Button("Stop", interactive=False, scale=1, min_width=72)
-                cancel = gr.Button("Cancel", visible=False, scale=1, min_width=72, elem_id="cancel-edit")
+                stop = gr.Button("Stop", interactive=False, scale=0, min_width=72)
+                ask = gr.Button("Ask", variant="primary", scale=0, min_width=72)
+                cancel = gr.Button("Cancel", visible=False, scale=0, min_width=72, elem_id="cancel-edit")
             with gr.Row(elem_id="hidden"):
                 saved = gr.Textbox(elem_id="saved-conversation", label="Saved conversation", lines=2)
                 restore = gr.Button("Restore", elem_id="restore")

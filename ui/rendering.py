@@ -18,6 +18,8 @@ from ui.paragraphs import utf16_length
 from ui.pins import pin_json
 
 SHOWN_PASSAGES = 3
+MOST_NAMED = 5
+"""Articles asked together, at most, of which those are named that no quote is from."""
 LONGEST_TITLE = 80
 """Characters of a title beside a quote; the page's heading and the article have all of it."""
 OUTDATED = "The article has changed since: what no longer stands in it is left out here. Ask again."
@@ -114,7 +116,7 @@ def exchange_html(exchange: Exchange, documents: Documents) -> str:
     inner += _shown(answer, documents) + _instead(answer)
     kept = ""
     if not exchange.running:
-        inner += _actions(exchange) + _how(answer)
+        inner += _unquoted(answer, documents) + _actions(exchange) + _how(answer)
         kept = escape(json.dumps(record(exchange), ensure_ascii=False))
         kept = f'<input type="hidden" name="record" value="{kept}">'
     return (
@@ -152,9 +154,18 @@ def _shown(answer: Answer, documents: Documents) -> str:
     text = f'<p class="text{bare}">{_cited(answer, documents)}</p>' if answer.text else ""
     if answer.abstained:
         return text + ("" if answer.refusal in (NOTHING_ELSE, NONE_SAYS_MORE) else _nearest(answer.passages, documents))
-    cards = "".join(_card(citation, answer, documents) for citation in answer.citations)
-    written = any(not statement.verbatim for statement in answer.statements)
-    return text + (f'<div class="folded">{cards}</div>' if written else cards)
+    return text + "".join(_card(citation, answer, documents) for citation in answer.citations)
+
+
+def _unquoted(answer: Answer, documents: Documents) -> str:
+    """From which of a few articles no quote is, where there are some; that need not mean that they say nothing."""
+    quoted = {citation.document_id for citation in answer.citations}
+    others = [document.title for document in documents.values() if document.id not in quoted]
+    if not quoted or not others or len(documents) > MOST_NAMED:
+        return ""
+    titles = ", ".join(f"“{_title(title)}”" for title in others)
+    alone = "Ask it alone to see what it says." if len(others) == 1 else "Ask one alone to see what it says."
+    return f'<p class="unquoted">No quote is from {titles}. {alone}</p>'
 
 
 def _actions(exchange: Exchange) -> str:
@@ -233,13 +244,15 @@ def _card(citation: Citation, answer: Answer, documents: Documents) -> str:
     """A quote with its place, and before it, where it could be of several articles, the title of its own; its button is
     "Source n" unless the text above has that button. The page's script presses Pin where the quote is pinned.
     """
-    name = "Quote" if any(citation.number in statement.citations for statement in answer.statements) else "Source"
+    said = any(citation.number in statement.citations for statement in answer.statements)
+    name = "Quote" if said else "Source"
+    folded = " folded" if said or any(not statement.verbatim for statement in answer.statements) else ""
     quote = _bold(*citation.around_highlight())
     article = f'<p class="of">{_title(citation.title)}</p>' if len(documents) > 1 else ""
     where = place(Span(citation.start, citation.end), citation.place, documents.get(citation.document_id))
     pin = escape(json.dumps(pin_json(citation, answer.question, documents), ensure_ascii=False))
     return (
-        f'<div class="card">{_button(name, citation, documents)}{article}{_blockquote(citation.quote, quote)}'
+        f'<div class="card{folded}">{_button(name, citation, documents)}{article}{_blockquote(citation.quote, quote)}'
         f'<p class="place">{_title(citation.title)} · {escape(where)} · score {citation.score:.2f}</p>'
         f'<button type="button" class="pin" value="{pin}" aria-pressed="false" title="Keep this quote as a note">Pin'
         f'<span class="unseen"> quote {citation.number}</span></button></div>'

@@ -201,7 +201,7 @@ def test_axe_finds_nothing_serious(browser, settings, article):
 def test_on_paper_the_quotes_are_whole_and_the_notes_come_last_without_anything_to_press(visit, article):
     page = visit(article, model=ScriptedModel([FOUNDED] * 3))
     page.emulate_media(color_scheme="dark")
-    folded = ask(page, QUESTION).locator(".folded .card").first
+    folded = ask(page, QUESTION).locator(".card.folded").first
     expect(folded.locator(".place")).to_be_hidden()
     pin(page).click()
     menu(page).click()

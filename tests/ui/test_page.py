@@ -48,8 +48,34 @@ def test_a_newcomer_sees_what_this_is_about(visit, article):
     expect(page.get_by_role("heading", level=1)).to_have_text("Harbour news")
     expect(page.get_by_role("heading", level=1)).to_have_count(1)
     expect(page).to_have_title("Harbour news · article-chat")
-    expect(page.get_by_role("button", name="Stop")).to_be_disabled()
+    stop = page.get_by_role("button", name="Stop")
+    expect(stop).to_be_disabled()
+    expect(stop).to_have_css("opacity", "0")
+    expect(page.locator("#introduction .about")).to_contain_text("where the article does not say, you are told so")
     assert "".join(page.locator("#article p").evaluate_all("ps => ps.map(p => p.textContent)")) == article.text
+
+
+def test_the_conversation_has_the_room_once_there_is_one(visit, article):
+    page = visit(article)
+    box, frame = page.locator("#ask"), page.locator("#chat")
+
+    def room_below() -> float:
+        return frame.bounding_box()["height"] - box.bounding_box()["y"] - box.bounding_box()["height"]
+
+    only_then = [page.get_by_text(name, exact=True) for name in ("New conversation", "Export", "Clear")]
+    for button in only_then:
+        expect(button).to_be_hidden()
+    expect(page.get_by_text("Conversations", exact=True)).to_be_visible()
+    assert room_below() > 100
+    ask(page, "Who founded the maritime museum?")
+    for button in only_then:
+        expect(button).to_be_visible()
+    expect(page.locator("#introduction .about")).to_be_hidden()
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    assert room_below() < 20
+    page.get_by_text("Clear", exact=True).click()
+    expect(page.locator("#introduction .about")).to_be_visible(timeout=PATIENCE)
+    expect(only_then[0]).to_be_hidden()
 
 
 def test_an_answer_streams_and_its_quotes_come_first(visit, article):

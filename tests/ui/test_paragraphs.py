@@ -37,8 +37,8 @@ def test_paragraphs_break_at_blank_lines_then_known_boundaries_then_full_stops()
 def test_the_article_goes_to_the_script_as_it_is():
     doc = Document("harbour", "Harbour <b>news</b>", "One.\n\nTwo. <b>", "harbour.txt")
     paragraphs = ["One.\n\n", "Two. <b>"]
-    said = {"id": doc.id, "title": doc.title, "heading": "above", "paragraphs": paragraphs, "places": []}
-    assert article_json(doc) == said
+    about = {"id": doc.id, "title": doc.title, "heading": "above", "english": True}
+    assert article_json(doc) == {**about, "paragraphs": paragraphs, "places": []}
 
 
 @pytest.mark.parametrize(

@@ -232,6 +232,37 @@ def test_who_stood_in_for_a_model_server_is_said_with_the_answer():
     assert "stood in" not in shown(Exchange(replace(one, model={"llm": "SmolLM2"})), doc).text
 
 
+@pytest.mark.parametrize(
+    ("chosen", "line"),
+    [
+        (["Harbour"], None),
+        (["Harbour", "O<b>wls</b>"], "No quote is from “O<b>wls</b>”. Ask it alone to see what it says."),
+        (["Owls", "Harbour", "Toads"], "No quote is from “Owls”, “Toads”. Ask one alone to see what it says."),
+        (["Harbour", "A", "B", "C", "D", "E"], None),
+    ],
+)
+def test_of_a_few_articles_those_that_no_quote_is_from_are_named(chosen, line):
+    documents = {title: Document(title, title, "The pilot had fallen ill.", f"{title}.txt") for title in chosen}
+    quoted = answer("why?", "Ill.", citation(documents["Harbour"], "fallen ill"))
+
+    def unquoted(exchange: Exchange) -> list[str]:
+        rendered = exchange_html(exchange, documents)
+        return [Shown(part).text for part in re.findall(r'<p class="unquoted">.*?</p>', rendered)]
+
+    assert unquoted(Exchange(quoted)) == [line] * (line is not None)
+    assert unquoted(Exchange(quoted, running=True)) == []
+    assert unquoted(Exchange(refused())) == []
+
+
+def test_a_quote_is_folded_where_the_text_above_says_it():
+    doc = document("The ferry was late. The pilot had fallen ill.")
+    cards = [citation(doc, "The pilot had fallen ill."), citation(doc, "The ferry was late.", 2)]
+    for verbatim, folded in ((True, [True, False]), (False, [True, True])):
+        rendered = shown(Exchange(answer("why?", "The pilot had fallen ill.", *cards, verbatim=verbatim)), doc)
+        classes = [a["class"].split() for tag, a in rendered.tags if tag == "div" and "card" in a["class"].split()]
+        assert ["folded" in names for names in classes] == folded
+
+
 def test_earlier_answers_are_folded_and_named_so():
     doc = document("The ferry was late. The pilot had fallen ill.")
     first = answer("why?", "Late.", citation(doc, "The ferry was late."))

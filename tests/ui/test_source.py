@@ -121,3 +121,44 @@ def test_the_strip_and_the_search_lead_through_a_long_article(visit, megabyte):
     expect(find).to_have_value("")
     assert highlighted(page, "match") == highlighted(page, "current-match") == []
     assert shown_text(page) == megabyte.text
+
+
+def test_the_search_finds_letters_with_their_accents_for_who_has_no_such_key(visit):
+    text = "Zoë mange à l'École. ZOE DINE. Die Müllerin singt. שָׁלוֹם לכולם."
+    page = visit(Document(id="mixed", title="Mixed", text=text, source="mixed.txt"))
+    words, count = page.get_by_label("Search in the article"), page.locator("#search-count")
+    expect(page.get_by_role("button", name="Next match")).to_be_hidden()
+    for typed, found in (("zoe", "Zoë"), ("ecole", "École"), ("mullerin", "Müllerin"), ("שלום", "שָׁלוֹם")):
+        words.fill(typed)
+        expect(count).to_contain_text("1 of")
+        assert highlighted(page, "current-match") == [found]
+    words.fill("zoë")
+    expect(count).to_have_text("1 of 1")
+    words.fill("müllerin [")
+    expect(count).to_have_text("none")
+
+
+def test_a_heading_in_markdown_is_one_without_its_sign_and_not_a_character_less(visit):
+    text = "# Mills\n\nOne mill stands.\n\n## The wheel\n\nClara Lindt turns it.\n\n#1 is no heading.\n\n# two\nlines"
+    page = visit(Document(id="mills", title="Mills", text=text, source="mills.md"))
+    shown = page.locator("#article").get_by_role("heading")
+    assert shown.all_inner_texts() == ["Mills", "The wheel"]
+    assert shown_text(page) == text
+    ask(page, "Who turns it, Clara?").get_by_role("button", name="Source 1").click()
+    assert text_of(current_mark(page)) == "Clara Lindt turns it."
+    assert shown_text(page) == text
+
+
+def test_an_article_in_another_language_says_that_its_quotes_need_a_look(visit, article):
+    text = (
+        "Die Mühle am Weiher dreht sich seit dem Frühjahr wieder, und im Herbst soll ein Backhaus dazukommen. "
+        "Johanna Kerbel hat das Handwerk von ihrem Großvater gelernt."
+    )
+    page = visit(article, Document(id="mill", title="Mühle", text=text, source="mill.txt"))
+    panel, note = page.locator("#article"), page.locator("#article").get_by_role("note")
+    expect(note).to_have_count(0)
+    expect(panel).to_have_attribute("lang", "en")
+    page.get_by_label("Article shown").select_option("Mühle")
+    expect(note).to_contain_text("does not seem to be in English")
+    expect(panel).to_have_attribute("lang", "")
+    assert shown_text(page) == text

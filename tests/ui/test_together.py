@@ -57,7 +57,7 @@ def test_a_citation_names_its_article_and_opens_it_at_the_exact_words(library):
     expect(page.get_by_label("Your question")).to_be_focused()
     expect(page.get_by_role("region", name="Article: Harbour news")).to_be_visible(timeout=PATIENCE)
     group = ask(page, QUESTION)
-    expect(group.locator(".folded .card .of")).to_have_text(["Owls"])
+    expect(group.locator(".card.folded .of")).to_have_text(["Owls"])
     source = group.get_by_role("button", name="Source 1", exact=True)
     source.focus()
     expect(page.get_by_role("tooltip")).to_have_text(f"Owls{OWLS}")

@@ -8,6 +8,7 @@ import { fetchJson } from "../dom.js";
  * @property {"above" | "first" | ""} heading
  * @property {string[]} paragraphs
  * @property {[number, string][]} places
+ * @property {boolean} english
  * @property {string} text
  * @property {number[]} starts
  */

@@ -8,6 +8,8 @@ import { paragraph } from "./paragraph.js";
 /** @import { Mark, Span } from "./paragraph.js" */
 /** @typedef {{ element: HTMLElement, first: number, last: number }} Joint  the element that stands for paragraphs with marks */
 
+const NOT_ENGLISH =
+  "This article does not seem to be in English. The reader and the language model know English best, so check the quotes.";
 let wanted = ""; // the id of the article that was last asked for
 /** @type {{ article: Article, nodes: HTMLElement[] } | null} */
 let shown = null; // the article in the panel, with the element of each paragraph
@@ -37,8 +39,10 @@ export async function show(id) {
   const box = panel();
   box.removeAttribute("title");
   box.setAttribute("aria-label", `Article: ${article.title}`);
+  box.lang = article.english ? "en" : ""; // "": nobody knows which, so that it is not read out as if it were English
+  const note = article.english ? [] : [element("div", { className: "note", role: "note", lang: "en" }, NOT_ENGLISH)];
   const heading = article.heading === "above" ? [element("h2", {}, article.title)] : [];
-  box.replaceChildren(...heading, ...shown.nodes);
+  box.replaceChildren(...note, ...heading, ...shown.nodes);
   box.scrollTop = 0;
   return true;
 }
@@ -52,6 +56,7 @@ export function clear(...nodes) {
   shown = null;
   joints = [];
   panel().setAttribute("aria-label", "Article");
+  panel().lang = "en";
   panel().replaceChildren(...nodes);
 }
 

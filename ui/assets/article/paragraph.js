@@ -12,9 +12,12 @@ const TRANSCRIPT = /^\p{L}[\p{L}\p{N}\s]*$/u;
  */
 export const isBare = (text) => TRANSCRIPT.test(text) && text === text.toLowerCase();
 
+const HEADING_SIGN = /^\s*#{1,6}[ \t]+(?=\S.*\s*$)/; // as Markdown begins a line that is a heading
+
 /**
  * The article's paragraphs from the first to the last as one, with marks (sorted, apart, inside it), and with the places that
- * begin in it, or, if that is inside a mark, behind that; white space at its end is kept but not shown.
+ * begin in it, or, if that is inside a mark, behind that; white space at its end, and what makes it a heading in Markdown,
+ * are kept but not shown.
  * @param {Article} article
  * @param {number} first
  * @param {number} last
@@ -22,15 +25,18 @@ export const isBare = (text) => TRANSCRIPT.test(text) && text === text.toLowerCa
  */
 export function paragraph(article, first, last, marks = []) {
   const isTitle = article.heading === "first" && last === 0;
-  const node = element("p", isTitle ? { role: "heading", ariaLevel: "2" } : {});
   const start = article.starts[first];
   const text = article.text.slice(start, article.starts[last + 1]);
+  const sign = HEADING_SIGN.exec(text)?.[0] ?? "";
+  const node = element("p", isTitle || sign ? { role: "heading", ariaLevel: isTitle ? "2" : "3" } : {});
   if (isBare(text)) node.classList.add("bare");
   const places = placesIn(article, start, start + text.length).map(([at, label]) => {
     const mark = marks.find((other) => other.start < at && at < other.end);
     return { label, at: Math.min(mark ? mark.end : at, start + text.length) - start };
   });
-  let at = 0;
+  const isHidden = sign && !places.length && !marks.some((mark) => mark.start < start + sign.length);
+  if (isHidden) node.append(element("span", { hidden: true }, sign));
+  let at = isHidden ? sign.length : 0;
   /** @param {number} end */
   const write = (end) => {
     while (places.length && places[0].at <= end) {

@@ -22,15 +22,27 @@ export function found() {
 }
 
 /**
- * The pattern for the words as a person types them: any white space, either form of apostrophe and quotation mark.
+ * The pattern for the words as a person types them, who may have no key for the text's accents: a letter without one finds it
+ * with any, and points of Hebrew and Arabic need not be there; any white space, either form of apostrophe and quotation mark.
  * @param {string} words
+ * @param {string} text
  */
-function pattern(words) {
+function pattern(words, text) {
+  /** @type {Map<string, string>} */
+  const accented = new Map(); // of the text's letters, by the letter without the accent
+  for (const letter of new Set(text.toLowerCase().match(/[^\p{ASCII}]/gu))) {
+    const [plain] = letter.normalize("NFD");
+    if (plain !== letter) accented.set(plain, (accented.get(plain) ?? "") + letter);
+  }
   const literal = words
     .normalize("NFC")
     .trim()
     .replace(/[.*+?^${}()|[\]\\/]/g, "\\$&");
-  return literal.replace(/\s+/g, "\\s+").replace(/['’‘]/g, "['’‘]").replace(/["“”]/g, '["“”]');
+  return literal
+    .replace(/\p{L}/gu, (letter) => `[${letter}${accented.get(letter.toLowerCase()) ?? ""}]\\p{M}*`)
+    .replace(/\s+/g, "\\s+")
+    .replace(/['’‘]/g, "['’‘]")
+    .replace(/["“”]/g, '["“”]');
 }
 
 /** Search again, in what the panel shows now. */
@@ -38,7 +50,7 @@ export function run() {
   matches = [];
   const text = article()?.text ?? "";
   if (words.value.trim()) {
-    for (const { 0: match, index } of text.matchAll(new RegExp(pattern(words.value), "giu"))) {
+    for (const { 0: match, index } of text.matchAll(new RegExp(pattern(words.value, text), "giu"))) {
       matches.push({ start: index, end: index + match.length });
     }
   }

@@ -128,7 +128,8 @@ function entry({ id, article, title, time, exchanges }) {
 function drawList() {
   const entries = saved.all().filter(isServed).map(entry);
   get("#history").replaceChildren(
-    entries.length ? element("ul", {}, ...entries) : element("p", {}, "None are kept yet."),
+    ...(entries.length ? [element("ul", {}, ...entries)] : []),
+    element("p", {}, `${entries.length ? "" : "None yet. "}They are kept in this browser alone, as your notes are.`),
   );
 }
 

@@ -5,6 +5,8 @@ import { questionBox } from "../state.js";
 
 /** @typedef {{ id: string, name: string, isOwn: boolean }} Entry */
 
+const HOW_TO_CHOOSE = "Choose one by its title, or tick several to ask them together.";
+const WHAT_COMES = "Articles that you add are listed here, to be asked alone or together.";
 const AT_A_GLANCE = 8; // so many articles need no search
 /** @type {string[]} */
 let current = []; // the ids of those that are asked now
@@ -19,7 +21,7 @@ words.setAttribute("aria-label", "Search the list of articles");
 const count = element("span", { className: "count" });
 count.setAttribute("aria-live", "polite");
 const search = element("p", { className: "words" }, words, count);
-const hint = element("p", {}, "Choose one by its title, or tick several to ask them together.");
+const hint = element("p");
 const lists = element("div", { className: "lists" });
 const these = button("", { className: "primary" }, () => decide(ticked(), questionBox()));
 const all = button("", {}, () => decide(ids(boxes()), questionBox()));
@@ -66,7 +68,8 @@ export function draw(entries, asked, name) {
   lists.replaceChildren(element("ul", {}, ...shared));
   if (own.length) lists.append(element("p", {}, "Your articles"), element("ul", {}, ...own));
   search.hidden = entries.length <= AT_A_GLANCE;
-  hint.hidden = several.hidden = entries.length < 2;
+  several.hidden = entries.length < 2;
+  hint.textContent = several.hidden ? WHAT_COMES : HOW_TO_CHOOSE;
   all.textContent = `Ask all ${entries.length}`;
   tick(before);
   filter();

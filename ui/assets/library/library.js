@@ -93,7 +93,7 @@ export async function build(whatThen) {
   choice.build(chosen);
   file.addEventListener("change", filesChosen);
   listen({ added: refresh, finished });
-  const label = element("label", { htmlFor: "upload" }, "Add an article");
+  const label = element("label", { htmlFor: "upload", className: "add" }, "Add an article");
   const controls = element("div", { className: "controls" }, choice.opener, file, label, paste.opener, removeButton);
   const frame = get("#library");
   frame.append(controls, choice.panel, notices.build(), paste.form);
@@ -116,10 +116,7 @@ async function refresh() {
   const isHere = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
   const place = isHere ? "on this computer" : "on the server";
   const whom = login ? `your login, ${login},` : "this browser";
-  notices.explain(
-    `What you add is kept ${place}, for ${whom} alone. Remove deletes its text and vectors. ` +
-      "Conversations and notes are kept in this browser.",
-  );
+  notices.explain(`What you add is kept ${place}, for ${whom} alone. Remove deletes it.`);
   if (JSON.stringify([...titles]) !== before) draw(); // or the keyboard would be lost in a list that is open
   followArrivals(answer.arriving);
 }
