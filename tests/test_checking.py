@@ -98,7 +98,7 @@ class SureOf:
         return [Verdict(self.supported, 1.0) for _ in claims]
 
 
-@pytest.mark.parametrize(("supported", "right", "said"), [(0.05, False, False), (0.3, True, False), (0.6, True, True)])
+@pytest.mark.parametrize(("supported", "right", "said"), [(0.02, False, False), (0.1, True, False), (0.6, True, True)])
 def test_what_its_sources_do_not_say_is_not_shown(
     index: PassageIndex, supported: float, right: bool, said: bool
 ) -> None:
@@ -112,7 +112,7 @@ def test_what_its_sources_do_not_say_is_not_shown(
 
 
 def test_a_denial_follows_from_its_sources(index: PassageIndex) -> None:
-    judge = Judge(index, OverlapReader(), SureOf(0.05), "standard")
+    judge = Judge(index, OverlapReader(), SureOf(0.02), "standard")
     for text, shown in [
         ("No, Clara Lindt founded the maritime museum in 1911.", True),
         ("No, Otto Brandt founded the maritime museum in 1911.", False),  # invented

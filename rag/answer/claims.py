@@ -24,7 +24,7 @@ from rag.models.checker import Checker, Claim
 from rag.sentences import sentence_texts
 from rag.types import Citation
 
-LEAST_SUPPORTED = 0.85
+LEAST_SUPPORTED = 0.5
 """A sentence is called supported where its quotes say all of it with this probability."""
 MOST_CHARACTERS = 2000
 """A longer claim is refused."""

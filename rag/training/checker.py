@@ -21,7 +21,7 @@ from rag.models.checker_network import Calibration, CheckerNetwork, examine, ver
 from rag.models.embeddings import packaged_model_path
 from rag.models.encoder import load_base, plain_tokenizer, save
 from rag.models.reader.weights import WEIGHTS as READER_WEIGHTS
-from rag.training.claims import UNKNOWN, Claims, Labelled, from_question, read_drafts, read_statements
+from rag.training.claims import UNKNOWN, Claims, Labelled, Shares, from_question, read_drafts, read_statements
 from rag.training.data import Corpus, load_corpus
 from rag.training.judge import fit
 from rag.training.train import Plan, Trainer, add_options
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 DEFAULTS = Plan(steps=4000, encoder_rate=8e-5, evaluate_every=500)
 STATEMENTS = ("foolmetwice.jsonl", "support.jsonl")
 """Files of the data folder with statements and evidence; drawn equally often."""
+AS_USED = Shares(contrasts=0.1)
+"""Claims that it is calibrated on: few that are made to mislead."""
 _HELD = 600
 """Claims of a kind that are evaluated on."""
 
@@ -75,6 +77,7 @@ def main(arguments: list[str] | None = None) -> None:
         tokenizer,
         seed=told.seed,
         rows=told.rows,
+        shares=AS_USED,
     )
     plan = Plan(told.steps, told.seed, told.rate, save_every=100, evaluate_every=told.evaluate_every)
     trainer = Trainer(network, task, plan, told.checkpoint, torch.device(told.device))
