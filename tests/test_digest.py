@@ -81,7 +81,7 @@ def test_it_grows_part_by_part_and_ends_with_all_its_parts(over: Callable[..., P
 
 
 def test_what_a_writer_says_is_shown_only_where_the_article_says_it(over: Callable[..., Pipeline]) -> None:
-    model = ScriptedModel(["The Northern Dam was built in 1911 by Clara Lindt. The lake froze over."], reads=True)
+    model = ScriptedModel(["The Northern Dam was built in 1911 by Clara Lindt. Bakers sang loudly."], reads=True)
     made = last(digest(over(model=model)))
     assert made.summary is not None
     assert made.summary.question == SUMMARISE
