@@ -25,9 +25,9 @@ from rag.models.reader.quotes import Reader
 from rag.models.weights import FOLDER
 from rag.types import Document, Passage, Reading, RetrievedPassage, Span
 
-LEAST_SUPPORTED, LEAST_SUPPORTED_OF_ACCOUNTS = 0.05, 0.2
+LEAST_SUPPORTED, LEAST_SUPPORTED_OF_ACCOUNTS = 0.1, 0.2
 """A sentence is shown where its sources say all of it with this probability: of 87 drafts, most of them about news in
-readers' words, 92 of 100 right ones are, and 68 of 100 wrong ones. An account, which no judge hears, needs more."""
+readers' words, 90 of 100 right ones are, and 59 of 100 wrong ones. An account, which no judge hears, needs more."""
 LEAST_CHANCE = 0.1
 """A sentence that is less likely right than this is not shown. It is low, as the reader, whom the judge hears most, is
 lost where a question is in other words than the text: right drafts look far less likely there than they are."""
