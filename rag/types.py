@@ -274,6 +274,12 @@ class Answer:
         return self.refusal is not None
 
     @property
+    def cited(self) -> tuple[Citation, ...]:
+        """The citations that its statements rest on, in their order; the others only stand beside them."""
+        numbers = {number for statement in self.statements for number in statement.citations}
+        return tuple(citation for citation in self.citations if citation.number in numbers)
+
+    @property
     def spoken(self) -> str:
         """What is said, without quotation marks and the numbers of citations."""
         return self.refusal or " ".join(statement.text for statement in self.statements)

@@ -56,14 +56,13 @@ def overview_json(digest: Digest, documents: Documents) -> dict[str, Any]:
 
 def _answer(answer: Answer, documents: Documents) -> dict[str, Any]:
     """The answer with the quotes that its statements rest on, and no others."""
-    cited = {number for statement in answer.statements for number in statement.citations}
     return {
         "question": answer.question,
         "statements": [
             {"text": statement.text, "citations": statement.citations, "verbatim": statement.verbatim}
             for statement in answer.statements
         ],
-        "citations": [_line(citation, documents) for citation in answer.citations if citation.number in cited],
+        "citations": [_line(citation, documents) for citation in answer.cited],
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,14 @@ MOST_WAITING = 100
 Articles: TypeAlias = tuple[str, ...]
 """The ids of a pipeline's documents, in their order."""
 T = TypeVar("T")
+_LOOK_AGAIN_AFTER = 0.2
+
+
+def undisturbed(busy: Callable[[], bool], stopped: Callable[[], bool]) -> bool:
+    """Wait while `busy()`; whether to go on, as it is not `stopped()`."""
+    while busy() and not stopped():
+        time.sleep(_LOOK_AGAIN_AFTER)
+    return not stopped()
 
 
 class Background(Generic[T]):

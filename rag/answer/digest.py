@@ -7,14 +7,13 @@ outline and the timeline are lines of the article itself.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from rag.answer.background import Articles, Background
+from rag.answer.background import Articles, Background, undisturbed
 from rag.answer.citing import cite
 from rag.answer.dates import NO_YEAR, Date, find_dates
 from rag.answer.examples import find_examples
@@ -36,7 +35,6 @@ _CANDIDATES = 7
 those that are answered with what another one was."""
 _BEFORE_QUESTIONS = 4
 """Parts: the outline, the timeline, the summary, and what may be asked."""
-_LOOK_AGAIN_AFTER = 0.2
 log = logging.getLogger(__name__)
 
 
@@ -94,9 +92,10 @@ def digest(
     """
 
     def go_on() -> bool:
-        while busy() and not stopped():
-            time.sleep(_LOOK_AGAIN_AFTER)
-        return not stopped()
+        return undisturbed(busy, stopped)
+
+    def disturbed() -> bool:
+        return stopped() or busy()
 
     index = pipeline.index
     so_far = Digest()
@@ -108,7 +107,7 @@ def digest(
     so_far = replace(so_far, timeline=timeline(index), done=2)
     yield so_far
     pipeline.study(stopped=stopped)
-    for summary in _undisturbed(pipeline, [SUMMARISE], go_on, lambda: stopped() or busy()):
+    for summary in _answers(pipeline, [SUMMARISE], go_on, disturbed):
         so_far = replace(so_far, summary=None if summary.abstained else _in_quotes(summary), done=3)
         yield so_far
     asked = _questions(pipeline, go_on)
@@ -116,7 +115,7 @@ def digest(
         return
     so_far = replace(so_far, done=_BEFORE_QUESTIONS, parts=_BEFORE_QUESTIONS + min(len(asked), MOST_QUESTIONS))
     yield so_far
-    for answer in _undisturbed(pipeline, asked, go_on, lambda: stopped() or busy()):
+    for answer in _answers(pipeline, asked, go_on, disturbed):
         if not answer.abstained and not _cited(answer) & set().union(*map(_cited, so_far.questions)):
             so_far = replace(so_far, questions=(*so_far.questions, answer), done=so_far.done + 1)
             yield so_far
@@ -131,7 +130,8 @@ def timeline(index: PassageIndex) -> tuple[Dated, ...]:
     compared, in the order of the text: news mostly tells none of what is new. None, where there are fewer than
     LEAST_DATES.
     """
-    closeness = index.vectors @ mean_of(index.vectors)  # (n,)
+    vectors = index.vectors  # (n, d), a copy each time
+    closeness = vectors @ mean_of(vectors)  # (n,)
     found: dict[tuple[str, Span], tuple[str, Quote]] = {}  # by their places: the date's value, and the sentence
     for passage, close in zip(index.passages, np.clip(closeness, 0, 1), strict=True):
         for sentence in passage.sentences:
@@ -169,7 +169,7 @@ def _questions(pipeline: Pipeline, go_on: Callable[[], bool]) -> list[str]:
     ]
 
 
-def _undisturbed(
+def _answers(
     pipeline: Pipeline, questions: Sequence[str], go_on: Callable[[], bool], disturbed: Callable[[], bool]
 ) -> Iterator[Answer]:
     """The answers to the questions, of which none was cut short, as far as it is to `go_on()`."""
@@ -198,8 +198,7 @@ class _Once:
 
 def _cited(answer: Answer) -> set[tuple[str, int]]:
     """Where the quotes begin that its statements rest on."""
-    numbers = {number for statement in answer.statements for number in statement.citations}
-    return {(c.document_id, c.start) for c in answer.citations if c.number in numbers}
+    return {(citation.document_id, citation.start) for citation in answer.cited}
 
 
 def _in_quotes(answer: Answer) -> Answer:

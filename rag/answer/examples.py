@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from rag.answer.background import Articles, Background
+from rag.answer.background import Articles, Background, undisturbed
 from rag.answer.pipeline import Pipeline
 from rag.english import COMMON_WORDS, FORMS_OF_ADDRESS
 from rag.errors import ArticleChatError
@@ -18,7 +18,6 @@ MOST_TRIED = 24
 """Candidates put to the pipeline, at most; each costs a search and a reading, but no writing."""
 MOST_OFFERED = 3
 _READ_CHARACTERS = 200_000
-_LOOK_AGAIN_AFTER = 0.2
 
 _SAID = re.compile(
     r"(?<![\w’'.-])((?:[\w’'.-]{1,40} ){1,3}?[\w’'-]{1,40}),? "
@@ -69,9 +68,7 @@ class Examples:
             self._found.note(articles, questions)
 
     def _go_on(self, articles: Articles) -> bool:
-        while self._busy() and not self._found.stopped.is_set():
-            self._found.stopped.wait(_LOOK_AGAIN_AFTER)
-        return self._found.wants(articles)
+        return undisturbed(self._busy, lambda: not self._found.wants(articles))
 
 
 def find_examples(

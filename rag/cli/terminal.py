@@ -92,8 +92,7 @@ def _marked(citation: Citation) -> str:
 
 def _said(answer: Answer, width: int) -> list[str]:
     """The answer, unless it is quotes alone, then the quotes that its statements rest on."""
-    cited = {number for statement in answer.statements for number in statement.citations}
-    quotes = [line for citation in answer.citations if citation.number in cited for line in _quoted(citation, width)]
+    quotes = [line for citation in answer.cited for line in _quoted(citation, width)]
     written = not all(statement.verbatim for statement in answer.statements)
     return [*([_wrapped(plain(answer.text), width)] if written else []), *quotes]
 
