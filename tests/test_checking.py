@@ -114,8 +114,9 @@ def test_what_its_sources_do_not_say_is_not_shown(
 def test_a_denial_follows_from_its_sources(index: PassageIndex) -> None:
     judge = Judge(index, OverlapReader(), SureOf(0.02), "standard")
     for text, shown in [
-        ("No, Clara Lindt founded the maritime museum in 1911.", True),
-        ("No, Otto Brandt founded the maritime museum in 1911.", False),  # invented
+        ("No, Clara Lindt did not found the maritime museum in 1911.", True),
+        ("No, Otto Brandt did not found the maritime museum in 1911.", False),  # invented
+        ("No, Clara Lindt founded the maritime museum in 1911.", False),  # denies nothing that is said
         ("Yes, Clara Lindt founded the maritime museum in 1911.", False),
     ]:
         assert is_right(judge, index, Draft(text, -0.05, -9.0)) is shown
