@@ -27,7 +27,7 @@ _SUBJECT = re.compile(
     rf"(?P<subject>(?:[Tt]he )?{NAME.pattern}) (?P<rest>(?!(?:of|and|or|in|from|the|for|at|s)\b)[a-z].*)"
     rf"|(?P<noun>(?:the|a|an|his|her|its|their) \w+(?: \w+)?) (?P<then>{_PARTICIPLE}\b.*)"
 )
-_PREPOSITION = r"(?:in|on|at|by|since|until|from|to|near|during|for|after|before|around|about)"
+_PREPOSITION = r"(?:in|on|at|by|since|until|from|to|into|through|near|during|for|after|before|around|about)"
 _BEFORE = re.compile(rf"\b({_PREPOSITION}) (?:the )?$", re.IGNORECASE)
 _TIME_OR_PLACE = r"(?:year|month|day|date|city|country|place|state)"
 _THING = rf"(?:(?!(?:types?|kinds?|sorts?|{_AUX})\b)\w+)"
@@ -77,9 +77,8 @@ def declarative(question: str, answer: str, before: str = "in") -> str | None:
     if len(answer.split()) > _MOST_WORDS or asked.endswith(" do"):
         return None
     if found := _WHEN.fullmatch(asked):
-        place = answer if re.match(rf"{_PREPOSITION} ", answer, re.IGNORECASE) else f"{before} {answer}"
         turned = _turned(found["verb"], found["rest"])
-        said = f"{turned} {place}" if turned else None
+        said = f"{turned} {_placed(answer, before)}" if turned else None
     elif found := _HOW_MANY.fullmatch(asked) or _WHO_DID.fullmatch(asked):
         said = f"{answer} {found['rest']}"
     elif found := _WHO.fullmatch(asked):
@@ -89,6 +88,29 @@ def declarative(question: str, answer: str, before: str = "in") -> str | None:
         elif re.fullmatch(_BE, verb, re.IGNORECASE) and _OF_WHOM.fullmatch(rest):
             said = f"{answer} {verb} {rest}"
     return f"{said[:1].upper()}{said[1:]}." if said else None
+
+
+def closed(
+    random_: random.Random, text: str, question: str, golds: Sequence[Span], peers: Sequence[Span] = ()
+) -> tuple[str, bool] | None:
+    """The question as one to be answered with yes or no, and whether with yes: half of them ask about something else
+    of the answering sentence. None where its grammar is not one of the few that can be turned without a parser.
+    """
+    gold, asked = golds[0], " ".join(question.split()).rstrip("? ")
+    around = next(((s.start, s.end) for s in split_sentences(text) if s.start <= gold[0] and gold[1] <= s.end), None)
+    if around is None:
+        return None
+    answer, others = text[slice(*gold)], _others(text, around, golds, question, peers)
+    if len(answer.split()) > _MOST_WORDS:
+        return None
+    is_so = not others or random_.random() < 0.5
+    said = answer if is_so else random_.choice(others)
+    if found := _WHEN.fullmatch(asked):
+        place = _placed(said, preposition(text[: gold[0]]))
+        return f"{found['verb'].capitalize()} {found['rest']} {place}?", is_so
+    if found := re.fullmatch(rf"who (?P<rest>(?!(?:{_AUX})\b).+)", asked, re.IGNORECASE):
+        return f"Was it {said} who {found['rest']}?", is_so
+    return None
 
 
 def contrasted(
@@ -101,8 +123,7 @@ def contrasted(
     around = next(((s.start, s.end) for s in split_sentences(text) if s.start <= gold[0] and gold[1] <= s.end), None)
     if around is None:
         return None
-    answer, found, sentence = text[slice(*gold)], _BEFORE.search(text[: gold[0]]), text[slice(*around)]
-    before = found[1].lower() if found else "in"
+    answer, before, sentence = text[slice(*gold)], preposition(text[: gold[0]]), text[slice(*around)]
     right = declarative(question, answer, before)
     others = _others(text, around, golds, question, peers)
     if right is None or not others or recall(sentence, right) < _LEAST_SAID:
@@ -119,14 +140,16 @@ def contrasted(
 
 def framed(random_: random.Random, sentence: str) -> tuple[str, bool]:
     """The sentence inside another one, and whether that says that it is so."""
-    said = re.sub(r"[.!?]+[\"”’']?$", "", sentence.strip())
-    first = said.split(" ", 1)[0]
-    if first.lower() in _LOWERED:
-        said = said[:1].lower() + said[1:]
+    said = lowered(re.sub(r"[.!?]+[\"”’']?$", "", sentence.strip()))
     asserted = random_.random() < 0.5
     frame = random_.choice(_ASSERTED if asserted else _UNASSERTED)
     made = frame.format(said=said, who=random_.choice(_SPEAKERS))
     return made[:1].upper() + made[1:], asserted
+
+
+def lowered(sentence: str) -> str:
+    """The sentence as it stands inside another one: its first word in lower case, unless it may be a name."""
+    return sentence[:1].lower() + sentence[1:] if sentence.split(" ", 1)[0].lower() in _LOWERED else sentence
 
 
 _LOWERED = frozenset(
@@ -146,6 +169,17 @@ def _others(text: str, around: Span, golds: Sequence[Span], question: str, peers
         within = [text[slice(*span)] for span in peers if around[0] <= span[0] and span[1] <= around[1]]
         found = [other for other in within if len(other.split()) <= _MOST_WORDS]
     return sorted({other for other in found if not set(squad_words(other)) & (answers | said) and squad_words(other)})
+
+
+def preposition(before: str) -> str:
+    """That which a text ends with, for a time or place that comes next; "in" where it ends otherwise."""
+    found = _BEFORE.search(before)
+    return found[1].lower() if found else "in"
+
+
+def _placed(answer: str, before: str) -> str:
+    """A time or place behind its preposition."""
+    return answer if re.match(rf"{_PREPOSITION} ", answer, re.IGNORECASE) else f"{before} {answer}"
 
 
 def _turned(verb: str, rest: str) -> str | None:

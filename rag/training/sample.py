@@ -138,6 +138,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="the question file to write, or to go on with")
     parser.add_argument("--count", type=int, default=1000, help="texts, about (%(default)s)")
     parser.add_argument("--paragraphs", type=int, default=1, help="of a text, where an article has more (%(default)s)")
+    parser.add_argument("--answerable", type=int, default=3, help="questions of each that it answers (%(default)s)")
+    parser.add_argument("--unanswerable", type=int, default=2, help="and that it does not (%(default)s)")
     parser.add_argument("--held", action="store_true", help="of the articles that nothing else is trained on")
     parser.add_argument("--reworded", type=float, default=0.0, help="the share of texts asked about in other words")
     parser.add_argument("--llm", default=STANDARD.name, help="the writer that rewords (%(default)s)")
@@ -151,7 +153,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     done = {json.loads(line)["id"] for line in file.read_text("utf-8").splitlines()} if file.exists() else set()
     corpus, random_ = load_corpus(arguments.data, held=arguments.held), random.Random(arguments.seed)
     with file.open("a", encoding="utf-8") as out:
-        for document in sample(corpus, arguments.count, paragraphs=arguments.paragraphs, seed=arguments.seed):
+        documents = sample(
+            corpus,
+            arguments.count,
+            paragraphs=arguments.paragraphs,
+            answerable=arguments.answerable,
+            unanswerable=arguments.unanswerable,
+            seed=arguments.seed,
+        )
+        for document in documents:
             changes = random_.random() < arguments.reworded
             if document["id"] in done:
                 continue

@@ -1,35 +1,66 @@
+# ruff: noqa: S311 (the draws are for repeatable lessons)
 """A question file -> what a writer should have written: its own sentences with the expected words given away.
 
 Those are kept that hold the expected words, are short, and are supported by the sentences that answer (rejection
-sampling): the writer learns to find, not to sound otherwise. An interrupted run goes on where it stopped.
+sampling): the writer learns to find, not to sound otherwise. Some questions are asked once more to be answered with yes
+or no, and some texts are told about at length. An interrupted run goes on where it stopped.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import random
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rag.answer import prompts
 from rag.answer.particulars import known, particulars
-from rag.errors import ModelError
+from rag.answer.writing import LONG_TOKENS
 from rag.evaluation.metrics import recall
 from rag.evaluation.questions import Item, Question, read_questions
 from rag.models.catalogue import STANDARD
 from rag.models.checker import Checker, Claim, NeuralChecker
-from rag.models.llm import LanguageModel, Prompt
+from rag.models.llm import LanguageModel, Message, Prompt
 from rag.models.writers import open_writers
 from rag.sentences import split_sentences
 from rag.settings import load_settings
 from rag.training.claims import LEAST_RIGHT
+from rag.training.contrasts import closed, declarative, lowered, preposition
 from rag.types import NO_ANSWER
 
 MOST_WORDS, MORE_THAN_GOLD = 18, 14
 """Words of a sentence to learn from, at most; or so many more than the expected answer has."""
 LEAST_SUPPORTED = 0.3
 """The checker's probability that the sentences with the expected words say it, at least."""
+CLOSED, AT_LENGTH = 0.35, 0.15
+"""The share of answered questions that are asked with yes or no, where they can be, and of texts told at length."""
+LEAST_TOLD, MOST_TOLD = 3, 6
+"""Sentences of an account."""
+ACCOUNTS = ("Summarise the article.", "What happened?", "Tell me more.", "What is this about?", "Tell me the story.")
+_TURNABLE = re.compile(
+    r"(?:who|when|where|how many|(?:in|on) (?:what|which)|(?:what|which) (?!(?:is|was|are|were)\b)\w+)\b", re.IGNORECASE
+)
+_SYSTEM = "Say in one short, complete sentence what was asked and answered. Add nothing."
+# Invented.
+_EXAMPLES = (
+    (
+        "how come the Arle bridge was shut in May?",
+        "a flood weakened its piers",
+        "The Arle bridge was shut because a flood weakened its piers.",
+    ),
+    ("What was the name of Mr Lund's first book?", "The Salt Road", "Mr Lund's first book was The Salt Road."),
+    ("How did the union react to the offer?", "refused to vote on it", "The union refused to vote on the offer."),
+    ("who does the museum belong to", "the town of Lindau", "The museum belongs to the town of Lindau."),
+    ("Why does she keep the letters?", "to remember her brother", "She keeps the letters to remember her brother."),
+    ("How many people work at the plant?", "some 260", "Some 260 people work at the plant."),
+)
+
+
+def _as_asked(question: str, words: str) -> str:
+    return f"Question: {question}\nAnswer: {words}"
 
 
 @dataclass(frozen=True)
@@ -40,6 +71,26 @@ class Lesson:
     evidence: str
     answer: str
 
+    @property
+    def is_fact(self) -> bool:
+        """Whether it answers one thing in a sentence, other than with yes or no."""
+        return bool(self.evidence) and self.question not in ACCOUNTS and not self.answer.startswith(("Yes,", "No,"))
+
+    def and_also(self, other: Lesson) -> Lesson:
+        """Both questions asked at once, and both answers."""
+        question = f"{self.question.rstrip('? ')}, and {other.question[:1].lower()}{other.question[1:]}"
+        return Lesson(question, f"{self.evidence} {other.evidence}", f"{self.answer} {other.answer}")
+
+
+_INTRODUCTION = (
+    Message("system", _SYSTEM),
+    *(
+        message
+        for question, words, said in _EXAMPLES
+        for message in (Message("user", _as_asked(question, words)), Message("assistant", said))
+    ),
+)
+
 
 def read_lessons(path: Path) -> list[tuple[str, tuple[Lesson, ...]]]:
     """The texts of a file that `main` wrote, each with what is to be learnt about it."""
@@ -48,26 +99,61 @@ def read_lessons(path: Path) -> list[tuple[str, tuple[Lesson, ...]]]:
     return [(text, taught) for text, taught in made if taught]
 
 
-def lessons(item: Item, model: LanguageModel, checker: Checker) -> Iterator[Lesson]:
-    """Those of the document's questions to which the model words an answer that can be kept, and those that it does
-    not answer.
+def lessons(random_: random.Random, item: Item, model: LanguageModel | None, checker: Checker) -> Iterator[Lesson]:
+    """Those of the document's questions to which an answer can be worded and kept, by turning the question around or
+    else by the model, and those that it does not answer.
     """
     text = item.document.text
-    read = prompts.article([text])
+    if model is not None and random_.random() < AT_LENGTH:
+        told = _account(text, random_.choice(ACCOUNTS), model, checker)
+        yield from () if told is None else (told,)
     for question in item.questions:
         if not question.golds:
             yield Lesson(question.text, "", NO_ANSWER)
             continue
-        gold = question.golds[0]
-        holds = [span for span in split_sentences(text) if span.overlaps(gold)]
-        evidence, words = text[holds[0].start : holds[-1].end] if holds else "", text[gold.start : gold.end]
-        asked = prompts.question(f"{question.text}\nSay it in one sentence with these words: {words}", (evidence,))
-        tokens = model.generate(
-            Prompt((*read, asked), len(read)), max_tokens=60, seconds=60, stopped=lambda: False, avoid=NO_ANSWER
-        )
-        said = "".join(token.text for token in tokens).strip().split("\n")[0]
-        if acceptable(said, question, words, evidence, checker):
+        gold, sentences = question.golds[0], split_sentences(text)
+        holds = [n for n, sentence in enumerate(sentences) if sentence.overlaps(gold)]
+        if not holds:
+            continue
+        evidence = text[sentences[holds[0]].start : sentences[holds[-1]].end]
+        words = text[gold.start : gold.end]
+        said = _turned(question.text, words, text[: gold.start])
+        if said is None and model is not None:
+            asked = Message("user", _as_asked(question.text, words))
+            said = _said(model, Prompt((*_INTRODUCTION, asked), len(_INTRODUCTION)), 60)
+        if said is None:
+            continue
+        if not acceptable(said, question, words, evidence, checker):
+            continue
+        spans = [(span.start, span.end) for span in question.golds]
+        other = closed(random_, text, question.text, spans) if random_.random() < CLOSED else None
+        if other is None:
             yield Lesson(question.text, evidence, said)
+        else:
+            yield Lesson(other[0], evidence, f"{'Yes' if other[1] else 'No'}, {lowered(said)}")
+
+
+def _turned(question: str, words: str, before: str) -> str | None:
+    """The question as a sentence with the words that answer it, where its verb can stay as it is."""
+    said = declarative(question, words, preposition(before)) if _TURNABLE.match(question) else None
+    return said if said is not None and not re.search(r"\b(?:do|does|did)\b", said) else None
+
+
+def _account(text: str, question: str, model: LanguageModel, checker: Checker) -> Lesson | None:
+    """Three to six sentences about the text, all of which it says."""
+    asked = prompts.question(question, (), at_length=True)
+    told = split_sentences(said := _said(model, Prompt((*prompts.article([text]), asked)), LONG_TOKENS))
+    claims = [Claim(question, said[sentence.start : sentence.end], text) for sentence in told]
+    if not LEAST_TOLD <= len(told) <= MOST_TOLD or not said.endswith("."):
+        return None
+    supported = all(verdict.supported >= LEAST_SUPPORTED for verdict in checker.check(claims))
+    return Lesson(question, text, said) if supported and not particulars(said) - known([text]) else None
+
+
+def _said(model: LanguageModel, prompt: Prompt, most: int) -> str:
+    """The first paragraph of the reply, of so many tokens at most."""
+    tokens = model.generate(prompt, max_tokens=most, seconds=60, stopped=lambda: False, avoid=NO_ANSWER)
+    return "".join(token.text for token in tokens).strip().split("\n")[0]
 
 
 def acceptable(said: str, question: Question, gold: str, evidence: str, checker: Checker) -> bool:
@@ -88,18 +174,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m rag.training.targets", description=__doc__)
     parser.add_argument("questions", type=Path, help="question file, as `python -m rag.training.sample` writes it")
     parser.add_argument("--out", type=Path, required=True, help="file of lessons; documents in it are left out")
-    parser.add_argument("--llm", default=STANDARD.name, help="the writer (%(default)s)")
+    parser.add_argument(
+        "--llm", default=STANDARD.name, help="the writer, or none: only what can be turned (%(default)s)"
+    )
     parser.add_argument("--threads", type=int, default=2, help="CPU threads (%(default)s)")
     arguments = parser.parse_args(argv)
     models = open_writers(load_settings(flags={"llm": arguments.llm, "threads": arguments.threads}))
-    if not models:
-        raise ModelError("lessons need a language model; leave --llm none away")
     checker, file = NeuralChecker(), arguments.out
     done = {json.loads(line)["document"] for line in file.read_text("utf-8").splitlines()} if file.exists() else set()
     with file.open("a", encoding="utf-8") as out:
         for item in read_questions(arguments.questions):
             if item.document.id not in done:
-                made = [asdict(lesson) for lesson in lessons(item, models[0], checker)]
+                made = [
+                    asdict(lesson)
+                    for lesson in lessons(random.Random(item.document.id), item, next(iter(models), None), checker)
+                ]
                 line = {"document": item.document.id, "text": item.document.text, "lessons": made}
                 print(json.dumps(line, ensure_ascii=False), file=out, flush=True)
     return 0

@@ -22,6 +22,7 @@ import torch
 from torch.nn import functional
 
 from rag.answer import prompts
+from rag.answer.question import understand
 from rag.evaluation.metrics import recall
 from rag.models.chat_template import framed
 from rag.models.llm import Message
@@ -53,14 +54,17 @@ SAVE_EVERY = 10
 
 @dataclass(frozen=True)
 class Shares:
-    """Of all conversations: about a text without punctuation; with a hint before each question. Of the hints: those
-    that do not answer. Of the questions: those that name what the one before named by a pronoun.
+    """Of all conversations: about a text without punctuation; with hints before each question. Of the hints: those
+    with one that does not answer, in place of the one that does or beside it. Of the questions: those that name what
+    the one before named by a pronoun; those with another one behind them.
     """
 
     stripped: float = 0.3
     hinted: float = 0.6
-    misleading: float = 0.2
+    misleading: float = 0.15
+    beside: float = 0.5
     leaning: float = 0.3
+    joined: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -82,23 +86,33 @@ def conversation(
         return strip(Marked(words, ())).text if plain else words
 
     messages = [*prompts.article([as_written(text)], examples=False)]
-    before = ""
-    for lesson in random_.sample(taught, len(taught)):
+    before, left = "", random_.sample(taught, len(taught))
+    while left:
+        lesson = left.pop()
+        if left and lesson.is_fact and left[-1].is_fact and random_.random() < shares.joined:
+            lesson = lesson.and_also(left.pop())
         leaning = follow_up(lesson.question, before, text) if random_.random() < shares.leaning else lesson.question
-        hints = [as_written(_hint(random_, lesson, text, shares))] if hinted and leaning == lesson.question else []
+        hints = _hints(random_, lesson, text, shares) if hinted and leaning == lesson.question else []
         asked = casual(random_, leaning)
-        messages += [prompts.question(asked, hints), Message("assistant", lesson.answer)]
+        at_length = understand(lesson.question).at_length
+        messages += [
+            prompts.question(asked, map(as_written, hints), at_length=at_length),
+            Message("assistant", lesson.answer),
+        ]
         before = lesson.question
     return tuple(messages)
 
 
-def _hint(random_: random.Random, lesson: Lesson, text: str, shares: Shares) -> str:
-    """The sentence that answers, or one that is only like the question."""
+def _hints(random_: random.Random, lesson: Lesson, text: str, shares: Shares) -> list[str]:
+    """The sentence that answers, one that is only like the question, or both as they stand in the text."""
     sentences = sentence_texts(text)
-    if lesson.evidence and random_.random() >= shares.misleading:
-        return max(sentence_texts(lesson.evidence), key=lambda sentence: recall(sentence, lesson.answer))
     others = [sentence for sentence in sentences if sentence not in lesson.evidence] or sentences
-    return random_.choice(sorted(others, key=lambda other: -recall(other, lesson.question))[:3])
+    like = random_.choice(sorted(others, key=lambda other: -recall(other, lesson.question))[:3])
+    if not lesson.evidence or random_.random() < shares.misleading:
+        return [like]
+    answering = max(sentence_texts(lesson.evidence), key=lambda sentence: recall(sentence, lesson.answer))
+    both = [answering, like] if random_.random() < shares.beside else [answering]
+    return sorted(both, key=text.find)
 
 
 def encode(llama: Llama, messages: Sequence[Message], learnt_from: int) -> Conversation:
@@ -120,12 +134,22 @@ def encode(llama: Llama, messages: Sequence[Message], learnt_from: int) -> Conve
 class Tuner:
     """A base model with an adapter, its optimiser, and its place among the steps."""
 
-    def __init__(self, base: Path, folder: Path, *, steps: int, rate: float = 3e-4, first_layer: int = 0) -> None:
+    def __init__(
+        self,
+        base: Path,
+        folder: Path,
+        *,
+        steps: int,
+        rate: float = 3e-4,
+        first_layer: int = 0,
+        share: float = 1.0,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
         from peft import LoraConfig, get_peft_model
         from transformers import AutoModelForCausalLM
 
         torch.manual_seed(0)
-        model = AutoModelForCausalLM.from_pretrained(str(base.parent), gguf_file=base.name, dtype=torch.float32)
+        model = AutoModelForCausalLM.from_pretrained(str(base.parent), gguf_file=base.name, dtype=dtype)
         self.shape = model.config
         config = LoraConfig(
             r=RANK,
@@ -134,7 +158,7 @@ class Tuner:
             layers_to_transform=list(range(first_layer, model.config.num_hidden_layers)),
         )
         self.model: Any = get_peft_model(model, config)
-        self.folder, self.rate, self.step = folder, rate, 0
+        self.folder, self.rate, self.share, self.step = folder, rate, share, 0
         self._schedule = Schedule(steps, warmup=max(1, min(20, steps // 10)))
         self.trained: dict[str, Tensor] = {
             name: value for name, value in self.model.named_parameters() if value.requires_grad
@@ -147,7 +171,7 @@ class Tuner:
         ids = torch.tensor([learning.tokens])  # (1, T)
         hidden = base.model(ids).last_hidden_state[0]  # (T, d)
         targets = torch.tensor([place for place, learnt in enumerate(learning.learnt) if learnt])  # (L,)
-        return functional.cross_entropy(base.lm_head(hidden[targets - 1]), ids[0, targets], reduction="sum")
+        return functional.cross_entropy(base.lm_head(hidden[targets - 1]).float(), ids[0, targets], reduction="sum")
 
     def train_step(self, batch: Sequence[Conversation]) -> float:
         """One optimiser step; the mean loss of a token, before it."""
@@ -170,7 +194,7 @@ class Tuner:
         partial = self.folder / "checkpoint.partial"
         torch.save({"trained": self.trained, "optimiser": self._optimiser.state_dict(), "step": self.step}, partial)
         partial.replace(self.folder / "checkpoint.pt")
-        export(self.folder / "latest.gguf", self.trained, self.shape)
+        export(self.folder / "latest.gguf", self.trained, self.shape, self.share)
 
     def resume(self) -> bool:
         """Go on from the folder's checkpoint, if there is one."""
@@ -186,14 +210,18 @@ class Tuner:
         return True
 
 
-def export(path: Path, trained: Mapping[str, Tensor], shape: Any) -> None:
-    """The adapter as llama.cpp loads it, in half precision; `shape` is the model's configuration in transformers."""
+def export(path: Path, trained: Mapping[str, Tensor], shape: Any, share: float = 1.0) -> None:
+    """The adapter as llama.cpp loads it, in half precision; `shape` is the model's configuration in transformers.
+
+    A `share` of what was learnt is added: half-way between untuned and tuned weights, little of the one's breadth is
+    lost, and much of the other's skill is there (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models").
+    """
     from gguf import GGUFWriter
 
     writer = GGUFWriter(path.with_suffix(".partial"), shape.model_type)
     writer.add_type("adapter")
     writer.add_string("adapter.type", "lora")
-    writer.add_float32("adapter.lora.alpha", SCALE)
+    writer.add_float32("adapter.lora.alpha", SCALE * share)
     heads = {"q_proj": shape.num_attention_heads, "k_proj": shape.num_key_value_heads}
     for name, value in trained.items():
         parts = name.split(".")
@@ -246,14 +274,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--rows", type=int, default=4, help="conversations a step (%(default)s)")
     parser.add_argument("--rate", type=float, default=3e-4, help="AdamW's peak (%(default)s)")
     parser.add_argument("--first-layer", type=int, default=8, help="layers below stay as they are (%(default)s)")
+    parser.add_argument("--share", type=float, default=0.5, help="of what is learnt, to be added (%(default)s)")
     parser.add_argument("--most-tokens", type=int, default=900, help="of a conversation (%(default)s)")
+    parser.add_argument("--bfloat16", action="store_true", help="compute so: several times faster where the CPU can")
     parser.add_argument("--minutes", type=float, default=math.inf, help="stop after so many (no end)")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="CPU threads (%(default)s)")
     given = parser.parse_args(argv)
     from llama_cpp import Llama
 
     torch.set_num_threads(given.threads)
-    tuner = Tuner(given.base, given.checkpoint, steps=given.steps, rate=given.rate, first_layer=given.first_layer)
+    tuner = Tuner(
+        given.base,
+        given.checkpoint,
+        steps=given.steps,
+        rate=given.rate,
+        first_layer=given.first_layer,
+        share=given.share,
+        dtype=torch.bfloat16 if given.bfloat16 else torch.float32,
+    )
     tuner.resume()
     llama, began = Llama(str(given.base), vocab_only=True, verbose=False), time.monotonic()
     made = batches(llama, read_lessons(given.lessons), rows=given.rows, most_tokens=given.most_tokens, first=tuner.step)

@@ -10,7 +10,7 @@ from rag.answer import prompts
 from rag.evaluation.questions import Item, Question
 from rag.models.catalogue import PACKAGED, find
 from rag.settings import Settings
-from rag.training.targets import Lesson, lessons
+from rag.training.targets import ACCOUNTS, Lesson, lessons
 from rag.training.writer import Conversation, Shares, Tuner, batches, conversation, encode
 from rag.types import NO_ANSWER, Document, Span
 
@@ -21,18 +21,61 @@ COST = Lesson("What did the mill cost?", "", NO_ANSWER)
 BEGINS = len(prompts.article([""], examples=False))
 
 
-def taught(*replies: str) -> list[Lesson]:
+class Drawn(random.Random):
+    """Draws the same number each time: 0.0, and whatever may happen does; 1.0, and it does not."""
+
+    def __init__(self, always: float) -> None:
+        super().__init__(0)
+        self._always = always
+
+    def random(self) -> float:
+        return self._always
+
+
+def taught(*replies: str, draw: float = 1.0, question: str = WHO.question) -> list[Lesson]:
     gold = TEXT.index(GOLD)
-    questions = (Question("1", WHO.question, (Span(gold, gold + len(GOLD)),)), Question("2", COST.question, ()))
-    model = ScriptedModel(reads=True)
-    model.replies = list(replies)
-    made = list(lessons(Item(Document("mill", "The mill", TEXT, "mill.txt"), questions), model, OverlapChecker()))
-    assert [GOLD in prompt.messages[-1].content.split("Question:")[1] for prompt in model.prompts] == [True]
+    questions = (Question("1", question, (Span(gold, gold + len(GOLD)),)), Question("2", COST.question, ()))
+    model = ScriptedModel(replies, reads=True)
+    item = Item(Document("mill", "The mill", TEXT, "mill.txt"), questions)
+    made = list(lessons(Drawn(draw), item, model, OverlapChecker()))
+    assert all(prompt.messages[-1].content.endswith((f"Answer: {GOLD}", prompts.AT_LENGTH)) for prompt in model.prompts)
+    assert not model.replies
     return made
 
 
 def test_an_answer_with_the_expected_words_is_learnt_and_so_is_a_refusal_where_nothing_answers() -> None:
     assert taught("Clara Lindt rebuilt it.\nMore.") == [WHO, COST]
+
+
+def test_a_question_that_can_be_turned_around_needs_no_writer() -> None:
+    question = "Who started it again with a loan from her aunt?"
+    said = "Clara Lindt started it again with a loan from her aunt."
+    assert taught(question=question) == [Lesson(question, WHO.evidence, said), COST]
+
+
+def test_some_questions_are_asked_once_more_to_be_answered_with_yes_or_no_and_texts_are_told_at_length() -> None:
+    account, closed, refused = taught(TEXT, "Clara Lindt rebuilt it.", draw=0.0)
+    assert (account.question in ACCOUNTS, account.evidence, account.answer) == (True, TEXT, TEXT)
+    assert closed == Lesson("Was it Clara Lindt who rebuilt the mill?", WHO.evidence, "Yes, Clara Lindt rebuilt it.")
+    assert refused == COST
+
+
+@pytest.mark.parametrize("told", ["The mill burned down in 1911. It grinds rye today.", TEXT.replace("1911", "1950")])
+def test_an_account_that_is_short_or_invented_is_not_learnt(told: str) -> None:
+    assert len(taught(told, "Clara Lindt rebuilt it.", draw=0.0)) == 2
+
+
+def test_two_facts_are_asked_for_at_once() -> None:
+    when = Lesson("When did it burn down?", "The mill in Aarle burned down in 1911.", "It burned down in 1911.")
+    turns = conversation(random.Random(0), TEXT, [WHO, when], Shares(stripped=0, leaning=0, joined=1))[BEGINS:]
+    assert [turn.role for turn in turns] == ["user", "assistant"]
+    assert turns[1].content in {WHO.and_also(when).answer, when.and_also(WHO).answer}
+    alone = conversation(random.Random(0), TEXT, [WHO, COST], Shares(stripped=0, leaning=0, joined=1))[BEGINS:]
+    assert {turn.content for turn in alone[1::2]} == {WHO.answer, NO_ANSWER}
+    assert {WHO.and_also(when).question, WHO.and_also(when).answer} == {
+        "Who rebuilt the mill, and when did it burn down?",
+        "Clara Lindt rebuilt it. It burned down in 1911.",
+    }
 
 
 @pytest.mark.parametrize(
