@@ -41,7 +41,7 @@ TURNS = 2
 """So many earlier questions and answers stand in the prompt."""
 SURE_REFUSAL, SURE_REFUSAL_OF_TUNED = -2.0, -0.1
 """From this log-probability of a refusal on, in nats, the writer is believed: of 26 drafts that it wrote in the place
-of such a refusal, over training questions and others, 2 were right; of one that was tuned, at full strength, none of 19."""
+of such a refusal, over training questions and others, 2 were right; of a tuned one's, at full strength, none of 19."""
 LEAST_CONFIDENCE = -0.6
 """A draft whose tokens are less likely than this on average, in nats, is one that the writer stumbled over: of 8 such
 drafts 1 was right."""
