@@ -28,7 +28,8 @@ SCRIPT = Path(__file__).parent / "llama_server.py"
 QUESTION = "Who founded the maritime museum?"
 RULE = f"Answer from the article only. If it does not say it, answer only: {NO_ANSWER}"
 HAMLET = Prompt((Message("system", RULE), Message("user", "Article: Bees fly.\nQuestion: Who wrote Hamlet?")))
-FOUNDED = Prompt((Message("system", RULE), Message("user", f"Article: Clara Lindt did it.\nQuestion: {QUESTION}")))
+TOLD = "In 1911, Clara Lindt founded the maritime museum."  # of its reply no two beginnings are all but as likely
+FOUNDED = Prompt((Message("system", RULE), Message("user", f"Article: {TOLD}\nQuestion: {QUESTION}")))
 
 
 def never() -> bool:

@@ -60,8 +60,8 @@ def test_why_is_answered_in_a_sentence_of_its_own(hanoi: Pipeline) -> None:
     assert "sanctions" in answer.text
     assert answer.spoken[0].isupper()
     assert answer.spoken not in [citation.quote for citation in answer.citations]
-    cited = [answer.citations[number - 1].quote for number in answer.statements[0].citations]
-    assert any("sanctions be dropped" in quote for quote in cited)
+    first = answer.citations[answer.statements[0].citations[0] - 1]
+    assert "sanctions be dropped" in first.quote
 
 
 def test_a_follow_up_is_answered_from_what_was_said(hanoi: Pipeline) -> None:
@@ -79,8 +79,7 @@ def test_what_the_article_does_not_say_is_refused(hanoi: Pipeline, question: str
 
 def test_a_question_that_assumes_what_is_false_is_not_agreed_with(hanoi: Pipeline) -> None:
     answer = hanoi.answer("Did Trump and Kim sign an agreement in Hanoi?")
-    quoted = bool(answer.statements) and all(statement.verbatim for statement in answer.statements)
-    assert answer.abstained or answer.spoken.startswith("No") or quoted
+    assert answer.abstained or answer.spoken.startswith("No")
 
 
 def test_both_sides_are_told_with_their_words(hanoi: Pipeline) -> None:

@@ -14,7 +14,7 @@ from rag.answer.evidence import evidence_for
 from rag.answer.pipeline import Pipeline
 from rag.answer.question import understand
 from rag.answer.studies import Studies
-from rag.answer.writing import LEAST_CONFIDENCE, SURE_REFUSAL, SURE_REFUSAL_OF_TUNED, ArticleWriter
+from rag.answer.writing import LEAST_CONFIDENCE, SURE_REFUSAL, ArticleWriter
 from rag.library.collections import Library
 from rag.library.index import PassageIndex
 from rag.models.llm import Prompt, Token
@@ -77,17 +77,6 @@ def test_once_it_has_read_the_article_the_question_and_two_hints_are_new(
     assert first.messages[-1].content.count("\n- ") <= 2
 
 
-def test_a_tuned_writer_needs_no_examples(index: PassageIndex, settings: Settings, model: ScriptedModel) -> None:
-    model.tuned = True
-    write(index, settings, model)
-    writer = ArticleWriter(model, index, OverlapReader(), OverlapChecker(), settings)
-    assert writer.article is not None
-    model.study(writer.article, lambda *_: None, lambda: False)
-    write(index, settings, model)
-    for prompt in model.prompts:
-        assert [message.role for message in prompt.messages] == ["system", "user", "assistant", "user"]
-
-
 def test_what_was_said_before_stands_as_the_conversation_that_it_was(
     index: PassageIndex, settings: Settings, model: ScriptedModel
 ) -> None:
@@ -144,13 +133,12 @@ def test_a_written_answer_cites_the_sentence_that_says_so(
     assert answer.short_answer == "Clara"
 
 
-@pytest.mark.parametrize(("tuned", "sure"), [(False, SURE_REFUSAL), (True, SURE_REFUSAL_OF_TUNED)])
 def test_a_writer_nearly_sure_to_refuse_is_believed(
-    index: PassageIndex, settings: Settings, model: ScriptedModel, tuned: bool, sure: float
+    index: PassageIndex, settings: Settings, model: ScriptedModel
 ) -> None:
-    model.replies, model.refusal, model.tuned = [FOUNDED], sure, tuned
+    model.replies, model.refusal = [FOUNDED], SURE_REFUSAL
     draft = write(index, settings, model)
-    assert draft == Draft(NO_ANSWER, None, sure)
+    assert draft == Draft(NO_ANSWER, None, SURE_REFUSAL)
     assert draft.sentences == []
     model.refusal -= 0.1
     assert write(index, settings, model) == Draft(FOUNDED, ANY, model.refusal)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from statistics import fmean
 from typing import Protocol
@@ -18,7 +18,7 @@ from rag.answer.question import Question
 from rag.library.index import PassageIndex
 from rag.models import states
 from rag.models.checker import Checker
-from rag.models.llm import LanguageModel, Message, Prompt
+from rag.models.llm import LanguageModel, Prompt
 from rag.models.reader.quotes import Reader
 from rag.sentences import split_sentences, with_words_around
 from rag.settings import Settings
@@ -39,9 +39,9 @@ NEAREST = 3
 """So many sentences stand before a question that is answered anew."""
 TURNS = 2
 """So many earlier questions and answers stand in the prompt."""
-SURE_REFUSAL, SURE_REFUSAL_OF_TUNED = -2.0, -0.1
+SURE_REFUSAL = -2.0
 """From this log-probability of a refusal on, in nats, the writer is believed: of 26 drafts that it wrote in the place
-of such a refusal, over training questions and others, 2 were right; of a tuned one's, at full strength, none of 19."""
+of such a refusal, over training questions and others, 2 were right."""
 LEAST_CONFIDENCE = -0.6
 """A draft whose tokens are less likely than this on average, in nats, is one that the writer stumbled over: of 8 such
 drafts 1 was right."""
@@ -114,7 +114,7 @@ class ArticleWriter:
     def article(self) -> Prompt | None:
         if not self._whole:
             return None
-        messages = self._reading(document.text for document in self._index.documents.values())
+        messages = prompts.article(document.text for document in self._index.documents.values())
         memory = self._index.folder / states.FOLDER if self._index.folder is not None else None
         return Prompt(messages, len(messages), memory)
 
@@ -143,10 +143,9 @@ class ArticleWriter:
             prompt = replace(article, messages=(*article.messages, *earlier, asked))
         else:
             asked = prompts.question(question.asked, (), at_length=question.at_length)
-            prompt = Prompt((*self._reading(map(self._with_neighbours, quotes)), *earlier, asked))
+            prompt = Prompt((*prompts.article(map(self._with_neighbours, quotes)), *earlier, asked))
         refusal = self._model.likelihood(prompt, NO_ANSWER, stopped=stopped)
-        sure = SURE_REFUSAL_OF_TUNED if self._model.tuned else SURE_REFUSAL
-        if refusal is not None and refusal >= sure:
+        if refusal is not None and refusal >= SURE_REFUSAL:
             return Draft(NO_ANSWER, None, refusal)
         most = LONG_TOKENS if question.at_length else self._settings.draft_tokens
         return drafted(self._model, prompt, self._settings, stopped, most=most, refusal=refusal)
@@ -176,9 +175,6 @@ class ArticleWriter:
             if self._judge.is_right(question, sentence, chance)
         )
         return Checked(tuple(shown), hopeful=max(chances, default=0.0) >= LEAST_HOPE)
-
-    def _reading(self, texts: Iterable[str]) -> tuple[Message, ...]:
-        return prompts.article(texts, examples=not self._model.tuned)
 
     def _likely(self, quotes: Sequence[Quote]) -> list[Quote]:
         """Those of the best quotes that are worth a hint, in the order of the text."""
