@@ -36,8 +36,7 @@ LEAST_CHANCE_OF_STRANGERS = 0.5
 LEAST_HOPE = 0.05
 """After a draft that is less likely right than this, another from the same article was never shown."""
 WEIGHTS = FOLDER / "judge.json"
-_REPLY = re.compile(r"^no,\s*", re.IGNORECASE)
-_DENIES = re.compile(r"\b(?:no|not|never)\b|n['’]t\b", re.IGNORECASE)
+_DENIES = re.compile(r"(?!^no,)\b(?:no|not|never)\b|n['’]t\b", re.IGNORECASE)
 SILENT = ("refusal", "confidence")
 """Witnesses that may say nothing, as a model server need not tell probabilities."""
 _MOST = 6.0
@@ -91,7 +90,7 @@ class Judge:
         What it denies follows from its sources rather than stands in them; of that the checker, which learnt denials
         from made-up falsehoods, knows too little to forbid it. "No," alone denies only what was asked.
         """
-        denies = _DENIES.search(_REPLY.sub("", written.text)) is not None
+        denies = _DENIES.search(written.text) is not None
         likely = LEAST_CHANCE if denies or not self._strangers(written) else LEAST_CHANCE_OF_STRANGERS
         return chance >= likely and self.is_said(question, written, 0.0 if denies else LEAST_SUPPORTED)
 

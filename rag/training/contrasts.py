@@ -90,17 +90,15 @@ def declarative(question: str, answer: str, before: str = "in") -> str | None:
     return f"{said[:1].upper()}{said[1:]}." if said else None
 
 
-def closed(
-    random_: random.Random, text: str, question: str, golds: Sequence[Span], peers: Sequence[Span] = ()
-) -> tuple[str, bool] | None:
+def closed(random_: random.Random, text: str, question: str, golds: Sequence[Span]) -> tuple[str, bool] | None:
     """The question as one to be answered with yes or no, and whether with yes: half of them ask about something else
     of the answering sentence. None where its grammar is not one of the few that can be turned without a parser.
     """
     gold, asked = golds[0], " ".join(question.split()).rstrip("? ")
-    around = next(((s.start, s.end) for s in split_sentences(text) if s.start <= gold[0] and gold[1] <= s.end), None)
+    around = _sentence_around(text, gold)
     if around is None:
         return None
-    answer, others = text[slice(*gold)], _others(text, around, golds, question, peers)
+    answer, others = text[slice(*gold)], _others(text, around, golds, question, ())
     if len(answer.split()) > _MOST_WORDS:
         return None
     is_so = not others or random_.random() < 0.5
@@ -120,7 +118,7 @@ def contrasted(
     of them have something else of this sentence in the answer's place. None where no such statement can be made.
     """
     gold = random_.choice(golds)
-    around = next(((s.start, s.end) for s in split_sentences(text) if s.start <= gold[0] and gold[1] <= s.end), None)
+    around = _sentence_around(text, gold)
     if around is None:
         return None
     answer, before, sentence = text[slice(*gold)], preposition(text[: gold[0]]), text[slice(*around)]
@@ -156,6 +154,11 @@ _LOWERED = frozenset(
     "the a an this these that those he she it they his her its their in on at by for from after before during as since "
     "while when many most some all both each there one two three".split()
 )
+
+
+def _sentence_around(text: str, place: Span) -> Span | None:
+    """The sentence of the text that holds the place whole."""
+    return next(((s.start, s.end) for s in split_sentences(text) if s.start <= place[0] and place[1] <= s.end), None)
 
 
 def _others(text: str, around: Span, golds: Sequence[Span], question: str, peers: Sequence[Span]) -> list[str]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +114,12 @@ def _question(
     return {"id": f"{name}:{question.id}", "question": question.text, "answers": answers, "answerable": bool(answers)}
 
 
+def by_examples(system: str, examples: Iterable[tuple[str, str]]) -> tuple[Message, ...]:
+    """The beginning of a prompt: what is wanted, and what was said to what as an example."""
+    shown = ((Message("user", asked), Message("assistant", said)) for asked, said in examples)
+    return (Message("system", system), *(message for pair in shown for message in pair))
+
+
 class Rewording:
     """A writer that says questions in other words."""
 
@@ -122,10 +128,7 @@ class Rewording:
 
     def __call__(self, question: str) -> str:
         """The question in other words, or as it is where nothing came of it."""
-        messages = [Message("system", _SYSTEM)]
-        for one, other in _EXAMPLES:
-            messages += [Message("user", one), Message("assistant", other)]
-        prompt = Prompt((*messages, Message("user", question)))
+        prompt = Prompt((*by_examples(_SYSTEM, _EXAMPLES), Message("user", question)))
         tokens = self._model.generate(prompt, max_tokens=48, seconds=30, stopped=lambda: False)
         said = "".join(token.text for token in tokens).strip().split("\n")[0]
         return said if 3 <= len(said.split()) <= 30 else question

@@ -29,6 +29,7 @@ from rag.sentences import split_sentences
 from rag.settings import load_settings
 from rag.training.claims import LEAST_RIGHT
 from rag.training.contrasts import closed, declarative, lowered, preposition
+from rag.training.sample import by_examples
 from rag.types import NO_ANSWER
 
 MOST_WORDS, MORE_THAN_GOLD = 18, 14
@@ -82,14 +83,7 @@ class Lesson:
         return Lesson(question, f"{self.evidence} {other.evidence}", f"{self.answer} {other.answer}")
 
 
-_INTRODUCTION = (
-    Message("system", _SYSTEM),
-    *(
-        message
-        for question, words, said in _EXAMPLES
-        for message in (Message("user", _as_asked(question, words)), Message("assistant", said))
-    ),
-)
+_INTRODUCTION = by_examples(_SYSTEM, ((_as_asked(question, words), said) for question, words, said in _EXAMPLES))
 
 
 def read_lessons(path: Path) -> list[tuple[str, tuple[Lesson, ...]]]:
@@ -106,24 +100,22 @@ def lessons(random_: random.Random, item: Item, model: LanguageModel | None, che
     text = item.document.text
     if model is not None and random_.random() < AT_LENGTH:
         told = _account(text, random_.choice(ACCOUNTS), model, checker)
-        yield from () if told is None else (told,)
+        if told is not None:
+            yield told
     for question in item.questions:
         if not question.golds:
             yield Lesson(question.text, "", NO_ANSWER)
             continue
-        gold, sentences = question.golds[0], split_sentences(text)
-        holds = [n for n, sentence in enumerate(sentences) if sentence.overlaps(gold)]
+        gold = question.golds[0]
+        holds = [span for span in split_sentences(text) if span.overlaps(gold)]
         if not holds:
             continue
-        evidence = text[sentences[holds[0]].start : sentences[holds[-1]].end]
-        words = text[gold.start : gold.end]
-        said = _turned(question.text, words, text[: gold.start])
+        evidence, words = text[holds[0].start : holds[-1].end], text[gold.start : gold.end]
+        said = _turned_around(question.text, words, text[: gold.start])
         if said is None and model is not None:
             asked = Message("user", _as_asked(question.text, words))
             said = _said(model, Prompt((*_INTRODUCTION, asked), len(_INTRODUCTION)), 60)
-        if said is None:
-            continue
-        if not acceptable(said, question, words, evidence, checker):
+        if said is None or not acceptable(said, question, words, evidence, checker):
             continue
         spans = [(span.start, span.end) for span in question.golds]
         other = closed(random_, text, question.text, spans) if random_.random() < CLOSED else None
@@ -133,7 +125,7 @@ def lessons(random_: random.Random, item: Item, model: LanguageModel | None, che
             yield Lesson(other[0], evidence, f"{'Yes' if other[1] else 'No'}, {lowered(said)}")
 
 
-def _turned(question: str, words: str, before: str) -> str | None:
+def _turned_around(question: str, words: str, before: str) -> str | None:
     """The question as a sentence with the words that answer it, where its verb can stay as it is."""
     said = declarative(question, words, preposition(before)) if _TURNABLE.match(question) else None
     return said if said is not None and not re.search(r"\b(?:do|does|did)\b", said) else None
@@ -143,9 +135,9 @@ def _account(text: str, question: str, model: LanguageModel, checker: Checker) -
     """Three to six sentences about the text, all of which it says."""
     asked = prompts.question(question, (), at_length=True)
     told = split_sentences(said := _said(model, Prompt((*prompts.article([text]), asked)), LONG_TOKENS))
-    claims = [Claim(question, said[sentence.start : sentence.end], text) for sentence in told]
     if not LEAST_TOLD <= len(told) <= MOST_TOLD or not said.endswith("."):
         return None
+    claims = [Claim(question, said[sentence.start : sentence.end], text) for sentence in told]
     supported = all(verdict.supported >= LEAST_SUPPORTED for verdict in checker.check(claims))
     return Lesson(question, text, said) if supported and not particulars(said) - known([text]) else None
 
@@ -179,17 +171,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--threads", type=int, default=2, help="CPU threads (%(default)s)")
     arguments = parser.parse_args(argv)
-    models = open_writers(load_settings(flags={"llm": arguments.llm, "threads": arguments.threads}))
+    settings = load_settings(flags={"llm": arguments.llm, "threads": arguments.threads})
+    model = next(iter(open_writers(settings)), None)
     checker, file = NeuralChecker(), arguments.out
     done = {json.loads(line)["document"] for line in file.read_text("utf-8").splitlines()} if file.exists() else set()
     with file.open("a", encoding="utf-8") as out:
         for item in read_questions(arguments.questions):
             if item.document.id not in done:
-                made = [
-                    asdict(lesson)
-                    for lesson in lessons(random.Random(item.document.id), item, next(iter(models), None), checker)
-                ]
-                line = {"document": item.document.id, "text": item.document.text, "lessons": made}
+                taught = lessons(random.Random(item.document.id), item, model, checker)
+                line = {
+                    "document": item.document.id,
+                    "text": item.document.text,
+                    "lessons": [asdict(lesson) for lesson in taught],
+                }
                 print(json.dumps(line, ensure_ascii=False), file=out, flush=True)
     return 0
 

@@ -213,8 +213,8 @@ class Tuner:
 def export(path: Path, trained: Mapping[str, Tensor], shape: Any, share: float = 1.0) -> None:
     """The adapter as llama.cpp loads it, in half precision; `shape` is the model's configuration in transformers.
 
-    A `share` of what was learnt is added: half-way between untuned and tuned weights, little of the one's breadth is
-    lost, and much of the other's skill is there (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models").
+    A `share` of what was learnt is added, as weights between the untuned and the tuned ones may keep what these lost
+    (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models").
     """
     from gguf import GGUFWriter
 
