@@ -13,7 +13,7 @@ import json
 import random
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from rag.answer import prompts
@@ -29,7 +29,7 @@ from rag.sentences import split_sentences
 from rag.settings import load_settings
 from rag.training.claims import LEAST_RIGHT
 from rag.training.contrasts import closed, declarative, lowered, preposition
-from rag.training.sample import by_examples
+from rag.training.sample import Rewording, by_examples
 from rag.types import NO_ANSWER
 
 MOST_WORDS, MORE_THAN_GOLD = 18, 14
@@ -40,6 +40,10 @@ CLOSED, AT_LENGTH = 0.35, 0.15
 """The share of answered questions that are asked with yes or no, where they can be, and of texts told at length."""
 LEAST_TOLD, MOST_TOLD = 3, 6
 """Sentences of an account."""
+REWORDED, LEAST_ANSWERING = 0.6, 0.5
+"""The share of lessons whose question is there in other words, too, and the checker's probability, at least, that
+these ask for the same.
+"""
 ACCOUNTS = ("Summarise the article.", "What happened?", "Tell me more.", "What is this about?", "Tell me the story.")
 _TURNABLE = re.compile(
     r"(?:who|when|where|how many|(?:in|on) (?:what|which)|(?:what|which) (?!(?:is|was|are|were)\b)\w+)\b", re.IGNORECASE
@@ -66,11 +70,14 @@ def _as_asked(question: str, words: str) -> str:
 
 @dataclass(frozen=True)
 class Lesson:
-    """A question, the sentence of the text that answers it, and the answer to learn; without evidence, a refusal."""
+    """A question, the sentence of the text that answers it, and the answer to learn; without evidence, a refusal.
+    `reworded` asks the same in other words, where it is not empty.
+    """
 
     question: str
     evidence: str
     answer: str
+    reworded: str = ""
 
     @property
     def is_fact(self) -> bool:
@@ -94,6 +101,24 @@ def read_lessons(path: Path) -> list[tuple[str, tuple[Lesson, ...]]]:
 
 
 def lessons(random_: random.Random, item: Item, model: LanguageModel | None, checker: Checker) -> Iterator[Lesson]:
+    """What is to be learnt about the document, some of it in other words, too."""
+    for lesson in [*_answered(random_, item, model, checker)]:  # one prompt after the other: each is read once
+        if model is not None and (lesson.is_fact or not lesson.evidence) and random_.random() < REWORDED:
+            yield replace(lesson, reworded=in_other_words(lesson, Rewording(model), checker))
+        else:
+            yield lesson
+
+
+def in_other_words(lesson: Lesson, reworded: Rewording, checker: Checker) -> str:
+    """The lesson's question in words that its answer still answers; empty where none come of it."""
+    asked = reworded(lesson.question)
+    if asked == lesson.question:
+        return ""
+    claim = Claim(asked, lesson.answer, lesson.evidence)
+    return asked if not lesson.evidence or checker.check([claim])[0].answers >= LEAST_ANSWERING else ""
+
+
+def _answered(random_: random.Random, item: Item, model: LanguageModel | None, checker: Checker) -> Iterator[Lesson]:
     """Those of the document's questions to which an answer can be worded and kept, by turning the question around or
     else by the model, and those that it does not answer.
     """

@@ -56,14 +56,15 @@ SAVE_EVERY = 10
 class Shares:
     """Of all conversations: about a text without punctuation; with hints before each question. Of the hints: those
     with one that does not answer, in place of the one that does or beside it. Of the questions: those that name what
-    the one before named by a pronoun; those with another one behind them.
+    the one before named by a pronoun; those in other words, where there are such; those with another one behind them.
     """
 
     stripped: float = 0.3
-    hinted: float = 0.6
-    misleading: float = 0.15
+    hinted: float = 0.7
+    misleading: float = 0.35
     beside: float = 0.5
-    leaning: float = 0.3
+    leaning: float = 0.25
+    reworded: float = 0.7
     joined: float = 0.1
 
 
@@ -91,12 +92,13 @@ def conversation(
         lesson = left.pop()
         if left and lesson.is_fact and left[-1].is_fact and random_.random() < shares.joined:
             lesson = lesson.and_also(left.pop())
-        leaning = follow_up(lesson.question, before, text) if random_.random() < shares.leaning else lesson.question
-        hints = _hints(random_, lesson, text, shares) if hinted and leaning == lesson.question else []
-        asked = casual(random_, leaning)
+        asked = follow_up(lesson.question, before, text) if random_.random() < shares.leaning else lesson.question
+        hints = _hints(random_, lesson, text, shares) if hinted and asked == lesson.question else []
+        if asked == lesson.question and lesson.reworded and random_.random() < shares.reworded:
+            asked = lesson.reworded
         at_length = understand(lesson.question).at_length
         messages += [
-            prompts.question(asked, map(as_written, hints), at_length=at_length),
+            prompts.question(casual(random_, asked), map(as_written, hints), at_length=at_length),
             Message("assistant", lesson.answer),
         ]
         before = lesson.question
@@ -104,15 +106,17 @@ def conversation(
 
 
 def _hints(random_: random.Random, lesson: Lesson, text: str, shares: Shares) -> list[str]:
-    """The sentence that answers, one that is only like the question, or both as they stand in the text."""
+    """Two sentences or one as they stand in the text: the one that answers, or others that are only like the question.
+
+    For questions in a reader's own words, two quotes are without the answer nearly as often as not.
+    """
     sentences = sentence_texts(text)
     others = [sentence for sentence in sentences if sentence not in lesson.evidence] or sentences
-    like = random_.choice(sorted(others, key=lambda other: -recall(other, lesson.question))[:3])
-    if not lesson.evidence or random_.random() < shares.misleading:
-        return [like]
-    answering = max(sentence_texts(lesson.evidence), key=lambda sentence: recall(sentence, lesson.answer))
-    both = [answering, like] if random_.random() < shares.beside else [answering]
-    return sorted(both, key=text.find)
+    like = sorted(others, key=lambda other: -recall(other, lesson.question))[:4]
+    hints = random_.sample(like, min(len(like), 2 if random_.random() < shares.beside else 1))
+    if lesson.evidence and random_.random() >= shares.misleading:
+        hints[0] = max(sentence_texts(lesson.evidence), key=lambda sentence: recall(sentence, lesson.answer))
+    return sorted(hints, key=text.find)
 
 
 def encode(llama: Llama, messages: Sequence[Message], learnt_from: int) -> Conversation:
@@ -157,12 +161,11 @@ class Tuner:
             target_modules=list(PROJECTIONS),
             layers_to_transform=list(range(first_layer, model.config.num_hidden_layers)),
         )
-        self.model: Any = get_peft_model(model, config)
+        self.model: Any = get_peft_model(model, config, autocast_adapter_dtype=False)
         self.folder, self.rate, self.share, self.step = folder, rate, share, 0
         self._schedule = Schedule(steps, warmup=max(1, min(20, steps // 10)))
-        self.trained: dict[str, Tensor] = {
-            name: value for name, value in self.model.named_parameters() if value.requires_grad
-        }
+        self._computing = {name: value for name, value in self.model.named_parameters() if value.requires_grad}
+        self.trained: dict[str, Tensor] = {name: value.detach().float() for name, value in self._computing.items()}
         self._optimiser = torch.optim.AdamW(self.trained.values(), lr=rate, weight_decay=0.0, betas=(0.9, 0.99))
 
     def loss(self, learning: Conversation) -> Tensor:
@@ -182,11 +185,19 @@ class Tuner:
             loss = self.loss(learning) / count
             torch.autograd.backward(loss)
             total += float(loss.detach())
+        for name, value in self._computing.items():
+            self.trained[name].grad = value.grad.float() if value.grad is not None else None
+            value.grad = None
         torch.nn.utils.clip_grad_norm_(self.trained.values(), 1.0)
         self._optimiser.step()
-        self._optimiser.zero_grad()
+        self._compute_with_trained()
         self.step += 1
         return total
+
+    def _compute_with_trained(self) -> None:
+        with torch.no_grad():
+            for name, value in self._computing.items():
+                value.copy_(self.trained[name])
 
     def save(self) -> None:
         """Write `checkpoint.pt`, from which a run goes on, and `latest.gguf`, the adapter."""
@@ -202,9 +213,9 @@ class Tuner:
         if not path.exists():
             return False
         state = torch.load(path, weights_only=True)
-        with torch.no_grad():
-            for name, value in state["trained"].items():
-                self.trained[name].copy_(value)
+        for name, value in state["trained"].items():
+            self.trained[name].copy_(value)
+        self._compute_with_trained()
         self._optimiser.load_state_dict(state["optimiser"])
         self.step = state["step"]
         return True

@@ -1,5 +1,6 @@
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,10 @@ from llama_cpp import Llama
 from rag.answer import prompts
 from rag.evaluation.questions import Item, Question
 from rag.models.catalogue import PACKAGED, find
+from rag.models.checker import NeuralChecker
 from rag.settings import Settings
-from rag.training.targets import ACCOUNTS, Lesson, lessons
+from rag.training.sample import Rewording
+from rag.training.targets import ACCOUNTS, Lesson, in_other_words, lessons
 from rag.training.writer import Conversation, Shares, Tuner, batches, conversation, encode
 from rag.types import NO_ANSWER, Document, Span
 
@@ -32,13 +35,17 @@ class Drawn(random.Random):
         return self._always
 
 
+IN_OTHER_WORDS = "what was spent on it?"
+
+
 def taught(*replies: str, draw: float = 1.0, question: str = WHO.question) -> list[Lesson]:
     gold = TEXT.index(GOLD)
     questions = (Question("1", question, (Span(gold, gold + len(GOLD)),)), Question("2", COST.question, ()))
     model = ScriptedModel(replies, reads=True)
     item = Item(Document("mill", "The mill", TEXT, "mill.txt"), questions)
     made = list(lessons(Drawn(draw), item, model, OverlapChecker()))
-    assert all(prompt.messages[-1].content.endswith((f"Answer: {GOLD}", prompts.AT_LENGTH)) for prompt in model.prompts)
+    wanted = (f"Answer: {GOLD}", prompts.AT_LENGTH, COST.question)
+    assert all(prompt.messages[-1].content.endswith(wanted) for prompt in model.prompts)
     assert not model.replies
     return made
 
@@ -54,15 +61,33 @@ def test_a_question_that_can_be_turned_around_needs_no_writer() -> None:
 
 
 def test_some_questions_are_asked_once_more_to_be_answered_with_yes_or_no_and_texts_are_told_at_length() -> None:
-    account, closed, refused = taught(TEXT, "Clara Lindt rebuilt it.", draw=0.0)
+    account, closed, refused = taught(TEXT, "Clara Lindt rebuilt it.", IN_OTHER_WORDS, draw=0.0)
     assert (account.question in ACCOUNTS, account.evidence, account.answer) == (True, TEXT, TEXT)
     assert closed == Lesson("Was it Clara Lindt who rebuilt the mill?", WHO.evidence, "Yes, Clara Lindt rebuilt it.")
-    assert refused == COST
+    assert refused == replace(COST, reworded=IN_OTHER_WORDS)
+
+
+def test_other_words_are_kept_where_they_ask_for_the_same_answer() -> None:
+    checker = NeuralChecker()
+    for words, kept in (("whose work was it to build the mill up again?", True), ("is rye ground today?", False)):
+        model = Rewording(ScriptedModel([words, words]))
+        assert in_other_words(WHO, model, checker) == (words if kept else "")
+        assert in_other_words(COST, model, checker) == words
+    assert not in_other_words(WHO, Rewording(ScriptedModel([WHO.question])), checker)
+
+
+def test_half_of_the_hints_do_not_answer_and_a_question_is_asked_in_other_words() -> None:
+    reworded, seen = replace(WHO, reworded="so who built it up again?"), set()
+    for seed in range(40):
+        shares = Shares(stripped=0, hinted=1, leaning=0, joined=0, reworded=0.5, misleading=0.5)
+        hints, asked = conversation(random.Random(seed), TEXT, [reworded], shares)[BEGINS].content.split("Question: ")
+        seen.add((WHO.evidence in hints, hints.count("\n- "), "built it up" in asked))
+    assert seen == {(right, count, other) for right in (True, False) for count in (1, 2) for other in (True, False)}
 
 
 @pytest.mark.parametrize("told", ["The mill burned down in 1911. It grinds rye today.", TEXT.replace("1911", "1950")])
 def test_an_account_that_is_short_or_invented_is_not_learnt(told: str) -> None:
-    assert len(taught(told, "Clara Lindt rebuilt it.", draw=0.0)) == 2
+    assert len(taught(told, "Clara Lindt rebuilt it.", IN_OTHER_WORDS, draw=0.0)) == 2
 
 
 def test_two_facts_are_asked_for_at_once() -> None:
