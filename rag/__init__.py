@@ -32,6 +32,7 @@ from rag.errors import (
 from rag.ingest.archives import read_articles
 from rag.ingest.documents import SUFFIXES, document_from_text, load_document, read_document
 from rag.ingest.sandbox import reachable
+from rag.ingest.web_address import is_address, load_page
 from rag.library.collections import SEEDS, Library
 from rag.library.manifest import ArticleEntry
 from rag.library.shelf import Shelf
@@ -100,7 +101,9 @@ __all__ = [
     "build_pipeline",
     "digest",
     "document_from_text",
+    "is_address",
     "load_document",
+    "load_page",
     "load_settings",
     "reachable",
     "read_articles",

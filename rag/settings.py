@@ -89,6 +89,9 @@ class Settings:
         default=1000,
         metadata={"help": "passages of an article that a visitor adds, at most; 1000 are about 0.5 MB of text"},
     )
+    web_pages: bool = field(
+        default=True, metadata={"help": "let visitors of the page add articles by their web address, true or false"}
+    )
     passage_pieces: int = field(default=160, metadata={"help": "longest passage, in word pieces of the embedder"})
     passage_overlap_pieces: int = field(default=50, metadata={"help": "how much consecutive passages share"})
     retrieved_passages: int = field(default=5, metadata={"help": "passages that the reader sees for a question"})
@@ -208,14 +211,18 @@ def _apply(settings: Settings, values: Mapping[str, Any], origin: str) -> Settin
             raise SettingsError(f"{origin} names the unknown setting {name!r}; the settings are {', '.join(kinds)}")
         try:
             changes[name] = _convert(value, kinds[name])
-        except (TypeError, ValueError) as error:
-            wanted = {int: "a whole number", float: "a number", str: "a text"}.get(kinds[name], "a path")
+        except (KeyError, TypeError, ValueError) as error:
+            wanted = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}.get(
+                kinds[name], "a path"
+            )
             shown = "a value" if name in secret else repr(value)
             raise SettingsError(f"{origin} sets {name} to {shown}, which is not {wanted}") from error
     return replace(settings, **changes)
 
 
 def _convert(value: Any, kind: type) -> Any:
+    if kind is bool:
+        return {"true": True, "false": False}[str(value).lower()]
     if kind in {int, float}:
         return kind(str(value))  # through text, so that 1.5 and true are no whole numbers
     if kind is str:

@@ -77,8 +77,8 @@ class Place(NamedTuple):
 class Document:
     """An article as stored: `text` is normalised once, when it is loaded, and every offset counts its characters.
 
-    `source` is where it came from (a file's path, as a person would name it). `places` are the pages of a PDF, or the
-    times of a transcript, in order; empty for other formats.
+    `source` is where it came from (a file's path, as a person would name it, or a web address). `places` are the pages
+    of a PDF, or the times of a transcript, in order; empty for other formats.
     """
 
     id: str

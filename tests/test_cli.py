@@ -205,6 +205,17 @@ def test_index_adds_what_it_can_and_reports_the_rest(
     assert err.count("\n") == 1
 
 
+def test_index_asks_public_servers_alone_for_what_has_an_address(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "dam.txt").write_text("The dam holds nine lakes of water.\n")
+    assert run("index", "HTTP://127.0.0.1:9/a", str(tmp_path / "dam.txt"), "--collection", "mine") == 2
+    out, err = capsys.readouterr()
+    assert "mine: 1 added (dam)" in out
+    assert err.startswith("article-chat: error: HTTP://127.0.0.1:9/a: there is no public server of that name; ")
+    assert err.count("\n") == 1
+
+
 def test_index_takes_the_articles_of_a_zip_file_and_says_what_else_is_in_it(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

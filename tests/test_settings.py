@@ -29,6 +29,8 @@ def test_a_named_file_is_read_wherever_it_is(tmp_path: Path) -> None:
         ("colour = 1", "unknown setting 'colour'"),
         ("threads = 1.5", "not a whole number"),
         ("threads = true", "not a whole number"),
+        ("web_pages = 1", "not true or false"),
+        ('web_pages = "perhaps"', "not true or false"),
         ("threads = 0", "from 1 to 256"),
         ("abstain_below = nan", "from 0.0 to 1.0"),
         ("llm = 3", "not a text"),
@@ -48,3 +50,12 @@ def test_what_cannot_be_used_is_said_in_one_line(tmp_path: Path, text: str, says
 def test_a_missing_named_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="No such file"):
         load_settings(file=tmp_path / "gone.toml", environment={})
+
+
+def test_a_switch_is_true_or_false_wherever_it_stands(tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text("web_pages = false\n")
+    assert Settings().web_pages
+    assert not load_settings(file=file, environment={}).web_pages
+    assert load_settings(file=file, environment={"ARTICLE_CHAT_WEB_PAGES": "True"}).web_pages
+    assert not load_settings(environment={"ARTICLE_CHAT_HOME": str(tmp_path)}, flags={"web_pages": "false"}).web_pages

@@ -5,6 +5,7 @@
     POST   /own/articles?name=a.pdf  the file as the body; answered by events, lines of JSON, as it is read and indexed;
                                      each article in a ZIP file becomes one of its own
     POST   /own/articles/paste       {"title", "text"}; answered likewise
+    POST   /own/articles/address     {"address"} of a web page, which is fetched; answered likewise
     GET    /own/articles/{id}        the article, as `article_json` has it
     DELETE /own/articles/{id}        204
     DELETE /own/arriving/{id}        204; the article with the id in its events is given up
@@ -35,8 +36,12 @@ from rag import (
     SUFFIXES,
     ArticleChatError,
     CollectionError,
+    Document,
+    Settings,
     Shelf,
     document_from_text,
+    is_address,
+    load_page,
     read_articles,
 )
 from rag.api import Metrics, RefusedError, receive_body
@@ -46,14 +51,23 @@ from ui.owners import owner_of
 from ui.paragraphs import article_json
 
 _LONGEST_NAME = 120
+_LONGEST_ADDRESS = 10_000
+"""Bytes of a request with one; whatever is longer than an address may be is refused as such."""
 _PRIVATE = {"Cache-Control": "no-store"}
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def add_article_routes(
-    site: FastAPI, shelf: Shelf, metrics: Metrics, removed: Callable[[str], None] = lambda _: None
+    site: FastAPI,
+    shelf: Shelf,
+    metrics: Metrics,
+    removed: Callable[[str], None] = lambda _: None,
+    *,
+    page: Callable[[str, Settings], Document] = load_page,
 ) -> None:
-    """Add the routes to the site, which has `Owners` and `Guard` around it; `removed` is told of an article's end."""
+    """Add the routes to the site, which has `Owners` and `Guard` around it; `removed` is told of an article's end, and
+    `page` fetches that at an address.
+    """
     settings = shelf.settings
     file_mb = max(settings.max_file_mb, settings.max_document_mb)
     intake = Intake(shelf, metrics)
@@ -71,6 +85,7 @@ def add_article_routes(
             "articles": settings.max_articles,
             "articles_mb": settings.max_articles_mb,
             "suffixes": SUFFIXES,
+            "web_pages": settings.web_pages,
         }
         owner = owner_of(request)
         arriving = intake.of(owner)  # first: what is complete meanwhile is then in both lists, rather than in none
@@ -98,11 +113,24 @@ def add_article_routes(
             place.enter_context(intake.place(owner))
             # As JSON, a character can take six bytes; whatever is too long as text is refused as such.
             await receive_body(request, body, most=int(settings.max_document_mb * 6_000_000) + 10_000)
-            text, title = await asyncio.to_thread(_pasted, body)  # others go on meanwhile
+            title, text = await asyncio.to_thread(_texts, body, title="", text=None)  # others go on meanwhile
             lines = intake.lines(
                 owner, "the text", lambda: [document_from_text(text, title, settings)], place.pop_all()
             )
             return _streamed(lines)
+
+    @site.post("/own/articles/address")
+    async def fetch(request: Request) -> Response:
+        owner = owner_of(request)
+        with ExitStack() as place, tempfile.TemporaryFile() as body:
+            place.enter_context(intake.place(owner))
+            await receive_body(request, body, most=_LONGEST_ADDRESS)
+            if not settings.web_pages:
+                raise RefusedError(403, "web pages are not fetched here; save the page in a browser, and add the file")
+            (address,) = _texts(body, address=None)
+            if not is_address(address):
+                raise RefusedError(400, "the address of a web page is needed, such as https://example.org/article")
+            return _streamed(intake.lines(owner, address, lambda: [page(address, settings)], place.pop_all()))
 
     @site.get("/own/articles/{article}")
     def read(request: Request, article: str) -> Response:
@@ -128,16 +156,16 @@ def _streamed(lines: AsyncIterator[str]) -> Response:
     return StreamingResponse(lines, media_type="application/x-ndjson", headers=_PRIVATE)
 
 
-def _pasted(body: IO[bytes]) -> tuple[str, str]:
-    """The text and its title, "" for none; raises RefusedError (400) where it is nothing of the kind."""
+def _texts(body: IO[bytes], **defaults: str | None) -> list[str]:
+    """The texts of those names, each its default where it is not sent; raises RefusedError (400) where one is none."""
     try:
-        pasted = json.load(body)
-        text, title = pasted["text"], pasted.get("title", "")
+        sent = json.load(body)
+        texts = [sent.get(name, default) for name, default in defaults.items()]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        text = title = None
-    if not isinstance(text, str) or not isinstance(title, str):
-        raise RefusedError(400, 'send {"title", "text"} as JSON')
-    return text, title
+        texts = [None]
+    if not all(isinstance(text, str) for text in texts):
+        raise RefusedError(400, f"send {{{', '.join(map(json.dumps, defaults))}}} as JSON")
+    return texts
 
 
 def _file_name(name: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate, pairwise
 from typing import Any
 
-from rag import Document, seems_english
+from rag import Document, is_address, seems_english
 
 LONGEST_PARAGRAPH = 120
 SHORTEST_PARAGRAPH = 40
@@ -22,7 +22,7 @@ def article_json(document: Document, boundaries: Iterable[int] = ()) -> dict[str
     `heading` tells where its title stands, which is shown once: "above" the text, where it is no part of it, or as its
     "first" paragraph; "" where the text just begins with these words. `places` are [where it begins, in
     UTF-16 units, what it is called] of each page, and, as there are many of them, of the time of each paragraph.
-    `english` tells whether it seems to be in English.
+    `address` is that of the web page which it was, "" of others. `english` tells whether it seems to be in English.
     """
     heading, rest = _heading(document)
     first = [document.text[:rest]] if rest else []
@@ -30,6 +30,7 @@ def article_json(document: Document, boundaries: Iterable[int] = ()) -> dict[str
     return {
         "id": document.id,
         "title": document.title,
+        "address": document.source if is_address(document.source) else "",
         "heading": heading,
         "paragraphs": cut,
         "places": _places(document, accumulate(map(len, cut[:-1]), initial=0)),

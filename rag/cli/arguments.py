@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from rag.errors import UsageError
 from rag.ingest.documents import SUFFIXES
+from rag.ingest.web_address import is_address
 from rag.library.collections import SEEDS
 from rag.models.catalogue import CATALOGUE, STANDARD
 from rag.settings import DEBUG, ENVIRONMENT_PREFIX, FILE_NAME, Settings
@@ -23,6 +24,7 @@ Ask articles questions: answers quoted, cited and checked, on your own computer.
   {NAME} serve                                     chat in the browser
   {NAME} ask "why did the talks end?"              one answer, with the words that it rests on
   {NAME} index notes.md papers/ --collection mine  add articles of your own
+  {NAME} index https://example.org/a --collection mine
   {NAME} watch papers/ --collection mine           add, refresh and remove them as the folder changes
   {NAME} ask "who wrote it?" --collection mine
   {NAME} ask "why?" --llm none --json              quotes only, as JSON
@@ -52,6 +54,11 @@ changed is read, and only new text is embedded. What cannot be read is told, and
 collection has from elsewhere are left alone.
 
 """
+_ADDRESSES = """\
+An address is fetched when it is named, and only then: from its server, without a proxy, if that is a public one. Name
+it again to refresh the article.
+
+"""
 _CHECKS = """\
 Each sentence is "supported", with the quotes that say all of it, or "not said", with the nearest sentences. Not said is
 not false: the article may deny it, or leave it open.
@@ -69,7 +76,7 @@ and output; with --http, programs of this computer share one, at the address tha
 """
 _MODELS = "".join(f"  {m.name:<9} {m.file_name}, {m.size / 1e9:.1f} GB, {m.licence}\n" for m in CATALOGUE)
 _KNOWN = f"models that are known by name:\n{_MODELS}\n"
-_METAVARS = {"Path": "PATH", "int": "N", "float": "X", "str": "NAME"}
+_METAVARS = {"Path": "PATH", "bool": "BOOL", "int": "N", "float": "X", "str": "NAME"}
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -129,9 +136,15 @@ def build_parser() -> argparse.ArgumentParser:
     mcp.add_argument("--port", type=_port, default=7870, metavar="N", help="port for --http (default: 7870)")
     _add_collection(mcp, SEEDS, "articles to offer")
 
-    index = command("index", "add articles, or refresh those that changed", "index notes.md report.pdf papers/")
+    index = command(
+        "index", "add articles, or refresh those that changed", "index notes.md report.pdf papers/", _ADDRESSES
+    )
     index.add_argument(
-        "paths", nargs="+", type=_path, metavar="PATH", help=f"a {', '.join(SUFFIXES)} file, or a folder of them"
+        "paths",
+        nargs="+",
+        type=_path_or_address,
+        metavar="PATH",
+        help=f"a {', '.join(SUFFIXES)} file, a folder of them, or the address of a web page (https://…)",
     )
     _add_collection(index, DEFAULT_COLLECTION, "where they go; 'seeds' follows the folder seeds/ by itself")
 
@@ -153,7 +166,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     fetch = command(
         "download",
-        "fetch a model; but for servers in --llm, nothing else uses the network",
+        "fetch a model; else only servers in --llm and web pages that you name are asked over the network",
         "download hf://owner/repo/file.gguf",
         _KNOWN,
     )
@@ -206,7 +219,8 @@ def _add_settings(parser: argparse.ArgumentParser, *, shown: bool) -> None:
     config = f"settings file (default: {FILE_NAME} in the home folder)"
     options: list[tuple[str, str, str]] = [("--config", "FILE", config)]
     for f in fields(Settings):
-        default = "" if f.default in {MISSING, ""} else f" (default: {f.default})"
+        shown_default = str(f.default).lower() if f.type == "bool" else f.default
+        default = "" if f.default in {MISSING, ""} else f" (default: {shown_default})"
         options.append((f"--{f.name.replace('_', '-')}", _METAVARS[str(f.type)], f"{f.metadata['help']}{default}"))
     for option, metavar, text in options:
         help_text = text.replace("%", "%%") if shown else argparse.SUPPRESS
@@ -256,6 +270,10 @@ def _path(text: str) -> Path:
     if not text.strip():  # which would be the folder that one is in
         raise argparse.ArgumentTypeError(f"the path of a file or folder is needed, not {text!r}")
     return Path(text)
+
+
+def _path_or_address(text: str) -> Path | str:
+    return text if is_address(text) else _path(text)
 
 
 def _port(text: str) -> int:

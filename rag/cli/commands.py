@@ -380,7 +380,7 @@ _COMMANDS: dict[str, Callable[[_Context], int]] = {
 
 def _prepare_environment(settings: Settings, *, online: bool) -> None:
     """Keep the libraries that load from here on to the threads that they may use, and off the network but for the one
-    command that is there to use it.
+    command that is there to fetch models.
     """
     threads, offline = str(settings.threads), "0" if online else "1"
     for name, value in {

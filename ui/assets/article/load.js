@@ -5,6 +5,7 @@ import { fetchJson } from "../dom.js";
  * @typedef Article  as ui/paragraphs.py describes it, with the text whole and the offset at which each paragraph starts
  * @property {string} id
  * @property {string} title
+ * @property {string} address  of the web page that it was, "" of others
  * @property {"above" | "first" | ""} heading
  * @property {string[]} paragraphs
  * @property {[number, string][]} places

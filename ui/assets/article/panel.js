@@ -26,6 +26,15 @@ function open() {
 }
 
 /**
+ * What leads to the web page at the address; nothing without one.
+ * @param {string} address
+ */
+function linkTo(address) {
+  const link = element("a", { href: address, target: "_blank", rel: "noopener noreferrer", lang: "en" }, address);
+  return address ? [element("div", { className: "address" }, link)] : [];
+}
+
+/**
  * Show the article in the panel, from its beginning, unless it is there already; whether no other is wanted meanwhile.
  * @param {string} id
  */
@@ -42,7 +51,7 @@ export async function show(id) {
   box.lang = article.english ? "en" : ""; // "": nobody knows which, so that it is not read out as if it were English
   const note = article.english ? [] : [element("div", { className: "note", role: "note", lang: "en" }, NOT_ENGLISH)];
   const heading = article.heading === "above" ? [element("h2", {}, article.title)] : [];
-  box.replaceChildren(...note, ...heading, ...shown.nodes);
+  box.replaceChildren(...note, ...heading, ...linkTo(article.address), ...shown.nodes);
   box.scrollTop = 0;
   return true;
 }

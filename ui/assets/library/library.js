@@ -112,6 +112,7 @@ async function refresh() {
   ({ articles: ownArticles, login } = answer);
   titles = new Map([...ownArticles, ...shared].map(({ id, title }) => [id, title]));
   setLimits(answer.limits);
+  paste.offerPages(answer.limits.web_pages);
   file.accept = answer.limits.suffixes.join(",");
   const isHere = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
   const place = isHere ? "on this computer" : "on the server";

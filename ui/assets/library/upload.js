@@ -7,7 +7,7 @@ const LAST = ["done", "failed", "cancelled"];
 
 /**
  * @typedef {{ id: string, title: string, source: string, characters: number, pages: number }} OwnArticle
- * @typedef {{ suffixes: string[], text_mb: number, file_mb: number }} Limits  as the server says them
+ * @typedef {{ suffixes: string[], text_mb: number, file_mb: number, web_pages: boolean }} Limits  as the server says them
  * @typedef {{ stage: string, id?: string, name?: string, before?: number, done?: number, total?: number, message?: string,
  *   article?: OwnArticle, number?: number, added?: number }} Event  a line of the server's answer
  * @typedef {{ name: string, path: string, request: RequestInit, refused: string }} Upload  `refused` says what is wrong with
@@ -20,7 +20,7 @@ const LAST = ["done", "failed", "cancelled"];
 /** @type {Listener} */
 let listener = { async added() {}, finished() {} };
 /** @type {Limits} */
-let limits = { suffixes: [], text_mb: 0, file_mb: 0 };
+let limits = { suffixes: [], text_mb: 0, file_mb: 0, web_pages: false };
 let waiting = 0; // articles that are on their way
 /** @type {Promise<unknown>} */
 let queue = Promise.resolve();
@@ -198,3 +198,17 @@ export function addText(title, text) {
     },
   ]);
 }
+
+/**
+ * Add the web page as an article; whether that worked.
+ * @param {string} address
+ */
+export const addPage = (address) =>
+  add([
+    {
+      name: address,
+      path: `${ARTICLES}/address`,
+      request: { body: JSON.stringify({ address }), headers: { "Content-Type": "application/json" } },
+      refused: "",
+    },
+  ]);
