@@ -1,7 +1,13 @@
 // Quotes and notes as W3C Web Annotations (https://www.w3.org/TR/annotation-model/), which other programs find in any copy of
 // the article, by its words or by its code points.
+/** @import { OnTheWeb } from "./links.js" */
 /** @import { Note, Quote } from "./pinned.js" */
-/** @typedef {(Quote | Note) & { stands: boolean }} Checked  whether the article says it at its place today */
+/**
+ * @typedef {(Quote | Note) & { stands: boolean, web: OnTheWeb | null }} Checked  whether the article says it at its place today,
+ *   and where that is on the web
+ */
+
+const TEXT_FRAGMENTS = "https://wicg.github.io/scroll-to-text-fragment/";
 
 /**
  * @param {string} value
@@ -10,11 +16,17 @@
 const textualBody = (value, purpose) => ({ type: "TextualBody", value, format: "text/plain", purpose });
 
 /** @param {Checked} quote */
-function targetOf({ document_id, title, quote, prefix, suffix, start, end, stands }) {
-  const words = { type: "TextQuoteSelector", exact: quote, ...(prefix && { prefix }), ...(suffix && { suffix }) };
+const urn = ({ document_id }) => `urn:article-chat:${encodeURIComponent(document_id)}`;
+
+/** @param {Checked} quote */
+function targetOf(quote) {
+  const { title, prefix, suffix, start, end, stands, web } = quote;
+  const words = { type: "TextQuoteSelector", exact: quote.quote, ...(prefix && { prefix }), ...(suffix && { suffix }) };
+  const position = { type: "TextPositionSelector", start, end }; // in the text as it was read here
+  const fragment = { type: "FragmentSelector", conformsTo: TEXT_FRAGMENTS, value: web?.fragment };
   return {
-    source: { id: `urn:article-chat:${encodeURIComponent(document_id)}`, type: "Text", "dc:title": title },
-    selector: [words, ...(stands ? [{ type: "TextPositionSelector", start, end }] : [])],
+    source: { id: web?.address ?? urn(quote), type: "Text", "dc:title": title },
+    selector: [words, ...(stands ? [position] : []), ...(web?.fragment ? [fragment] : [])],
   };
 }
 
@@ -30,7 +42,7 @@ function annotation(quotes) {
   );
   const remarks = note?.remark.trim() ? [textualBody(note.remark, "commenting")] : [];
   return {
-    id: `${target.source.id}#char=${quotes[0].start},${quotes[0].end}`,
+    id: `${urn(quotes[0])}#char=${quotes[0].start},${quotes[0].end}`,
     type: "Annotation",
     motivation: note ? "bookmarking" : "highlighting",
     ...(note && { created: new Date(note.time).toISOString() }),

@@ -1,4 +1,7 @@
 // What conversations and notes are copied and exported as.
+import { linkOf } from "./links.js";
+
+/** @import { Find } from "./links.js" */
 /** @import { Note } from "./pinned.js" */
 /** @import { Answer, Citation, ExchangeRecord } from "./saved.js" */
 
@@ -27,36 +30,47 @@ const markdown = (text) => oneLine(text).replace(/[\\`*_{}[\]()<>#+\-.!|~&$:]/g,
 const answersOf = (exchanges) => exchanges.flatMap(({ answer, earlier }) => [...earlier, answer]);
 
 /**
- * @param {Pick<Citation, "quote" | "title" | "place" | "start" | "end">} cited
+ * @param {Citation | Note} cited
+ * @param {Find} find
  * @param {string} number  as Markdown, before the quote
  */
-const markdownQuote = (cited, number = "") =>
-  `> ${number}“${markdown(cited.quote)}”\n>\n> — ${markdown(whereOf(cited))}`;
-
-/**
- * @param {string} title
- * @param {ExchangeRecord[]} exchanges
- * @param {Note[]} notes
- */
-export function asMarkdown(title, exchanges, notes) {
-  const parts = answersOf(exchanges).map((answer) => {
-    const quotes = answer.citations.map((cited) => markdownQuote(cited, `\\[${cited.number}\\] `));
-    return [`## ${markdown(answer.question)}`, markdown(answer.answer), ...quotes].join("\n\n");
-  });
-  const pinned = notes.flatMap((note) => [
-    markdownQuote(note),
-    ...note.remark.split("\n").map(markdown).filter(Boolean),
-  ]);
-  return `${[`# ${markdown(title)}`, ...parts, ...(pinned.length ? ["## Notes", ...pinned] : [])].join("\n\n")}\n`;
+function markdownQuote(cited, find, number = "") {
+  const link = linkOf(find(cited)).replace(/[<>\\\s]/g, encodeURIComponent);
+  const where = markdown(whereOf(cited));
+  return `> ${number}“${markdown(cited.quote)}”\n>\n> — ${link ? `[${where}](<${link}>)` : where}`;
 }
 
 /**
  * @param {string} title
  * @param {ExchangeRecord[]} exchanges
  * @param {Note[]} notes
+ * @param {Find} find
  */
-export const asJson = (title, exchanges, notes) =>
-  `${JSON.stringify({ title, answers: answersOf(exchanges), notes }, null, 2)}\n`;
+export function asMarkdown(title, exchanges, notes, find) {
+  const parts = answersOf(exchanges).map((answer) => {
+    const quotes = answer.citations.map((cited) => markdownQuote(cited, find, `\\[${cited.number}\\] `));
+    return [`## ${markdown(answer.question)}`, markdown(answer.answer), ...quotes].join("\n\n");
+  });
+  const pinned = notes.flatMap((note) => [
+    markdownQuote(note, find),
+    ...note.remark.split("\n").map(markdown).filter(Boolean),
+  ]);
+  return `${[`# ${markdown(title)}`, ...parts, ...(pinned.length ? ["## Notes", ...pinned] : [])].join("\n\n")}\n`;
+}
+
+/**
+ * Answers and notes, what they cite of web pages with a "link" to its words there.
+ * @param {string} title
+ * @param {ExchangeRecord[]} exchanges
+ * @param {Note[]} notes
+ * @param {Find} find
+ */
+export function asJson(title, exchanges, notes, find) {
+  /** @param {Citation | Note} cited */
+  const linked = (cited) => ({ ...cited, link: linkOf(find(cited)) || undefined });
+  const answers = answersOf(exchanges).map((answer) => ({ ...answer, citations: answer.citations.map(linked) }));
+  return `${JSON.stringify({ title, answers, notes: notes.map(linked) }, null, 2)}\n`;
+}
 
 /** @param {string} text */
 export async function copy(text) {

@@ -2,7 +2,8 @@
 import { erase, key, newId, read, write } from "../storage.js";
 
 /**
- * @typedef {{ number: number, title: string, place: string | null, start: number, end: number, quote: string }} Citation
+ * @typedef {{ number: number, document_id: string, title: string, place: string | null, start: number, end: number,
+ *   quote: string }} Citation
  * @typedef {{ question: string, answer: string, citations: Citation[], passages: { document_id: string }[] }} Answer  as
  *   `ask --json` prints it
  * @typedef {{ answer: Answer, earlier: Answer[], outdated?: boolean }} ExchangeRecord  as the server rendered it

@@ -5,8 +5,10 @@ import { isRunning, isUnavailable, press, questionBox } from "../state.js";
 import { asAnnotations } from "./annotations.js";
 import { asJson, asMarkdown, asText, copy, download } from "./export.js";
 import * as history from "./history.js";
+import { onTheWeb } from "./links.js";
 import * as notes from "./notes.js";
 
+/** @import { Find } from "./links.js" */
 /** @import { Note, Quote } from "./pinned.js" */
 /** @import { ExchangeRecord } from "./saved.js" */
 
@@ -20,8 +22,12 @@ const fileName = (ending) =>
     .replace(/[^\p{L}\p{N}]+/gu, "-")
     .slice(0, 60)}.${ending}`;
 
-/** @returns {[string, ExchangeRecord[], Note[]]} */
-const conversation = () => [history.title(), history.records(), notes.here()];
+/** @returns {Promise<[string, ExchangeRecord[], Note[], Find]>} */
+async function conversation() {
+  const [records, pinned] = [history.records(), notes.here()];
+  const cited = records.flatMap(({ answer, earlier }) => [...earlier, answer].flatMap(({ citations }) => citations));
+  return [history.title(), records, pinned, await onTheWeb([...cited, ...pinned])];
+}
 
 /** The quotes of the answers, which the server has checked against the article where there is one. */
 function citedQuotes() {
@@ -37,11 +43,13 @@ function citedQuotes() {
 const actions = {
   new: history.startNew,
   clear: history.clear,
-  markdown: () => download(fileName("md"), "text/markdown", asMarkdown(...conversation())),
-  json: () => download(fileName("json"), "application/json", asJson(...conversation())),
+  markdown: async () => download(fileName("md"), "text/markdown", asMarkdown(...(await conversation()))),
+  json: async () => download(fileName("json"), "application/json", asJson(...(await conversation()))),
   async annotations() {
     const quotes = [...citedQuotes(), ...(await notes.checked())];
-    download(fileName("jsonld"), "application/ld+json", asAnnotations(history.title(), quotes));
+    const find = await onTheWeb(quotes);
+    const placed = quotes.map((quote) => ({ ...quote, web: find(quote) }));
+    download(fileName("jsonld"), "application/ld+json", asAnnotations(history.title(), placed));
   },
   retry() {
     refocus = '.exchange:last-of-type [value="retry"]';
