@@ -57,6 +57,7 @@ def test_a_page_is_read_as_a_file_is_and_its_source_is_its_address(site: Site, s
     [
         ("/a/ice.php", "application/pdf", paper(PARAGRAPHS), "Ice in the harbour", "Clara"),
         ("/the-owls.txt", "text/plain", b"Seven owls sleep.", "The owls", "Seven owls"),
+        ("/talk", "text/vtt", b"WEBVTT\n\n00:01.000 --> 00:02.000\nThey sleep by day.", "Talk", "by day"),
         ("/raw", "text/markdown; charset=utf-8", b"# About owls\n\nThey sleep.", "About owls", "sleep"),
         ("/files/night-birds.md", "application/octet-stream", b"They sleep.", "Night birds", "sleep"),
         ("/files/night-birds.txt", None, b"They sleep.", "Night birds", "sleep"),

@@ -18,7 +18,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, TypeAlias
 
 from rag.errors import DocumentError
-from rag.ingest.documents import DOCUMENTS, document_id, read_document
+from rag.ingest.documents import DOCUMENTS, SPOKEN, document_id, read_document
 from rag.ingest.public_hosts import Permit, Resolve, is_public, look_up
 from rag.settings import Settings
 from rag.types import Document
@@ -43,6 +43,8 @@ _TYPES = {
     "text/markdown": ".md",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": ".docx",
     "application/epub+zip": ".epub",
+    "application/x-subrip": ".srt",
+    "text/vtt": ".vtt",
 }
 _CHARSETS = re.compile(
     r"utf-16(-[bl]e)?|iso8859-\d+|cp(125\d|866|874|932|949|950)|koi8-[ru]|tis-620|euc_jp|iso2022_jp|gbk|gb18030|big5"
@@ -224,7 +226,7 @@ def _article(page: _Page, settings: Settings) -> Document:
     suffix = _TYPES.get(page.kind, named)
     if not suffix:
         raise _RefusedError(f"it is {page.kind[:80]!r}, not a text, a web page or a document; {_SAVE}")
-    data = _in_utf8(page.data, page.charset) if suffix in {".html", ".md", ".txt"} else page.data
+    data = _in_utf8(page.data, page.charset) if suffix in {".html", ".md", ".txt", *SPOKEN} else page.data
     name = f"{(path.stem or page.url.host)[:100]}{suffix}"
     try:
         document = read_document(data, name, settings)
