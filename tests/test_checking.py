@@ -115,6 +115,7 @@ def test_a_denial_follows_from_its_sources(index: PassageIndex) -> None:
     judge = Judge(index, OverlapReader(), SureOf(0.02), "standard")
     for text, shown in [
         ("No, Clara Lindt did not found the maritime museum in 1911.", True),
+        ("No, Clara Lindt cannot found the maritime museum in 1911.", True),
         ("No, Otto Brandt did not found the maritime museum in 1911.", False),  # invented
         ("No, Clara Lindt founded the maritime museum in 1911.", False),  # denies nothing that is said
         ("Yes, Clara Lindt founded the maritime museum in 1911.", False),

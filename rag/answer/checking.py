@@ -36,7 +36,7 @@ LEAST_CHANCE_OF_STRANGERS = 0.5
 LEAST_HOPE = 0.05
 """After a draft that is less likely right than this, another from the same article was never shown."""
 WEIGHTS = FOLDER / "judge.json"
-_DENIES = re.compile(r"(?!^no,)\b(?:no|not|never)\b|n['’]t\b", re.IGNORECASE)
+_DENIES = re.compile(r"(?!^no,)\b(?:no|not|never|cannot)\b|n['’]t\b", re.IGNORECASE)
 SILENT = ("refusal", "confidence")
 """Witnesses that may say nothing, as a model server need not tell probabilities."""
 _MOST = 6.0
