@@ -34,7 +34,9 @@ from rag.ingest.documents import SUFFIXES, document_from_text, load_document, re
 from rag.ingest.sandbox import reachable
 from rag.ingest.web_address import is_address, load_page
 from rag.library.collections import SEEDS, Library
+from rag.library.index import PassageIndex
 from rag.library.manifest import ArticleEntry
+from rag.library.originals import page_image, pages_of
 from rag.library.shelf import Shelf
 from rag.settings import Settings, load_settings
 from rag.types import (
@@ -84,6 +86,7 @@ __all__ = [
     "ModelError",
     "NoRoomError",
     "Passage",
+    "PassageIndex",
     "Pipeline",
     "Progress",
     "QuestionFileError",
@@ -105,6 +108,8 @@ __all__ = [
     "load_document",
     "load_page",
     "load_settings",
+    "page_image",
+    "pages_of",
     "reachable",
     "read_articles",
     "read_document",

@@ -83,7 +83,11 @@ class Settings:
     )
     max_articles: int = field(default=30, metadata={"help": "articles that each visitor of the page may add"})
     max_articles_mb: float = field(
-        default=20.0, metadata={"help": "text of all articles that a visitor adds, in megabytes"}
+        default=20.0,
+        metadata={
+            "help": "text of all articles that a visitor adds, in megabytes; PDF files are kept, to show their pages, "
+            "while they fit in beside it"
+        },
     )
     max_passages: int = field(
         default=1000,

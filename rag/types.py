@@ -74,11 +74,21 @@ class Place(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Original:
+    """The file that a document was read from, where its pages can be shown: its SHA-256, and its bytes until an index
+    keeps them; b"" where it is kept already, or can be read again at the document's source.
+    """
+
+    sha256: str
+    data: bytes = field(default=b"", repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """An article as stored: `text` is normalised once, when it is loaded, and every offset counts its characters.
 
     `source` is where it came from (a file's path, as a person would name it, or a web address). `places` are the pages
-    of a PDF, or the times of a transcript, in order; empty for other formats.
+    of a PDF, or the times of a transcript, in order; empty for other formats. `original` is the PDF file itself.
     """
 
     id: str
@@ -86,6 +96,7 @@ class Document:
     text: str
     source: str
     places: tuple[Place, ...] = ()
+    original: Original | None = None
 
     def __post_init__(self) -> None:
         starts = (0, *(place.start for place in self.places), len(self.text))

@@ -55,7 +55,7 @@ def test_each_article_in_a_zip_file_is_one_of_its_own() -> None:
         ("a.zip/talk.vtt", "Talk"),
     ]
     assert [document.id for document in documents[1:3]] == ["bee", "dam"]
-    alone = read_document(paper(PARAGRAPHS), "Ice.pdf", Settings())
+    alone = read_document(PAPERS["papers/Ice.pdf"], "Ice.pdf", Settings())
     assert documents[3] == replace(alone, source="a.zip/papers/Ice.pdf")
     broken, left_out = (str(one) for one in found if isinstance(one, DocumentError))
     assert broken.startswith("a.zip/papers/broken.pdf: the file is damaged, or not what its name says; ")

@@ -29,6 +29,7 @@ from rag import (
     Studies,
     UsageError,
     build_pipeline,
+    pages_of,
     reachable,
 )
 from rag.api import API, Articles, api_app
@@ -38,6 +39,7 @@ from ui.claims import add_claim_route
 from ui.kept import Kept
 from ui.keys import Keys
 from ui.operations import add_operation_routes
+from ui.originals import add_page_routes
 from ui.overview import add_overview_route
 from ui.owners import Accounts, Owners, owner_of
 from ui.page import build_app
@@ -58,7 +60,7 @@ STYLES = (
         f"conversation/{name}"
         for name in ("toolbar", "history", "claim", "conversation", "citations", "notes", "preview", "examples")
     ),
-    *(f"article/{name}" for name in ("panel", "search", "strip", "overview")),
+    *(f"article/{name}" for name in ("panel", "pages", "search", "strip", "overview")),
     *(f"library/{name}" for name in ("library", "choice", "notices", "paste")),
     "print",
 )
@@ -102,6 +104,7 @@ def web_app(
 
     add_article_routes(site, shelf, chat.metrics, removed=forget)
     index = pipeline.index
+    add_page_routes(site, shelf, index)
 
     def pipeline_of(request: Any, about: str) -> Pipeline:
         articles = about.split()
@@ -126,7 +129,7 @@ def web_app(
         if document is None:
             raise HTTPException(404)
         starts = [passage.span.start for passage in index.passages if passage.document_id == document_id]
-        return JSONResponse(article_json(document, starts))
+        return JSONResponse(article_json(document, starts, pages=pages_of(index, document_id, shelf.settings)))
 
     @site.get("/examples")
     def questions(request: Request, about: str = "") -> JSONResponse:

@@ -42,6 +42,7 @@ from rag import (
     document_from_text,
     is_address,
     load_page,
+    pages_of,
     read_articles,
 )
 from rag.api import Metrics, RefusedError, receive_body
@@ -137,7 +138,12 @@ def add_article_routes(
         index = shelf.open(owner_of(request), article)
         (document,) = index.documents.values()
         return JSONResponse(
-            article_json(document, [passage.span.start for passage in index.passages]), headers=_PRIVATE
+            article_json(
+                document,
+                [passage.span.start for passage in index.passages],
+                pages=pages_of(index, document.id, settings),
+            ),
+            headers=_PRIVATE,
         )
 
     @site.delete("/own/articles/{article}")

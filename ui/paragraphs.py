@@ -16,13 +16,14 @@ _BLANK_LINES = re.compile(r"\n[^\S\n]*\n\s*")
 _SENTENCE_END = re.compile(r"[.!?][\"'”’)\]]*\s+$")
 
 
-def article_json(document: Document, boundaries: Iterable[int] = ()) -> dict[str, Any]:
+def article_json(document: Document, boundaries: Iterable[int] = (), *, pages: int = 0) -> dict[str, Any]:
     """What the page's script shows as the article; the paragraphs joined are the document's text.
 
     `heading` tells where its title stands, which is shown once: "above" the text, where it is no part of it, or as its
     "first" paragraph; "" where the text just begins with these words. `places` are [where it begins, in
     UTF-16 units, what it is called] of each page, and, as there are many of them, of the time of each paragraph.
-    `address` is that of the web page which it was, "" of others. `english` tells whether it seems to be in English.
+    `address` is that of the web page which it was, "" of others. `pages` is how many can be shown as they
+    are in the PDF file, 0 of others. `english` tells whether it seems to be in English.
     """
     heading, rest = _heading(document)
     first = [document.text[:rest]] if rest else []
@@ -34,6 +35,7 @@ def article_json(document: Document, boundaries: Iterable[int] = ()) -> dict[str
         "heading": heading,
         "paragraphs": cut,
         "places": _places(document, accumulate(map(len, cut[:-1]), initial=0)),
+        "pages": pages,
         "english": seems_english(document.text),
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import hashlib
 import os
 import re
 import stat
@@ -13,7 +14,7 @@ from textwrap import shorten
 from rag.errors import DocumentError
 from rag.ingest.sandbox import parse
 from rag.settings import Settings
-from rag.types import Document
+from rag.types import Document, Original
 
 SPOKEN = {".srt": "srt", ".vtt": "vtt"}
 PARSED = {".docx": "docx", ".epub": "epub", ".html": "html", ".htm": "html", ".pdf": "pdf", **SPOKEN}
@@ -110,7 +111,8 @@ def read_document(data: bytes, name: str, settings: Settings) -> Document:
     try:
         text = normalize(decode(parsed.text.encode(), name=name))  # what we ask of text, whoever made it
         title = _one_line(parsed.title) or title_of("", path)
-        return Document(document_id(path.stem), title, text, name, parsed.places)
+        original = Original(hashlib.sha256(data).hexdigest(), data) if kind == "pdf" else None
+        return Document(document_id(path.stem), title, text, name, parsed.places, original)
     except ValueError as error:
         raise refused(name, "crashed", settings) from error
 

@@ -26,6 +26,9 @@ _AT_ONCE = threading.BoundedSemaphore(2)
 """Children at a time: each may take the memory that one is allowed."""
 _LARGEST = 10**9
 """Above any offset, page or second."""
+_LARGEST_PICTURE = 40_000_000
+"""Above what a page of the most pixels and its marks take, in bytes."""
+_PNG = b"\x89PNG\r\n\x1a\n"
 _PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
 
 
@@ -39,6 +42,19 @@ class Parsed:
     title: str = ""
     text: str = ""
     places: tuple[Place, ...] = ()
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A page of a PDF file as PNG, and for each range that was asked for the boxes around its words: left, top, width
+    and height as parts of the page's, in [0, 1]; none where they were not found on it.
+
+    Where it cannot be drawn, `error` is the word that says why and the rest is empty.
+    """
+
+    picture: bytes = b""
+    marks: tuple[tuple[tuple[float, ...], ...], ...] = ()
     error: str | None = None
 
 
@@ -66,6 +82,34 @@ def parse(data: bytes, kind: str, settings: Settings, *, program: Path = PROGRAM
     # As JSON, a character takes 12 bytes at most.
     output = _answer(data, request, settings, 12 * most + 100_000, program)
     return Parsed(error="time") if output is None else _checked(output, most)
+
+
+def draw(
+    data: bytes,
+    number: int,
+    text: str,
+    ranges: Sequence[tuple[int, int]],
+    *,
+    width: int,
+    settings: Settings,
+    program: Path = PROGRAM,
+) -> Drawn:
+    """The page of a PDF file, from 1, in so many pixels of width; `ranges` are those of `text`, the page's, to find."""
+    request = {"format": "page", "number": number, "width": width, "text": text, "ranges": ranges}
+    output = _answer(data, request, settings, _LARGEST_PICTURE, program)
+    if output is None:
+        return Drawn(error="time")
+    said, _, picture = output.partition(b"\n")
+    try:
+        result = json.loads(said)
+        if error := result.get("error"):
+            return Drawn(error=str(error))
+        marks = tuple(tuple(tuple(map(float, box)) for box in boxes) for boxes in result["marks"])
+        whole = result["size"] == len(picture) and picture.startswith(_PNG) and len(marks) == len(ranges)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return Drawn(error="crashed")
+    sane = all(len(box) == 4 and all(0 <= part <= 1 for part in box) for boxes in marks for box in boxes)
+    return Drawn(picture, marks) if whole and sane else Drawn(error="crashed")
 
 
 def list_members(data: bytes, suffixes: Sequence[str], settings: Settings, *, program: Path = PROGRAM) -> Listed:

@@ -93,11 +93,16 @@ def merged(before: dict[str, Document], loaded: Iterable[Document]) -> tuple[lis
     for document in loaded:
         old = after.get(document.source)
         new = replace(document, id=old.id if old else _free(document.id, taken))
-        changed = old is not None and (old.text, old.title, old.places) != (new.text, new.title, new.places)
+        changed = old is not None and _kept(old) != _kept(new)
         (added if old is None else updated if changed else unchanged).append(new.id)
         after[document.source] = new
         taken.add(new.id)
     return list(after.values()), Change(tuple(added), tuple(updated), tuple(unchanged))
+
+
+def _kept(document: Document) -> tuple[object, ...]:
+    """What an index keeps of the document that its source may change."""
+    return document.text, document.title, document.places, document.original
 
 
 def _free(wanted: str, taken: set[str]) -> str:

@@ -30,6 +30,7 @@ from rag.ingest.web_address import LoadPage, is_address, load_page
 from rag.library.changes import Change, Followed, by_source, followed, in_step, merged
 from rag.library.index import Chunking, PassageIndex, PassagesDone
 from rag.library.manifest import MANIFEST, ArticleEntry, read_manifest, unreadable
+from rag.library.originals import to_be_read_again
 from rag.library.storage import (
     is_unfinished,
     leftovers,
@@ -325,7 +326,8 @@ class Library:
                 if isinstance(found, DocumentError):
                     failed.append(found)
                 else:
-                    loaded.append(replace(found, source=source_of(path) + found.source.removeprefix(str(path))))
+                    source = source_of(path) + found.source.removeprefix(str(path))
+                    loaded.append(replace(to_be_read_again(found), source=source))
         return loaded, tuple(failed)
 
     def _load_pages(self, addresses: Iterable[str], page: LoadPage) -> tuple[list[Document], tuple[DocumentError, ...]]:

@@ -16,6 +16,7 @@ from rag.library.index import Chunking
 from rag.types import Place
 
 MANIFEST = "manifest.json"
+ORIGINALS = "originals/"
 SCHEMA_VERSION = 3
 _PAGES_ALONE = 2
 """The schema before, of which everything else is the same: it knew no places but the pages of PDF files."""
@@ -26,8 +27,8 @@ _GENERATION = re.compile(r"[0-9a-z-]+")
 class ArticleEntry:
     """What can be told of an indexed article without reading its text.
 
-    `characters` and `passages` are their numbers, `places` are the document's, and `sha256` is that of the text in
-    UTF-8.
+    `characters` and `passages` are their numbers, `places` are the document's, `sha256` is that of the text in UTF-8,
+    and `original` that of the PDF file that it came from, "" without one.
     """
 
     id: str
@@ -37,6 +38,7 @@ class ArticleEntry:
     passages: int
     places: tuple[Place, ...]
     sha256: str
+    original: str = ""
 
     @property
     def file(self) -> str:
@@ -100,6 +102,11 @@ def read_manifest(folder: Path) -> Manifest:
     if not whole:
         raise damaged(folder, f"{MANIFEST} does not match its checksum")
     return manifest
+
+
+def original_file(document_id: str) -> str:
+    """Where the PDF file that the document came from lies, below the folder of the generation, if it is kept."""
+    return f"{ORIGINALS}{document_id}.pdf"
 
 
 def contents(path: Path) -> bytes | None:
@@ -178,6 +185,7 @@ def _entry(value: Any, version: int) -> ArticleEntry:
         passages=member(value, "passages", int),
         places=_pages(member(value, "pages", list)) if version == _PAGES_ALONE else _places(value),
         sha256=member(value, "sha256", str),
+        original=member(value, "original", str) if "original" in value else "",  # older ones keep none
     )
 
 

@@ -15,7 +15,7 @@ import shutil
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -35,7 +35,8 @@ from rag.errors import (
 from rag.library.collections import Library
 from rag.library.index import PassageIndex, PassagesDone
 from rag.library.line import FairLine
-from rag.library.manifest import MANIFEST, ArticleEntry, read_manifest, sha256
+from rag.library.manifest import MANIFEST, ORIGINALS, ArticleEntry, read_manifest, sha256
+from rag.library.originals import fitting
 from rag.library.storage import make_folder, writing
 from rag.settings import Settings
 from rag.types import Document
@@ -84,7 +85,8 @@ class Shelf:
         article.
 
         `waits` is told, again and again, how many are before it; then `progress` how far it is: what they raise ends
-        this. The document gets a new id that no other article has. Raises CollectionError where it is too long (the
+        this. The document gets a new id that no other article has, and keeps its PDF file where that fits beside all
+        texts and files in `max_articles_mb`. Raises CollectionError where it is too long (the
         setting `max_passages`), NoRoomError where the owner has no room left (`max_articles`, `max_articles_mb`);
         whatever it raises, nothing of the document is left.
         """
@@ -102,7 +104,7 @@ class Shelf:
             for entry in before:
                 if (entry.sha256, entry.places) == content:
                     return entry
-            self._check_room(folder, len(before), document)
+            room = self._room(folder, len(before), document)
             name = f"{time.time_ns() // 1_000_000:011x}{secrets.token_hex(4)}"  # in the order of time
 
             def told(done: int, total: int) -> None:
@@ -113,7 +115,7 @@ class Shelf:
             try:
                 with writing(self._folder):
                     make_folder(self._folder, mode=0o700)
-                self._library.at(folder).put([replace(document, id=name)], name, told)
+                self._library.at(folder).put([replace(fitting(document, room), id=name)], name, told)
             except BaseException as error:
                 _erase(folder, name)
                 _remove_if_empty(folder)
@@ -205,20 +207,22 @@ class Shelf:
             raise CollectionError("this article is not, or no longer, among yours; add it again or choose another")
         return folder
 
-    def _check_room(self, folder: Path, articles: int, document: Document) -> None:
+    def _room(self, folder: Path, articles: int, document: Document) -> float:
+        """How many bytes the document's original may have, below 0 where there is room for its text alone; raises
+        NoRoomError where there is none for that.
+        """
         if articles >= self.settings.max_articles:
             raise NoRoomError(
                 f"you have {articles} articles, and there is room for no more; remove one that you no longer need"
             )
-        size = len(document.text.encode())
-        for path in folder.glob("*/*/documents/*.txt"):
-            with suppress(FileNotFoundError):  # it is being removed
-                size += path.stat().st_size
-        if size > self.settings.max_articles_mb * 1_000_000:
+        size = len(document.text.encode()) + _size(folder.glob("*/*/documents/*.txt"))
+        most = self.settings.max_articles_mb * 1_000_000
+        if size > most:
             raise NoRoomError(
                 f"with this article, yours would hold {size / 1e6:.1f} MB of text, and there is room for "
                 f"{self.settings.max_articles_mb:g} MB; remove one that you no longer need"
             )
+        return most - size - _size(folder.glob(f"*/*/{ORIGINALS}*.pdf"))
 
     def _check_length(self, passages: int) -> None:
         if passages > self.settings.max_passages:
@@ -260,6 +264,15 @@ def _entry(folder: Path) -> ArticleEntry:
     except IndexUnreadableError:
         title = "An article that cannot be read now"
     return ArticleEntry(folder.name, title, "", characters=0, passages=0, places=(), sha256="")
+
+
+def _size(files: Iterable[Path]) -> int:
+    """How many bytes the files hold; one that is being removed holds none."""
+    size = 0
+    for path in files:
+        with suppress(FileNotFoundError):
+            size += path.stat().st_size
+    return size
 
 
 def _lock_of(folder: Path, article: str) -> Path:

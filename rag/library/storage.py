@@ -4,6 +4,7 @@
       manifest.json          what is here: schema, embedder, chunking, documents, and a checksum of every file
       <generation>/          a folder with a new name each time
         documents/<id>.txt   the stored text of each document
+        originals/<id>.pdf   the file that it came from, of which the pages are shown, where it is not elsewhere
         passages.jsonl       one line a passage: document_id, start, end, sentences
         index.faiss          the passages' vectors
         bm25/                the lexical index, as bm25s writes it
@@ -31,23 +32,25 @@ import bm25s
 import faiss
 import numpy as np
 
-from rag.errors import StorageError
+from rag.errors import IndexDamagedError, StorageError
 from rag.json_fields import parsed
 from rag.library.index import Chunking, PassageIndex
 from rag.library.manifest import (
     MANIFEST,
+    ORIGINALS,
     ArticleEntry,
     EmbedderIdentity,
     Manifest,
     contents,
     damaged,
+    original_file,
     read_manifest,
     sha256,
     unreadable,
 )
 from rag.models import states
 from rag.models.embeddings import Embedder
-from rag.types import Document, FloatArray, Passage, Span
+from rag.types import Document, FloatArray, Original, Passage, Span
 
 _UNFIT = (
     *(ValueError, TypeError, KeyError, AttributeError, EOFError, FileNotFoundError),
@@ -84,6 +87,7 @@ def save_index(index: PassageIndex, folder: Path) -> None:
             if not (folder / MANIFEST).is_file():
                 (folder / _BEGUN).touch()
             _write_files(index, new)
+            _keep_originals(index, new)
             manifest = _manifest_of(index, new)
             _sync_tree(new)
             swapped = _written_beside(folder / MANIFEST, manifest.to_json())
@@ -176,24 +180,28 @@ def make_folder(folder: Path, mode: int = 0o777) -> None:
 
 
 def load_index(folder: Path, *, embedder: Embedder, chunking: Chunking) -> StoredIndex:
-    """The index in the folder, every file checked against its checksum.
+    """The index in the folder, every file checked against its checksum; originals, when they are read.
 
     Raises IndexDamagedError where the manifest or a document's text is not what was written, IndexUnreadableError where
     a file cannot be read now, such as with too many open ones.
     """
     manifest = read_manifest(folder)
     generation = folder / manifest.generation
-    read = {name: data for name in manifest.files if (data := contents(generation / name)) is not None}
+    files = {name: checksum for name, checksum in manifest.files.items() if not name.startswith(ORIGINALS)}
+    read = {name: data for name in files if (data := contents(generation / name)) is not None}
     wrong = [
         f"{name} {'does not match its checksum' if name in read else 'is missing'}"
-        for name, checksum in manifest.files.items()
+        for name, checksum in files.items()
         if name not in read or sha256(read[name]) != checksum
     ]
     if texts := [what for what in wrong if what.startswith("documents/")]:
         raise damaged(folder, texts[0])
     try:
         documents = [
-            Document(entry.id, entry.title, read[entry.file].decode(), entry.source, entry.places)
+            Document(
+                *(entry.id, entry.title, read[entry.file].decode(), entry.source, entry.places),
+                Original(entry.original) if entry.original else None,
+            )
             for entry in manifest.documents
         ]
     except ValueError as error:
@@ -259,6 +267,7 @@ def _manifest_of(index: PassageIndex, new: Path) -> Manifest:
                 passages=passages_of[document.id],
                 places=document.places,
                 sha256=sha256(document.text.encode()),
+                original=document.original.sha256 if document.original is not None else "",
             )
             for document in index.documents.values()
         ),
@@ -289,6 +298,26 @@ def _write_files(index: PassageIndex, new: Path) -> None:
     # faiss's own writer neither reports a full disk reliably nor syncs; its bytes written by us do both.
     (new / "index.faiss").write_bytes(faiss.serialize_index(index.faiss_index).tobytes())
     index.bm25.save(new / "bm25", show_progress=False)
+
+
+def _keep_originals(index: PassageIndex, new: Path) -> None:
+    """Write the files that the documents bring, for nobody else to read, and take over those that are kept already."""
+    old, kept = None, dict[str, str]()
+    with suppress(IndexDamagedError):
+        manifest = read_manifest(new.parent)
+        old, kept = new.parent / manifest.generation, manifest.files
+    for document in index.documents.values():
+        name, original = original_file(document.id), document.original
+        if original is None:
+            continue
+        data = original.data or None
+        if data is None and old is not None and kept.get(name) == original.sha256:
+            data = contents(old / name)
+        if data is not None:
+            path = new / name
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            path.touch(mode=0o600)
+            path.write_bytes(data)
 
 
 def _written_beside(path: Path, data: bytes) -> Path:

@@ -38,7 +38,7 @@ def test_paragraphs_break_at_blank_lines_then_known_boundaries_then_full_stops()
 def test_the_article_goes_to_the_script_as_it_is():
     doc = Document("harbour", "Harbour <b>news</b>", "One.\n\nTwo. <b>", "harbour.txt")
     paragraphs = ["One.\n\n", "Two. <b>"]
-    about = {"id": doc.id, "title": doc.title, "address": "", "heading": "above", "english": True}
+    about = {"id": doc.id, "title": doc.title, "address": "", "heading": "above", "pages": 0, "english": True}
     assert article_json(doc) == {**about, "paragraphs": paragraphs, "places": []}
     page = replace(doc, source="https://news.example/harbour")
     assert article_json(page) == {**article_json(doc), "address": page.source}

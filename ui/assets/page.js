@@ -3,7 +3,6 @@
 import * as highlights from "./article/highlights.js";
 import { setShared } from "./article/load.js";
 import * as overview from "./article/overview.js";
-import { panel } from "./article/panel.js";
 import * as shown from "./article/shown.js";
 import * as citations from "./conversation/citations.js";
 import * as claim from "./conversation/claim.js";
@@ -73,7 +72,7 @@ document.addEventListener(
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape" || preview.hide() || toolbar.closeOpenMenu()) return;
   if (document.activeElement === questionBox() && find("#cancel-edit")) press("cancel-edit");
-  else if (panel().contains(document.activeElement)) citations.followed()?.focus();
+  else if (get("#reading").contains(document.activeElement)) citations.followed()?.focus();
 });
 
 onChange(follow);

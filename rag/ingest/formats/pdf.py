@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from statistics import median
 from typing import Any
 
@@ -44,25 +44,36 @@ def read_pdf(data: bytes, *, max_pages: int, max_characters: int) -> dict[str, A
     return {"title": title, "text": text, "places": places}
 
 
-def _lines(page: Any) -> Iterator[Line]:
-    """The lines of a page in the order in which the file draws them."""
+def characters_of(textpage: Any) -> list[str]:
+    """The characters of a page in the order in which the file draws them; one beyond U+FFFF as its two halves."""
     from pypdfium2 import raw
 
-    characters = [chr(raw.FPDFText_GetUnicode(page, i)) for i in range(page.count_chars())]
+    return [chr(raw.FPDFText_GetUnicode(textpage, i)) for i in range(textpage.count_chars())]
+
+
+def lines_in(characters: Sequence[str]) -> Iterator[range]:
+    """Where each line that says something stands among the page's characters, from its first letter to its last."""
     start = 0
     for end in range(len(characters) + 1):
         if end < len(characters) and characters[end] not in "\r\n" and characters[end - 1 : end] != ["\x02"]:
             continue
         seen = [i for i in range(start, end) if not characters[i].isspace() and characters[i] != "\0"]
         start = end
-        text = "".join(characters[i] for i in range(seen[0], seen[-1] + 1)) if seen else ""
-        if not clean(text):
-            continue
+        if seen and clean("".join(characters[seen[0] : seen[-1] + 1])):
+            yield range(seen[0], seen[-1] + 1)
+
+
+def _lines(textpage: Any) -> Iterator[Line]:
+    """The lines of a page in the order in which the file draws them."""
+    characters = characters_of(textpage)
+    for line in lines_in(characters):
+        seen = [i for i in line if not characters[i].isspace() and characters[i] != "\0"]
         word = next((i for i in range(seen[0], seen[-1]) if characters[i + 1].isspace()), seen[-1])
-        boxes = {i: page.get_charbox(i, loose=True) for i in {*seen[:: max(1, len(seen) // 5)], word, seen[-1]}}
+        boxes = {i: textpage.get_charbox(i, loose=True) for i in {*seen[:: max(1, len(seen) // 5)], word, seen[-1]}}
         left, right = boxes[seen[0]][0], boxes[seen[-1]][2]
         height = median(box[3] - box[1] for box in boxes.values()) or 1.0
         bottom = median(box[1] for box in boxes.values())
+        text = "".join(characters[i] for i in line)
         yield Line(text, left, right, bottom, height, boxes[word][2] - left, boxes[seen[0]][1])
 
 

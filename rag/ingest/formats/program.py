@@ -3,7 +3,8 @@
 Standard input brings one line of JSON (`format`, `size` of the file, limits), then the file, and stays open: when it
 ends, so does this program. Standard output gets one line of JSON: {"title", "text", "places"}, or {"error"} with one of
 the words in `documents.py`. Of a ZIP file it says {"files", "left_out"}, and, asked for a `member`, {"size"}, behind
-which that file follows.
+which that file follows. Asked for a page of a PDF file (`format` is "page"), it says {"marks", "size"}, and the picture
+follows.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from .archive import list_zip, read_member
 from .book import read_epub
 from .cleaning import Refused
 from .confinement import confine
+from .page import draw_page
 from .pdf import read_pdf
 from .subtitles import read_subtitles
 from .web import read_html
@@ -31,6 +33,7 @@ _LIBRARIES = {
     "docx": "docx",
     "epub": "ebooklib.epub",
     "html": "trafilatura",
+    "page": "pypdfium2",
     "pdf": "pypdfium2",
     "srt": "webvtt",
     "vtt": "webvtt",
@@ -53,25 +56,28 @@ def main() -> None:
     confine()
     data = sys.stdin.buffer.read(request["size"])
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    member = b""
+    behind = b""
     try:
         if request["format"] == "pdf":
             result = read_pdf(data, max_pages=request["max_pages"], max_characters=request["max_characters"])
+        elif request["format"] == "page":
+            result, behind = draw_page(data, **{name: request[name] for name in ("number", "width", "text", "ranges")})
+            result["size"] = len(behind)
         elif request["format"] != "zip":
             result = _READERS[request["format"]](data)
         elif "member" in request:
-            member = read_member(data, request["member"])
-            result = {"size": len(member)}
+            behind = read_member(data, request["member"])
+            result = {"size": len(behind)}
         else:
             limits = {name: request[name] for name in ("suffixes", "max_files", "max_bytes")}
             result = list_zip(data, **limits)
     except Refused as refused:
         result = {"error": str(refused)}
     except MemoryError:
-        result = {"error": "memory"}
+        result, behind = {"error": "memory"}, b""
     if len(result.get("text", "")) > request["max_characters"]:
         result = {"error": "characters"}
-    sys.stdout.buffer.write(json.dumps(result).encode() + b"\n" + member)
+    sys.stdout.buffer.write(json.dumps(result).encode() + b"\n" + behind)
     sys.stdout.buffer.flush()
     os._exit(0)
 

@@ -2,6 +2,7 @@
 // strip, above it the search. Quotes are <mark> elements; passages and matches are CSS highlights, which leave the document
 // alone.
 import { element, find } from "../dom.js";
+import * as pages from "./pages.js";
 import { clear, current, paint, panel, pieces, show } from "./panel.js";
 import { scrollTo } from "./scroll.js";
 import * as search from "./search.js";
@@ -34,6 +35,7 @@ async function open(id) {
  */
 export function showUnavailable(line, ...actions) {
   clear(element("p", {}, line), ...actions);
+  pages.follow(null, []);
   passages = [];
   strip.clear();
   search.run();
@@ -110,7 +112,7 @@ function drawHighlights() {
 
 /**
  * Mark the quotes and passages that lie in the article of `chosen`, or else of the first, or else of `home`, and go to it;
- * the mark of `chosen`, if there is one. Passages are marked only where they single something out.
+ * what shows `chosen`, if there is one: its mark, or the page that it is on. Passages are marked only where they single something out.
  * @param {Source[]} quotes
  * @param {Source[]} found
  * @param {Source | null} chosen
@@ -127,13 +129,15 @@ export async function reveal(quotes, found, chosen, home = "") {
   paint(marks);
   drawHighlights();
   strip.draw(marks, passages);
+  pages.follow(article, marks);
   const mark = find(chosen ? 'mark[aria-current="true"]' : "mark", panel());
   if (mark) scrollTo(mark.getBoundingClientRect());
-  return chosen ? mark : null;
+  return chosen ? (pages.shown() ?? mark) : null;
 }
 
 /** Fill the panel's frame; once, when the page is there. */
 export function build() {
   search.build(drawHighlights);
   strip.build();
+  pages.build();
 }

@@ -9,6 +9,7 @@ import { fetchJson } from "../dom.js";
  * @property {"above" | "first" | ""} heading
  * @property {string[]} paragraphs
  * @property {[number, string][]} places
+ * @property {number} pages  how many can be shown
  * @property {boolean} english
  * @property {string} text
  * @property {number[]} starts
@@ -24,11 +25,16 @@ export function setShared(ids) {
   shared = ids;
 }
 
+/**
+ * Where the server has the article.
+ * @param {string} id
+ */
+export const pathOf = (id) => (shared.includes(id) ? "/articles/" : "/own/articles/") + encodeURIComponent(id);
+
 /** @param {string} id */
 async function fetchArticle(id) {
-  const path = shared.includes(id) ? "/articles/" : "/own/articles/";
   /** @type {Omit<Article, "text" | "starts">} */
-  const article = await fetchJson(path + encodeURIComponent(id));
+  const article = await fetchJson(pathOf(id));
   let text = "";
   const starts = article.paragraphs.map((paragraph) => {
     const start = text.length;

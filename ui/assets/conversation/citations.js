@@ -1,6 +1,5 @@
 // Citations: marks an answer's quotes in the article as they come, shows the one that is clicked, and leads back from it.
 import { reveal, showUnavailable } from "../article/highlights.js";
-import { panel } from "../article/panel.js";
 import { button, closest, find, findAll, get, scrollBehavior } from "../dom.js";
 import { idsOf, newRemoveButton } from "../library/library.js";
 import { onChange } from "../observer.js";
@@ -44,14 +43,14 @@ async function choose(button) {
   const answer = button.closest(".answer");
   if (!answer) return;
   const quotes = quoteButtons(answer).flatMap(({ value }) => sourcesOf(value));
-  const mark = await reveal(quotes, sourcesOf(passagesOf(answer)), sourcesOf(button.value)[0]);
-  if (!mark) return;
+  const place = await reveal(quotes, sourcesOf(passagesOf(answer)), sourcesOf(button.value)[0]);
+  if (!place) return;
   origin = { button, exchange: exchanges().findIndex((exchange) => exchange.contains(button)) };
   back.hidden = false;
   back.textContent = button.closest("#overview") ? "↑ Back to the overview" : BACK;
-  panel().scrollIntoView({ block: "nearest", behavior: scrollBehavior() });
-  mark.tabIndex = -1;
-  mark.focus({ preventScroll: true });
+  get("#reading").scrollIntoView({ block: "nearest", behavior: scrollBehavior() });
+  if (!place.hasAttribute("tabindex")) place.tabIndex = -1;
+  place.focus({ preventScroll: true });
 }
 
 /** The citation that was followed, also where its answer was drawn again since; null where it is gone. */
