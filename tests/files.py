@@ -194,3 +194,15 @@ two hours late
 [Applause]
 """
 """As a video site writes the captions that it makes by itself: each line is shown again."""
+
+
+def assembled(parts: Sequence[bytes]) -> bytes:
+    """A PDF file of these objects, the first of which is the catalogue."""
+    file, offsets = b"%PDF-1.4\n", []
+    for number, part in enumerate(parts, 1):
+        offsets.append(len(file))
+        file += b"%d 0 obj%s endobj\n" % (number, part)
+    start, size = len(file), len(parts) + 1
+    file += b"xref\n0 %d\n0000000000 65535 f \n" % size
+    file += b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
+    return file + b"trailer<</Root 1 0 R/Size %d>>startxref %d %%%%EOF" % (size, start)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pypdfium2
 import pytest
 from fakes import FakeEmbedder
-from files import PARAGRAPHS, columns, pages, paper, zipped
+from files import PARAGRAPHS, assembled, columns, pages, paper, zipped
 from hypothesis import given
 from hypothesis import strategies as st
 from manifests import resealed
@@ -79,13 +79,7 @@ def lettered(body: bytes) -> bytes:
         b"<</Length %d>>stream\n%s\nendstream" % (len(body), body),
         b"<</Type/Font/Subtype/Type1/BaseFont/Times-Roman/Encoding/StandardEncoding>>",
     ]
-    file, offsets = b"%PDF-1.4\n", []
-    for number, part in enumerate(parts, 1):
-        offsets.append(len(file))
-        file += b"%d 0 obj%s endobj\n" % (number, part)
-    start = len(file)
-    file += b"xref\n0 6\n0000000000 65535 f \n" + b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
-    return file + b"trailer<</Root 1 0 R/Size 6>>startxref %d %%%%EOF" % start
+    return assembled(parts)
 
 
 def turned(data: bytes, degrees: int) -> bytes:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from files import pages, pages_at
+from files import assembled, pages, pages_at
 
 import rag.ingest.sandbox
 from rag.errors import DocumentError
@@ -190,13 +190,7 @@ def test_a_pdf_that_explodes_is_refused() -> None:
         b"<</Filter[/FlateDecode/FlateDecode]/Length %d>>stream\n%s\nendstream" % (len(bomb), bomb),
         b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
     ]
-    file, offsets = b"%PDF-1.4\n", []
-    for number, part in enumerate(parts, 1):
-        offsets.append(len(file))
-        file += b"%d 0 obj%s endobj\n" % (number, part)
-    start = len(file)
-    file += b"xref\n0 6\n0000000000 65535 f \n" + b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
-    file += b"trailer<</Root 1 0 R/Size 6>>startxref %d %%%%EOF" % start
+    file = assembled(parts)
     assert len(file) < 10_000
     with pytest.raises(DocumentError, match=r"^bomb\.pdf: "):
         read_document(file, "bomb.pdf", replace(Settings(), parse_seconds=20.0, parse_memory_mb=512))
