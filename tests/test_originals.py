@@ -5,7 +5,7 @@ import json
 import struct
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -298,7 +298,9 @@ def test_a_visitors_file_is_kept_for_nobody_else_and_goes_with_the_article(
 
 
 @pytest.mark.parametrize("damage", [lambda path: path.write_bytes(b"%PDF-1.4 other"), Path.unlink])
-def test_a_damaged_file_is_told_and_the_text_still_works(shelf: Shelf, home: Path, settings: Settings, damage) -> None:  # type: ignore[no-untyped-def]
+def test_a_damaged_file_is_told_and_the_text_still_works(
+    shelf: Shelf, home: Path, settings: Settings, damage: Callable[[Path], object]
+) -> None:
     article = shelf.add(ANN, read(pages("Seven owls sleep.")))
     damage(next(home.rglob("originals/*")))
     index = shelf.open(ANN, article.id)

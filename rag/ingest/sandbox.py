@@ -96,18 +96,14 @@ def draw(
 ) -> Drawn:
     """The page of a PDF file, from 1, in so many pixels of width; `ranges` are those of `text`, the page's, to find."""
     request = {"format": "page", "number": number, "width": width, "text": text, "ranges": ranges}
-    output = _answer(data, request, settings, _LARGEST_PICTURE, program)
-    if output is None:
-        return Drawn(error="time")
-    said, _, picture = output.partition(b"\n")
+    result, picture = _with_bytes(_answer(data, request, settings, _LARGEST_PICTURE, program))
+    if error := result.get("error"):
+        return Drawn(error=str(error))
     try:
-        result = json.loads(said)
-        if error := result.get("error"):
-            return Drawn(error=str(error))
         marks = tuple(tuple(tuple(map(float, box)) for box in boxes) for boxes in result["marks"])
-        whole = result["size"] == len(picture) and picture.startswith(_PNG) and len(marks) == len(ranges)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError):
         return Drawn(error="crashed")
+    whole = picture.startswith(_PNG) and len(marks) == len(ranges)
     sane = all(len(box) == 4 and all(0 <= part <= 1 for part in box) for boxes in marks for box in boxes)
     return Drawn(picture, marks) if whole and sane else Drawn(error="crashed")
 
@@ -138,17 +134,9 @@ def list_members(data: bytes, suffixes: Sequence[str], settings: Settings, *, pr
 def read_member(data: bytes, path: str, settings: Settings, *, program: Path = PROGRAM) -> bytes | str:
     """The bytes of the file that has the path in the ZIP file; or the word that says why they cannot be had."""
     most = int(max(settings.max_file_mb, settings.max_document_mb) * 1_000_000)
-    output = _answer(data, {"format": "zip", "member": path}, settings, most + 100_000, program)
-    if output is None:
-        return "time"
-    said, _, member = output.partition(b"\n")
-    try:
-        result = json.loads(said)
-        if error := result.get("error"):
-            return str(error)
-        return member if result["size"] == len(member) else "crashed"
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return "crashed"
+    request = {"format": "zip", "member": path}
+    result, member = _with_bytes(_answer(data, request, settings, most + 100_000, program))
+    return str(error) if (error := result.get("error")) else member
 
 
 def reachable() -> tuple[str, ...]:
@@ -166,6 +154,20 @@ def _answer(data: bytes, request: dict[str, Any], settings: Settings, most: int,
     }
     with _AT_ONCE:
         return _run(program, json.dumps({**limits, **request}).encode() + b"\n" + data, settings.parse_seconds, most)
+
+
+def _with_bytes(output: bytes | None) -> tuple[dict[str, Any], bytes]:
+    """What the program says of the bytes behind it, and these, as many as it says; or its "error", or our own."""
+    if output is None:
+        return {"error": "time"}, b""
+    said, _, behind = output.partition(b"\n")
+    try:
+        result = json.loads(said)
+        if result.get("error") or result["size"] == len(behind):
+            return result, behind
+    except (ValueError, KeyError, TypeError, AttributeError):
+        pass
+    return {"error": "crashed"}, b""
 
 
 def _run(program: Path, request: bytes, seconds: float, most: int) -> bytes | None:

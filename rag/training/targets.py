@@ -3,7 +3,7 @@
 
 Those are kept that hold the expected words, are short, and are supported by the sentences that answer (rejection
 sampling): the writer learns to find, not to sound otherwise. Some questions are asked once more to be answered with yes
-or no, and some texts are told about at length. An interrupted run goes on where it stopped.
+or no, or in other words, and some texts are told about at length. An interrupted run goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -102,9 +102,10 @@ def read_lessons(path: Path) -> list[tuple[str, tuple[Lesson, ...]]]:
 
 def lessons(random_: random.Random, item: Item, model: LanguageModel | None, checker: Checker) -> Iterator[Lesson]:
     """What is to be learnt about the document, some of it in other words, too."""
+    reworded = Rewording(model) if model is not None else None
     for lesson in [*_answered(random_, item, model, checker)]:  # one prompt after the other: each is read once
-        if model is not None and (lesson.is_fact or not lesson.evidence) and random_.random() < REWORDED:
-            yield replace(lesson, reworded=in_other_words(lesson, Rewording(model), checker))
+        if reworded is not None and (lesson.is_fact or not lesson.evidence) and random_.random() < REWORDED:
+            yield replace(lesson, reworded=in_other_words(lesson, reworded, checker))
         else:
             yield lesson
 
