@@ -207,6 +207,26 @@ def test_pasted_text_is_an_article(site):
     expect(form.get_by_label("Text")).to_have_value("")
 
 
+def test_a_file_that_is_chosen_before_the_limits_are_known_is_left_to_the_server(page, serve):
+    held = []
+
+    def hold_the_first(route):
+        if route.request.method == "GET" and not held:
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/own/articles", hold_the_first)
+    page.goto(serve())
+    expect(page.get_by_label("Add an article")).to_be_attached(timeout=PATIENCE)
+    add(page, OWLS, name="owls.xlsx")
+    expect(page.locator("#library .message")).to_contain_text("owls.xlsx: only .txt, .md, ", timeout=PATIENCE)
+    add_owls(page)
+    assert held
+    held[0].continue_()
+    page.goto("about:blank")
+
+
 def test_the_address_of_a_web_page_can_be_pasted_where_the_server_fetches_pages(site, settings):
     page = site()
     press(page, "Paste text")

@@ -19,8 +19,8 @@ const LAST = ["done", "failed", "cancelled"];
 
 /** @type {Listener} */
 let listener = { async added() {}, finished() {} };
-/** @type {Limits} */
-let limits = { suffixes: [], text_mb: 0, file_mb: 0, web_pages: false };
+/** @type {Limits | null} */
+let limits = null; // until the server has said them, it refuses what it must itself
 let waiting = 0; // articles that are on their way
 /** @type {Promise<unknown>} */
 let queue = Promise.resolve();
@@ -37,6 +37,7 @@ export function listen(whom) {
 
 /** @param {File} file */
 function refusal({ name, size }) {
+  if (!limits) return "";
   const suffix = /\.[^.]*$/.exec(name.toLowerCase())?.[0] ?? "";
   if (!limits.suffixes.includes(suffix)) {
     return `${name}: only ${limits.suffixes.join(", ")} files can be read. Save the article as one of these.`;
@@ -187,14 +188,17 @@ export const addFiles = (files) =>
  * @param {string} text
  */
 export function addText(title, text) {
-  const tooLong = new Blob([text]).size > limits.text_mb * 1e6;
+  const refused =
+    limits && new Blob([text]).size > limits.text_mb * 1e6
+      ? `The text is longer than the ${limits.text_mb} MB allowed. Paste less of it.`
+      : "";
   const body = JSON.stringify({ title, text });
   return add([
     {
       name: "the text",
       path: `${ARTICLES}/paste`,
       request: { body, headers: { "Content-Type": "application/json" } },
-      refused: tooLong ? `The text is longer than the ${limits.text_mb} MB allowed. Paste less of it.` : "",
+      refused,
     },
   ]);
 }
