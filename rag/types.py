@@ -54,21 +54,24 @@ class Span:
 
 
 class Place(NamedTuple):
-    """Where a part of a text begins that people find by the number of its page, from 1, or by the second, from 0, at
-    which it is spoken.
+    """Where a part of a text begins that people find by the number of its page or its chapter, from 1, or by the
+    second, from 0, at which it is spoken; a chapter may have a `title`, a line of at most 200 characters.
 
     A tuple, as transcripts have thousands of them, which an index keeps.
     """
 
     start: int
-    kind: Literal["page", "time"]
+    kind: Literal["page", "time", "chapter"]
     number: int
+    title: str = ""
 
     @property
     def label(self) -> str:
-        """What people call it: "page 3", "at 00:12:05"."""
-        if self.kind == "page":
-            return f"page {self.number}"
+        """What people call it: "page 3", "at 00:12:05", "chapter 3", or a chapter's title in quotation marks."""
+        if self.title:
+            return f"“{self.title}”"
+        if self.kind != "time":
+            return f"{self.kind} {self.number}"
         minutes, seconds = divmod(self.number, 60)
         return f"at {minutes // 60:02}:{minutes % 60:02}:{seconds:02}"
 
@@ -88,7 +91,8 @@ class Document:
     """An article as stored: `text` is normalised once, when it is loaded, and every offset counts its characters.
 
     `source` is where it came from (a file's path, as a person would name it, or a web address). `places` are the pages
-    of a PDF, or the times of a transcript, in order; empty for other formats. `original` is the PDF file itself.
+    of a PDF, the chapters of a book, or the times of a transcript, in order; empty for other formats. `original` is the
+    PDF file itself.
     """
 
     id: str
@@ -203,8 +207,8 @@ class Turn:
 class Citation:
     """A numbered quote in an answer; `document.text[start:end] == quote` always holds.
 
-    `page` is the page on which it begins, from 1, in a document that has pages; `place` names the page, or the time at
-    which the quote is spoken, in words.
+    `page` is the page on which it begins, from 1, in a document that has pages; `place` names in words the page or the
+    chapter, or the time at which the quote is spoken.
     """
 
     number: int

@@ -145,8 +145,18 @@ def zipped(files: Mapping[str, str | bytes], *, method: int = ZIP_DEFLATED) -> b
     return out.getvalue()
 
 
-def book(*chapters: str, title: str = "The pier") -> bytes:
-    """An electronic book of the chapters, with a table of contents; the last chapter is no part of the text."""
+def replaced(data: bytes, files: Mapping[str, str]) -> bytes:
+    """The ZIP file with these files in the place of those that it has under their paths."""
+    with ZipFile(BytesIO(data)) as whole:
+        return zipped({path: files.get(path, whole.read(path)) for path in whole.namelist()})
+
+
+def book(*chapters: str, title: str = "The pier", nav: str | None = None, ncx: str | None = None) -> bytes:
+    """An electronic book of the chapters, which are the files 0.xhtml, 1.xhtml …; the last is no part of the text.
+
+    `nav` are the entries of its table of contents, and `ncx` the same in the older form: "" leaves it out, None leaves
+    it empty.
+    """
     from ebooklib import epub
 
     made = epub.EpubBook()
@@ -155,12 +165,30 @@ def book(*chapters: str, title: str = "The pier") -> bytes:
     items = [epub.EpubHtml(title=f"{n}", file_name=f"{n}.xhtml", content=text) for n, text in enumerate(chapters)]
     for item in items:
         made.add_item(item)
-    made.add_item(epub.EpubNcx())
-    made.add_item(epub.EpubNav())
-    made.spine = ["nav", *items[:-1], (items[-1].id, "no")]
+    if ncx != "":
+        made.add_item(epub.EpubNcx())
+    if nav != "":
+        made.add_item(epub.EpubNav())
+    made.spine = [*(["nav"] if nav != "" else []), *items[:-1], (items[-1].id, "no")]
     out = BytesIO()
     epub.write_epub(out, made)
-    return out.getvalue()
+    files = {}
+    if nav:
+        files["EPUB/nav.xhtml"] = f'<html><body><nav epub:type="toc"><ol>{nav}</ol></nav></body></html>'
+    if ncx:
+        files["EPUB/toc.ncx"] = f'<ncx xmlns="http://www.daisy.org/z3986/2005/ncx/"><navMap>{ncx}</navMap></ncx>'
+    return replaced(out.getvalue(), files)
+
+
+def nav_entry(href: str, title: str, within: str = "") -> str:
+    """An entry of a table of contents, and those within it."""
+    return f'<li><a href="{href}">{title}</a>{f"<ol>{within}</ol>" if within else ""}</li>'
+
+
+def ncx_entry(href: str, title: str, within: str = "") -> str:
+    """The same in the older form."""
+    label = f"<navLabel><text>{title}</text></navLabel>"
+    return f'<navPoint id="{title}">{label}<content src="{href}"/>{within}</navPoint>'
 
 
 ROLLING = """\

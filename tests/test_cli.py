@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from fakes import FakeEmbedder
-from files import zipped
+from files import book, nav_entry, zipped
 
 import rag.cli.commands
 from rag.cli import main
@@ -86,6 +86,20 @@ def test_the_answer_from_a_transcript_says_when_it_is_spoken(
     assert run("ask", "How many lakes of water does the dam hold?", "--collection", "articles", "--json") == 0
     (citation,) = json.loads(capsys.readouterr().out)["citations"]
     assert (citation["page"], citation["place"]) == (None, "at 00:12:05")
+
+
+def test_the_answer_from_a_book_names_the_chapter(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    entries = nav_entry("0.xhtml", "Lost") + nav_entry("1.xhtml", "<i>Of</i> &lt;b&gt;lakes&lt;/b&gt;")
+    chapters = ("<p>Nobody came.</p>", "<p>The dam holds nine lakes of water.</p>")
+    (tmp_path / "dams.epub").write_bytes(book(*chapters, "<p>b</p>", title="Of dams", nav=entries))
+    assert run("index", str(tmp_path / "dams.epub")) == 0
+    asked = ("ask", "How many lakes of water does the dam hold?", "--collection", "articles")
+    assert run(*asked) == 0
+    assert "\n[1] Of dams, “Of <b>lakes</b>”, characters 14-48" in capsys.readouterr().out
+    assert run(*asked, "--json") == 0
+    (citation,) = json.loads(capsys.readouterr().out)["citations"]
+    assert (citation["page"], citation["place"]) == (None, "“Of <b>lakes</b>”")
+    assert citation["quote"] == "The dam holds nine lakes of water."
 
 
 def test_ask_abstains_with_the_nearest_passages_offered_as_such(run: Run, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,10 +1,25 @@
+from collections.abc import Callable
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
-from files import BOOK_CHAPTER, PAGE, PARAGRAPHS, book, columns, pages, pages_at, paper, scan, word
+from files import (
+    BOOK_CHAPTER,
+    PAGE,
+    PARAGRAPHS,
+    book,
+    columns,
+    nav_entry,
+    ncx_entry,
+    pages,
+    pages_at,
+    paper,
+    replaced,
+    scan,
+    word,
+)
 
 from rag.errors import DocumentError
 from rag.ingest.documents import load_document, read_document
@@ -183,6 +198,126 @@ def test_a_book_is_read_in_the_order_of_its_chapters() -> None:
         *("Year | Ships", "1911 | 12", "Nobody was hurt."),
     ]
     assert document.title == "The pier"
+
+
+THREE = ("<h1>One</h1><p>Ice.</p>", "<p>Snow.</p>", "<h2>Three</h2><p>Rain.</p>")
+LAST = "<p>An advertisement.</p>"
+OF_THREE = {"0.xhtml": "Of ice", "1.xhtml": "Of snow", "2.xhtml": "Of rain"}
+
+
+def chapters_of(document: Document) -> list[tuple[str, str]]:
+    """What each chapter is called, and its text."""
+    assert {place.kind for place in document.places} == {"chapter"}
+    assert [place.number for place in document.places] == list(range(1, len(document.places) + 1))
+    ends = [*(place.start for place in document.places[1:]), len(document.text)]
+    return [
+        (place.label, document.text[place.start : end].strip())
+        for place, end in zip(document.places, ends, strict=True)
+    ]
+
+
+def contents_of(entries: str, entry: Callable[..., str]) -> dict[str, str]:
+    """The table of contents, in the form of the entry, as `book` takes it."""
+    return {"nav": entries} if entry is nav_entry else {"nav": "", "ncx": entries}
+
+
+@pytest.mark.parametrize("entry", [nav_entry, ncx_entry])
+def test_chapters_are_called_as_in_the_table_of_contents(entry: Callable[..., str]) -> None:
+    entries = "".join(entry(href, title) for href, title in OF_THREE.items())
+    document = read(book(*THREE, LAST, **contents_of(entries, entry)), "a.epub")
+    assert chapters_of(document) == [
+        ("“Of ice”", "One\n\nIce."),
+        ("“Of snow”", "Snow."),
+        ("“Of rain”", "Three\n\nRain."),
+    ]
+    assert document.text == "One\n\nIce.\n\nSnow.\n\nThree\n\nRain."
+    assert document.page_at(0) is None
+
+
+def test_the_newer_table_of_contents_goes_before_the_older() -> None:
+    both = book(*THREE, LAST, nav=nav_entry("0.xhtml", "New"), ncx=ncx_entry("0.xhtml", "Old"))
+    assert chapters_of(read(both, "a.epub"))[0][0] == "“New”"
+
+
+@pytest.mark.parametrize("entry", [nav_entry, ncx_entry])
+def test_chapters_may_begin_in_the_middle_of_a_file_and_within_others(entry: Callable[..., str]) -> None:
+    within = entry("0.xhtml#a b", "Ice") + entry("0.xhtml#table", "Ships") + entry("0.xhtml#pilots", "Pilots")
+    entries = entry("0.xhtml", "Part &amp; one", within) + entry("0.xhtml", "Again")
+    whole = """<p>Motto.</p><h1 id="a b">Ice</h1><p>It broke.</p><p id="empty"/>
+    <div>Of <a id="pilots">pilots</a>.</div><table id="table"><tr><td>1911</td><td>12</td></tr></table>"""
+    assert chapters_of(read(book(whole, LAST, **contents_of(entries, entry)), "a.epub")) == [
+        ("“Part & one”", "Motto."),
+        ("“Ice”", "Ice\n\nIt broke."),
+        ("“Pilots”", "Of pilots."),
+        ("“Ships”", "1911 | 12"),
+    ]
+
+
+def test_a_file_that_the_table_of_contents_does_not_mention_goes_on_up_to_its_first_heading() -> None:
+    entries = (
+        nav_entry("1.xhtml", "Of snow") + nav_entry("3.xhtml#gone", "Of fog") + nav_entry("4.xhtml#hail", "Of hail")
+    )
+    files = (
+        *("<p>Motto.</p>", "<p>Snow.</p>", "<p>More snow.</p><h2>Rain</h2><p>It fell.</p><h2>Sun</h2>", "<p>Fog.</p>"),
+        '<p>More fog.</p><p id="hail">Hail.</p>',
+    )
+    assert chapters_of(read(book(*files, LAST, nav=entries), "a.epub")) == [
+        ("chapter 1", "Motto."),
+        ("“Of snow”", "Snow.\n\nMore snow."),
+        ("“Rain”", "Rain\n\nIt fell.\n\nSun"),
+        ("“Of fog”", "Fog.\n\nMore fog."),
+        ("“Of hail”", "Hail."),
+    ]
+
+
+def test_without_a_table_of_contents_each_file_is_a_chapter() -> None:
+    document = read(book('<h1><img src="a"/></h1><h2>The <i>first</i><br/>ice</h2>', *THREE[1:], LAST), "a.epub")
+    assert [label for label, _ in chapters_of(document)] == ["“The first ice”", "chapter 2", "“Three”"]
+    assert document.label_at(document.text.index("Snow")) == "chapter 2"
+
+
+@pytest.mark.parametrize(
+    ("options", "path", "broken"),
+    [
+        ({}, "EPUB/nav.xhtml", ""),
+        ({}, "EPUB/nav.xhtml", "\x00\x01 no table"),
+        ({}, "EPUB/nav.xhtml", "<html><nav epub:type='toc'>none</nav></html>"),
+        ({"nav": ""}, "EPUB/toc.ncx", ""),
+        ({"nav": ""}, "EPUB/toc.ncx", "<ncx><navMap><navPoint><content src='0.xhtml'/></navPoint></navMap></ncx>"),
+        ({"nav": ""}, "EPUB/toc.ncx", "<ncx><navPoint><navLabel/></navPoint></ncx>"),
+        ({"nav": "", "ncx": ""}, "", ""),
+    ],
+)
+def test_a_broken_table_of_contents_is_none(options: dict[str, str], path: str, broken: str) -> None:
+    data = replaced(book(*THREE, LAST, **options), {path: broken})
+    assert [label for label, _ in chapters_of(read(data, "a.epub"))] == ["“One”", "chapter 2", "“Three”"]
+
+
+def test_a_chapter_without_text_is_no_place() -> None:
+    entries = "".join(nav_entry(href, title) for href, title in OF_THREE.items())
+    document = read(book("<p><img src='a'/></p>", "<p>*</p>", "<p>Rain.</p>", LAST, nav=entries), "a.epub")
+    assert chapters_of(document) == [("“Of rain”", "Rain.")]
+
+
+def test_a_book_may_have_hundreds_of_chapters() -> None:
+    entries = "".join(nav_entry(f"{n}.xhtml", f"Of {n}") for n in range(500))
+    document = read(book(*(f"<p>Ice {n}.</p>" for n in range(501)), nav=entries), "a.epub")
+    assert chapters_of(document) == [(f"“Of {n}”", f"Ice {n}.") for n in range(500)]
+
+
+def test_the_title_of_a_chapter_is_a_line_of_text_and_never_long() -> None:
+    steering = "<b>Of</b>\n ice &lt;script&gt;\u202e\x85 &#10; **1**"
+    entries = nav_entry("0.xhtml", steering) + nav_entry("1.xhtml", "ice " * 1000) + nav_entry("2.xhtml", "<img/>")
+    document = read(book(*THREE, LAST, nav=entries), "a.epub")
+    assert [place.title for place in document.places] == ["Of ice <script> **1**", ("ice " * 50).strip(), "Three"]
+
+
+def test_titles_count_as_text() -> None:
+    entries = "".join(nav_entry(f"{n}.xhtml", "ice " * 40) for n in range(20))
+    data = book(*(f"<p>Ice {n}.</p>" for n in range(21)), nav=entries)
+    assert len(read(data, "a.epub", max_document_mb=0.01).places) == 20
+    with pytest.raises(DocumentError, match=r"longer than the 0\.001 MB of text allowed"):
+        read(data, "a.epub", max_document_mb=0.001)
 
 
 @pytest.mark.parametrize("name", ["a.docx", "a.epub"])

@@ -1,5 +1,5 @@
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from rag.errors import IndexDamagedError
 from rag.library.index import Chunking
 from rag.library.manifest import ArticleEntry, EmbedderIdentity, Manifest, read_manifest, sha256
 from rag.library.storage import load_index
+from rag.types import Place
 
 ENTRY = ArticleEntry("d", "Über “Ice” 😀", "/x/d.pdf", characters=9, passages=1, places=pages_at(0, 5), sha256="0" * 64)
 OURS = Manifest(
@@ -24,11 +25,11 @@ OURS = Manifest(
 
 
 def forged(**changes: Any) -> bytes:
-    return resealed({"schema_version": 3, **asdict(OURS), **changes})
+    return resealed({"schema_version": 4, **asdict(OURS), **changes})
 
 
-def entry(**changes: Any) -> bytes:
-    return forged(documents=[{**asdict(ENTRY), **changes}])
+def entry(*, schema_version: int = 4, **changes: Any) -> bytes:
+    return forged(schema_version=schema_version, documents=[{**asdict(ENTRY), **changes}])
 
 
 def without(name: str) -> bytes:
@@ -51,6 +52,19 @@ def test_a_manifest_of_the_schema_that_knew_pages_alone_is_read(tmp_path: Path) 
     assert read_manifest(tmp_path) == OURS
 
 
+def test_a_manifest_of_the_schema_that_knew_no_titles_is_read(tmp_path: Path) -> None:
+    before = entry(places=[[0, "page", 1], [5, "page", 2]], schema_version=3)
+    (tmp_path / "manifest.json").write_bytes(before)
+    assert read_manifest(tmp_path) == OURS
+
+
+def test_the_titles_of_chapters_are_kept(tmp_path: Path) -> None:
+    chapters = (Place(0, "chapter", 1, "Über “Ice” 😀"), Place(5, "chapter", 2))
+    manifest = replace(OURS, documents=(replace(ENTRY, places=chapters),))
+    (tmp_path / "manifest.json").write_bytes(manifest.to_json())
+    assert read_manifest(tmp_path) == manifest
+
+
 @pytest.mark.usefixtures("nothing_to_collect")
 @pytest.mark.parametrize(
     ("data", "says"),
@@ -62,7 +76,7 @@ def test_a_manifest_of_the_schema_that_knew_pages_alone_is_read(tmp_path: Path) 
         (b"[]", "[] is not an object"),
         (b"null", "None is not an object"),
         (forged(schema_version=1), "another version of article-chat wrote it, with schema 1"),
-        (forged(schema_version=4), "another version of article-chat wrote it, with schema 4"),
+        (forged(schema_version=5), "another version of article-chat wrote it, with schema 5"),
         (forged(schema_version="2"), "schema_version is not a whole number"),
         (without("generation"), "the field 'generation' is missing"),
         (forged(generation="../other"), "generation is not the name of a folder"),
@@ -80,9 +94,13 @@ def test_a_manifest_of_the_schema_that_knew_pages_alone_is_read(tmp_path: Path) 
         (entry(title=None), "title is not a text"),
         (entry(title="\ud800"), "surrogates not allowed"),
         (entry(characters=True), "characters is not a whole number"),
-        (entry(places=[[0, "page", "5"]]), "a place's number is not a whole number"),
-        (entry(places=[["0", "page", 5]]), "a place's start is not a whole number"),
-        (entry(places=[[0, ["page"], 5]]), "a place is a page or a time, and no ['page']"),
+        (entry(places=[[0, "page", "5", ""]]), "a place's number is not a whole number"),
+        (entry(places=[["0", "page", 5, ""]]), "a place's start is not a whole number"),
+        (entry(places=[[0, ["page"], 5, ""]]), "a place is a page, a time or a chapter, and no ['page']"),
+        (entry(places=[[0, "chapter", 5, None]]), "a place's title is not a text"),
+        (entry(places=[[0, "chapter", 5, "\ud800"]]), "surrogates not allowed"),
+        (entry(places=[[0, "chapter", 5]]), "not enough values"),
+        (entry(places=[[0, "page", 5, ""]], schema_version=3), "too many values"),
         (entry(places=[[0, 5]]), "not enough values"),
         (entry(places=[0]), "a place is not a list"),
         (entry(places=0), "places is not a list"),

@@ -151,3 +151,10 @@ def test_every_character_of_a_transcript_has_the_time_at_which_it_is_spoken_and_
     document = Document("d", "D", "one two", "d.vtt", (Place(0, "time", 0), Place(4, "time", 363_725)))
     assert [document.label_at(offset) for offset in (3, 4)] == ["at 00:00:00", "at 101:02:05"]
     assert document.page_at(4) is None
+
+
+def test_a_chapter_is_called_by_its_title_or_else_by_its_number() -> None:
+    chapters = (Place(0, "chapter", 1, "Ice"), Place(4, "chapter", 2))
+    document = Document("d", "D", "one two", "d.epub", chapters)
+    assert [document.label_at(offset) for offset in (3, 4)] == ["“Ice”", "chapter 2"]
+    assert document.page_at(4) is None

@@ -21,7 +21,8 @@ def article_json(document: Document, boundaries: Iterable[int] = (), *, pages: i
 
     `heading` tells where its title stands, which is shown once: "above" the text, where it is no part of it, or as its
     "first" paragraph; "" where the text just begins with these words. `places` are [where it begins, in
-    UTF-16 units, what it is called] of each page, and, as there are many of them, of the time of each paragraph.
+    UTF-16 units, what it is called] of each page, of each chapter that does not begin with its title, and, as there
+    are many of them, of the time of each paragraph.
     `address` is that of the web page which it was, "" of others. `pages` is how many can be shown as they
     are in the PDF file, 0 of others. `english` tells whether it seems to be in English.
     """
@@ -42,8 +43,14 @@ def article_json(document: Document, boundaries: Iterable[int] = (), *, pages: i
 
 def _places(document: Document, starts: Iterable[int]) -> list[tuple[int, str]]:
     """The places that are shown in the article, of which the paragraphs begin at `starts`."""
-    pages = [(place.start, place.label) for place in document.places if place.kind == "page"]
-    shown = pages or [(start, label) for start in starts if (label := document.label_at(start)) is not None]
+    if any(place.kind == "time" for place in document.places):
+        shown = [(start, label) for start in starts if (label := document.label_at(start)) is not None]
+    else:
+        shown = [
+            (place.start, place.label)
+            for place in document.places
+            if not (place.title and document.text.startswith(place.title, place.start))
+        ]
     parts = (document.text[start:end] for start, end in pairwise((0, *(start for start, _ in shown))))
     return [(at, label) for at, (_, label) in zip(accumulate(map(utf16_length, parts)), shown, strict=True)]
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from textwrap import shorten
 
 from rag.errors import DocumentError
+from rag.ingest.formats.cleaning import LONGEST_TITLE
 from rag.ingest.sandbox import parse
 from rag.settings import Settings
 from rag.types import Document, Original
@@ -52,7 +53,6 @@ _REFUSALS = {
 _BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(\S.*)$", re.MULTILINE)
 _FENCE = re.compile(r"^ {0,3}(```|~~~).*?(^ {0,3}\1|\Z)", re.MULTILINE | re.DOTALL)
-_LONGEST_TITLE = 200
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 """Control characters and those that turn the direction of writing; joiners within words and emoji are none."""
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
@@ -89,9 +89,9 @@ def read_document(data: bytes, name: str, settings: Settings) -> Document:
     """The article in a file's bytes; `name`, the file's path or name, tells its format, and its id is made from it.
 
     Text (`.txt`) and Markdown (`.md`), UTF-8 with or without byte-order mark, UTF-16 with one; web pages (`.html`), of
-    which the article is taken; PDF (`.pdf`) that has text; Word documents (`.docx`) and books (`.epub`); subtitles
-    (`.srt`, `.vtt`), in the encodings of text. Raises DocumentError, which begins with the name and, for a wrong
-    encoding, tells the byte.
+    which the article is taken; PDF (`.pdf`) that has text; Word documents (`.docx`) and books (`.epub`), of which the
+    titles of chapters count as text; subtitles (`.srt`, `.vtt`), in the encodings of text. Raises DocumentError, which
+    begins with the name and, for a wrong encoding, tells the byte.
     """
     check_file(name, len(data), settings)
     path = Path(name)
@@ -106,13 +106,14 @@ def read_document(data: bytes, name: str, settings: Settings) -> Document:
     parsed = parse(data, kind, settings)
     if parsed.error is not None:
         raise refused(name, parsed.error, settings)
-    if len(parsed.text.encode()) > settings.max_document_mb * 1_000_000:
+    places = [place._replace(title=_one_line(place.title)) for place in parsed.places]
+    if len("".join((parsed.text, *(place.title for place in places))).encode()) > settings.max_document_mb * 1_000_000:
         raise refused(name, "characters", settings)
     try:
         text = normalize(decode(parsed.text.encode(), name=name))  # what we ask of text, whoever made it
         title = _one_line(parsed.title) or title_of("", path)
         original = Original(hashlib.sha256(data).hexdigest(), data) if kind == "pdf" else None
-        return Document(document_id(path.stem), title, text, name, parsed.places, original)
+        return Document(document_id(path.stem), title, text, name, tuple(places), original)
     except ValueError as error:
         raise refused(name, "crashed", settings) from error
 
@@ -191,7 +192,7 @@ def document_id(name: str) -> str:
 
 def _one_line(text: str) -> str:
     """The first words of the text as a title, "" where there is nothing to be seen."""
-    return " ".join(_UNSEEN.sub(" ", text.strip()[:10_000]).split())[:_LONGEST_TITLE].rstrip()
+    return " ".join(_UNSEEN.sub(" ", text.strip()[:10_000]).split())[:LONGEST_TITLE].rstrip()
 
 
 def check_file(name: str, size: int, settings: Settings) -> None:

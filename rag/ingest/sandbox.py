@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from rag.ingest.formats.archive import LONGEST_PATH, NAMED
+from rag.ingest.formats.cleaning import LONGEST_TITLE
 from rag.ingest.formats.confinement import missing
 from rag.settings import Settings
 from rag.types import Place
@@ -25,7 +26,7 @@ PROGRAM = Path(__file__).with_name("formats")
 _AT_ONCE = threading.BoundedSemaphore(2)
 """Children at a time: each may take the memory that one is allowed."""
 _LARGEST = 10**9
-"""Above any offset, page or second."""
+"""Above any offset, page, chapter or second."""
 _LARGEST_PICTURE = 40_000_000
 """Above what a page of the most pixels and its marks take, in bytes."""
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -34,7 +35,8 @@ _PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What the child read: the title ("" where there is none), the text, and where its pages, or times, begin.
+    """What the child read: the title ("" where there is none), the text, and where its pages, chapters or times
+    begin.
 
     Where it could not, `error` is the word that says why and the rest is empty.
     """
@@ -215,16 +217,17 @@ def _checked(output: bytes, most: int) -> Parsed:
         if error := result.get("error"):
             return Parsed(error=str(error))
         title, text, places = result["title"], result["text"], tuple(Place(*place) for place in result["places"])
-        (title + text).encode()  # half of a surrogate pair is no text
+        "".join((title, text, *(place.title for place in places))).encode()  # half of a surrogate pair is no text
     except (ValueError, KeyError, TypeError, AttributeError):
         return Parsed(error="crashed")
-    sane = isinstance(title, str) and isinstance(text, str) and all(map(_is_sane, places))
+    sane = all(map(_is_sane, places))
     return Parsed(title, text, places) if sane and len(text) <= most else Parsed(error="crashed")
 
 
 def _is_sane(place: Place) -> bool:
     numbers = (place.start, place.number)
-    return place.kind in ("page", "time") and all(type(n) is int and 0 <= n < _LARGEST for n in numbers)
+    known = place.kind in ("page", "time", "chapter") and all(type(n) is int and 0 <= n < _LARGEST for n in numbers)
+    return known and len(place.title) <= (LONGEST_TITLE if place.kind == "chapter" else 0)
 
 
 def _kill(child: subprocess.Popen[bytes]) -> None:

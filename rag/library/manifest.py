@@ -17,9 +17,10 @@ from rag.types import Place
 
 MANIFEST = "manifest.json"
 ORIGINALS = "originals/"
-SCHEMA_VERSION = 3
-_PAGES_ALONE = 2
-"""The schema before, of which everything else is the same: it knew no places but the pages of PDF files."""
+SCHEMA_VERSION = 4
+_UNTITLED, _PAGES_ALONE = 3, 2
+"""The schemas before, of which everything else is the same: one knew no places with titles, which are chapters, the
+other no places but the pages of PDF files."""
 _GENERATION = re.compile(r"[0-9a-z-]+")
 
 
@@ -159,7 +160,7 @@ def _members(value: Any) -> dict[str, Any]:
 
 
 def _manifest(value: Any) -> Manifest:
-    if (version := member(value, "schema_version", int)) not in {_PAGES_ALONE, SCHEMA_VERSION}:
+    if (version := member(value, "schema_version", int)) not in {_PAGES_ALONE, _UNTITLED, SCHEMA_VERSION}:
         raise ValueError(f"another version of article-chat wrote it, with schema {version}")
     embedder, chunking = member(value, "embedder", dict), member(value, "chunking", dict)
     files = member(value, "files", dict)
@@ -183,7 +184,7 @@ def _entry(value: Any, version: int) -> ArticleEntry:
         source=member(value, "source", str),
         characters=member(value, "characters", int),
         passages=member(value, "passages", int),
-        places=_pages(member(value, "pages", list)) if version == _PAGES_ALONE else _places(value),
+        places=_pages(member(value, "pages", list)) if version == _PAGES_ALONE else _places(value, version),
         sha256=member(value, "sha256", str),
         original=member(value, "original", str) if "original" in value else "",  # older ones keep none
     )
@@ -193,11 +194,13 @@ def _pages(starts: list[Any]) -> tuple[Place, ...]:
     return tuple(Place(of_kind(start, int, "a page"), "page", number) for number, start in enumerate(starts, 1))
 
 
-def _places(entry: Any) -> tuple[Place, ...]:
+def _places(entry: Any, version: int) -> tuple[Place, ...]:
     found = []
     for place in member(entry, "places", list):
-        start, kind, number = of_kind(place, list, "a place")
-        if kind not in ("page", "time"):
-            raise ValueError(f"a place is a page or a time, and no {shortened(kind)}")
-        found.append(Place(of_kind(start, int, "a place's start"), kind, of_kind(number, int, "a place's number")))
+        start, kind, number, title = of_kind(place, list, "a place") + ([""] if version == _UNTITLED else [])
+        if kind not in ("page", "time", "chapter"):
+            raise ValueError(f"a place is a page, a time or a chapter, and no {shortened(kind)}")
+        of_kind(start, int, "a place's start")
+        of_kind(number, int, "a place's number")
+        found.append(Place(start, kind, number, of_kind(title, str, "a place's title")))
     return tuple(found)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from fakes import GatedEmbedder, GatedModel
-from files import PAGE, PARAGRAPHS, pages, paper, zipped
+from files import PAGE, PARAGRAPHS, book, nav_entry, pages, paper, zipped
 from pages import (
     PATIENCE,
     FixedReader,
@@ -45,6 +45,11 @@ Now listen.
 00:12:05.000 --> 00:12:09.000
 {OWLS}
 """
+BOOK = book(
+    *(f"<p>{HARBOUR}</p>", f"<p>{OWLS}</p>", "<p>b</p>"),
+    title="Night",
+    nav=nav_entry("1.xhtml", "Of &lt;b&gt;owls&lt;/b&gt; &amp; more"),
+)
 WEB_PAGE = PAGE.format(charset="utf-8").replace("Clara Lindt founded the maritime museum in 1911.", OWLS)
 HOSTILE = """\
 <p>The harbour <script>window.hacked = 1</script> report &lt;script&gt;window.hacked = 2&lt;/script&gt; begins here, and
@@ -147,8 +152,12 @@ def test_the_articles_in_a_zip_file_are_added_and_what_was_not_is_told(site):
             ["page 1", "page 2", "page 3"],
         ),
         (TALK, "talk.vtt", "Talk", "Talk · at 00:12:05 · ", ["at 00:00:01", "at 00:12:03"]),
+        (
+            *(BOOK, "night.epub", "Night", "Night · “Of <b>owls</b> & more” · "),
+            ["chapter 1", "“Of <b>owls</b> & more”"],
+        ),
     ],
-    ids=["txt", "md", "html", "pdf", "vtt"],
+    ids=["txt", "md", "html", "pdf", "vtt", "epub"],
 )
 def test_an_article_of_each_format_is_added_and_asked(site, data, name, title, place, places):
     page = site()

@@ -78,3 +78,13 @@ def test_of_the_times_of_a_transcript_those_are_shown_at_which_its_paragraphs_be
     shown = article_json(Document("a", "A", text, "a.vtt", times))
     starts = accumulate(map(utf16_length, shown["paragraphs"][:-1]), initial=0)
     assert shown["places"] == list(zip(starts, ["at 00:01:00", "at 00:03:00"], strict=True))
+
+
+def test_chapters_are_shown_where_they_do_not_begin_with_their_title():
+    text = "Ice\n\nIt broke.\n\nIt fell.\n\nMore of it."
+    starts = (0, text.index("It fell"), text.index("More"))
+    chapters = (
+        Place(n, "chapter", i, title) for i, (n, title) in enumerate(zip(starts, ("Ice", "Snow", ""), strict=True), 1)
+    )
+    shown = article_json(Document("a", "A", text, "a.epub", tuple(chapters)))
+    assert shown["places"] == [(starts[1], "“Snow”"), (starts[2], "chapter 3")]

@@ -1,38 +1,132 @@
-"""The text of an electronic book (EPUB)."""
+"""The text of an electronic book (EPUB), and where its chapters begin."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from io import BytesIO
+from posixpath import dirname, join, normpath
 from typing import Any
+from urllib.parse import unquote
 
-from .cleaning import Refused, clean, has_letters, one_line
+from .cleaning import LONGEST_TITLE, Refused, clean, has_letters, one_line
 
 _BLOCK_TAGS = frozenset(
     "address article aside blockquote body caption dd details div dl dt figcaption figure footer h1 h2 h3 h4 h5 h6 "
     "head header hr li main nav ol p pre section table tbody tfoot thead tr ul".split()
 )
 _UNREAD = frozenset("head nav script style svg".split())
+_HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
+_BEGINS = "\0"
+"""Stands before and behind the title of a chapter where that begins; no text that lxml reads has it."""
 
 
 def read_epub(data: bytes) -> dict[str, Any]:
-    """The chapters in the order in which they are read, blank lines between their paragraphs, and the book's title."""
-    from ebooklib import epub
+    """The chapters in the order in which they are read, blank lines between their paragraphs; the offset and the title
+    of each, "" where it has none; and the book's title.
+
+    A chapter begins where the table of contents says so, which may be in the middle of a file, and in a file that it
+    does not mention, at the first heading, if any. Without a table of contents, each file is a chapter, and its first
+    heading the title.
+    """
     from lxml import html
 
     try:
-        book = epub.read_epub(BytesIO(data), {"ignore_ncx": True})
+        book = _opened(data)
         chapters = [book.get_item_with_id(name) for name, linear in book.spine if linear != "no"]
-        trees = [html.document_fromstring(chapter.content) for chapter in chapters if _is_text(chapter)]
+        files = [(one.file_name, html.document_fromstring(one.content)) for one in chapters if _is_text(one)]
     except MemoryError:
         raise
     except Exception as error:  # the library raises whatever a broken file makes it
         raise Refused("broken") from error
-    blocks = (clean(block) for tree in trees for block in "".join(_words(tree)).split("\n"))
-    text = "\n\n".join(block.removesuffix(" |") for block in blocks if any(map(str.isalnum, block)))
+    contents = _contents(book)
+    blocks: list[str] = []
+    places: list[tuple[int, str, int, str]] = []
+    length, begun = 0, [""]
+    for name, tree in files:
+        begins = _chapters(tree, contents.get(normpath(name), {}), at_headings=bool(contents))
+        for line in "".join(_words(tree, begins)).split("\n"):
+            parts = line.split(_BEGINS)
+            begun += parts[1::2]
+            block = clean("".join(parts[::2]))
+            if not any(map(str.isalnum, block)):
+                continue
+            if begun:  # of several that begin here, those before the last have no text
+                places.append((length, "chapter", len(places) + 1, begun[-1]))
+                begun = []
+            blocks.append(block.removesuffix(" |"))
+            length += len(blocks[-1]) + 2
+    text = "\n\n".join(blocks)
     if not has_letters(text):
         raise Refused("no_text")
-    return {"title": one_line(book.title or ""), "text": text, "places": []}
+    return {"title": one_line(book.title or ""), "text": text, "places": places}
+
+
+def _opened(data: bytes) -> Any:
+    """The book with its files, and their order; the library would refuse one whose table of contents is damaged."""
+    from ebooklib import epub
+
+    reader = epub.EpubReader(BytesIO(data))
+
+    def load_spine() -> None:
+        spine = reader.container.find("{*}spine")
+        reader.book.spine = [(item.get("idref"), item.get("linear", "yes")) for item in spine]
+
+    reader._load_spine, reader._parse_nav = load_spine, lambda *_, **__: None
+    return reader.load()
+
+
+def _contents(book: Any) -> dict[str, dict[str, str]]:
+    """By file and anchor, "" for a file's beginning, the title of the first entry that leads there; nothing where the
+    book has no table of contents that can be read.
+    """
+    from ebooklib import epub
+    from lxml import etree, html
+
+    found: dict[str, dict[str, str]] = {}
+    for kind in (epub.EpubNav, epub.EpubNcx):  # the older form, for readers that know no other, is often there, too
+        for item in (item for item in book.get_items() if isinstance(item, kind) and not found):
+            with suppress(etree.LxmlError, ValueError, RecursionError):
+                tree = html.document_fromstring(item.content, parser=html.HTMLParser(encoding="utf-8"))
+                for link, label in _links(tree):
+                    path, _, anchor = link.partition("#")
+                    file = normpath(join(dirname(item.file_name), unquote(path)))
+                    found.setdefault(file, {}).setdefault(unquote(anchor), _title(label))
+    return found
+
+
+def _links(tree: Any) -> Iterator[tuple[str, Any]]:
+    """Where each entry of a table of contents leads, and the element that has its words; HTML has names in small
+    letters.
+    """
+    for link in tree.xpath("//nav[@*='toc']//a[@href]"):
+        yield link.get("href"), link
+    for point in tree.xpath("//navpoint[navlabel][content[@src]]"):
+        yield point.find("content").get("src"), point.find("navlabel")
+
+
+def _chapters(tree: Any, entries: Mapping[str, str], *, at_headings: bool) -> dict[Any, str]:
+    """The elements of a file with which chapters begin, and their titles, "" for none.
+
+    `entries` are the file's in the table of contents, by anchor. Where there are none, a chapter begins at the first
+    heading, if any, or else, where that is not asked for, with the file.
+    """
+    headings = ((element, _title(element)) for element in tree.iter(*_HEADINGS))
+    heading, title = next((found for found in headings if found[1]), (tree, ""))
+    if entries:
+        found = {element: entries[name] for element in tree.iter() if (name := element.get("id")) in entries}
+        if "" in entries or not found:  # an anchor that is not there is taken for the beginning
+            found[tree] = entries.get("", next(iter(entries.values()))) or title
+        return found
+    if at_headings:
+        return {heading: title} if title else {}
+    return {tree: title}
+
+
+def _title(element: Any) -> str:
+    """The words of the element on a line, the first of them where there are many; "" where they say nothing."""
+    title = clean("".join(_words(element, {})))[:LONGEST_TITLE].rstrip()
+    return title if any(map(str.isalnum, title)) else ""
 
 
 def _is_text(item: Any) -> bool:
@@ -41,16 +135,19 @@ def _is_text(item: Any) -> bool:
     return isinstance(item, epub.EpubHtml) and not isinstance(item, epub.EpubNav) and bool(item.content.strip())
 
 
-def _words(element: Any, *, within_row: bool = False) -> Iterator[str]:
-    """The words in an element; a line break stands where a paragraph, a heading, a list item or a table row ends."""
+def _words(element: Any, begins: Mapping[Any, str], *, within_row: bool = False) -> Iterator[str]:
+    """The words in an element; a line break stands where a paragraph, a heading, a list item or a table row ends, and
+    the title of a chapter, between two signs, where that begins.
+    """
     if not isinstance(element.tag, str) or element.tag in _UNREAD:  # a comment has no name
         return
     edge = "" if element.tag not in _BLOCK_TAGS else " " if within_row else "\n"
     within_row = within_row or element.tag == "tr"
     yield edge
+    yield f"{_BEGINS}{begins[element]}{_BEGINS}" if element in begins else ""
     yield "- " if element.tag == "li" else ""
     yield " ".join((element.text or "").split("\n"))
     for child in element:
-        yield from _words(child, within_row=within_row)
+        yield from _words(child, begins, within_row=within_row)
         yield " ".join((child.tail or "").split("\n"))
     yield {"br": " ", "td": " | ", "th": " | "}.get(element.tag, edge)

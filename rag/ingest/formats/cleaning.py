@@ -6,6 +6,7 @@ import re
 import unicodedata
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufeff\ufffe\uffff]")
+LONGEST_TITLE = 200
 HYPHENS = ("\x02", "\ufffe")
 """What pdfium reads at the end of a line where a word is broken."""
 
@@ -25,7 +26,7 @@ def clean(text: str) -> str:
 def one_line(title: str) -> str:
     """The title on one line; "" where it is too long for one, or has no letters."""
     text = clean(title)
-    return text if len(text) <= 200 and has_letters(text) else ""
+    return text if len(text) <= LONGEST_TITLE and has_letters(text) else ""
 
 
 def has_letters(text: str) -> bool:

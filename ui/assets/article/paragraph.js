@@ -1,4 +1,4 @@
-// Paragraphs of the article as elements, with marks in them, and the numbers of pages or the times at which they are spoken.
+// Paragraphs of the article as elements, with marks in them, and where pages, chapters and what is spoken begin.
 import { element } from "../dom.js";
 
 /** @import { Article } from "./load.js" */
