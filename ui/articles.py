@@ -14,7 +14,8 @@ An event is {"stage": "reading"}, {"stage": "waiting", "before"} (so many articl
 "total"} (passages; a total of 0 is not known yet), each with "id", in the list with "name", and from the second article
 of a ZIP file on with its "number", and last {"stage": "done", "article": {…}, "added"}, {"stage": "cancelled", "added"}
 or {"stage": "failed", "message"}. Of several articles, "article" is the last, and "added" how many are new: none where
-that text was there already; where some could not be added, the "message" says so. Whatever is refused before that is
+that text was there already; "without_pages", where there are some, is how many of these came from PDF files that are
+too large to be kept; where some could not be added, the "message" says so. Whatever is refused before that is
 {"message"} with a status that fits.
 """
 

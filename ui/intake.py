@@ -9,7 +9,7 @@ import secrets
 import threading
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -152,8 +152,8 @@ class Intake:
             with self._lock:
                 del self._arrivals[arrival.id]
             place.close()
-            new = len({entry.id for entry in added} - before)
-            last: Event = {"stage": "cancelled", "added": new} if given_up else _last(added, new, refused)
+            new = {entry.id: entry for entry in added if entry.id not in before}
+            last: Event = {"stage": "cancelled", "added": len(new)} if given_up else _last(added, new, refused)
             self._metrics.arrived(last["stage"], time.perf_counter() - began)
             arrival.tell(last)
 
@@ -183,20 +183,28 @@ class Intake:
                 yield f"{found.source}: {error}" if "/" in found.source else sentence(str(error))
 
 
-def _last(added: list[ArticleEntry], new: int, refused: list[str]) -> Event:
-    """The event that says what became of all that arrived: the last article, how many are new, and what failed."""
+def _last(added: list[ArticleEntry], new: Mapping[str, ArticleEntry], refused: list[str]) -> Event:
+    """The event that says what became of all that arrived: the last article, how many are new, of how many of these the
+    pages cannot be shown, as the file was too large to be kept, and what failed.
+    """
     more = len(refused) - MOST_TOLD
     told = [*refused[:MOST_TOLD], f"And so it is with {more} more."] if more > 0 else refused
     said = {"message": " ".join(told)} if told else {}
     if not added:
         return {"stage": "failed", **said}
-    return {"stage": "done", "article": entry_json(added[-1]), "added": new, **said}
+    unkept = sum(_pages(entry) > 0 and not entry.original for entry in new.values())
+    pages = {"without_pages": unkept} if unkept else {}
+    return {"stage": "done", "article": entry_json(added[-1]), "added": len(new), **pages, **said}
 
 
 def entry_json(entry: ArticleEntry) -> Event:
     """What the list of articles shows of one; its "pages" are their number."""
     shown = {key: getattr(entry, key) for key in ("id", "title", "source", "characters")}
-    return {**shown, "pages": sum(place.kind == "page" for place in entry.places)}
+    return {**shown, "pages": _pages(entry)}
+
+
+def _pages(entry: ArticleEntry) -> int:
+    return sum(place.kind == "page" for place in entry.places)
 
 
 async def _until_last(events: asyncio.Queue[Event]) -> AsyncIterator[str]:

@@ -313,6 +313,21 @@ def test_there_is_room_for_so_many(library, settings):
     assert last["message"] == "You have 1 articles, and there is room for no more; remove one that you no longer need"
 
 
+def test_a_file_that_is_too_large_to_be_kept_is_said_to_be_so(library, settings):
+    data, large = pages(TEXT), pages("Two owls.", PARAGRAPHS[0], PARAGRAPHS[1])
+    shelf = Shelf(library, replace(settings, max_articles_mb=(len(data) + 1000) / 1_000_000))
+    client = TestClient(site(shelf), base_url=HOME)
+    files = zipped({"a.pdf": data, "b.pdf": large, "c.txt": "Ice."})
+    last = events(client.post("/own/articles?name=papers.zip", content=files))[-1]
+    assert (last["stage"], last["added"], last["without_pages"]) == ("done", 3, 1)
+    kept, unkept, _ = listed(client)
+    shown = [client.get(f"/own/articles/{one['id']}").json()["pages"] for one in (kept, unkept)]
+    assert shown == [1, 0]
+    assert (kept["pages"], unkept["pages"]) == (1, 3)
+    for name, again in (("b.pdf", large), ("a.pdf", data), ("d.txt", "Snow.")):
+        assert "without_pages" not in events(client.post(f"/own/articles?name={name}", content=again))[-1]
+
+
 def test_several_at_once_wait_for_each_other_and_too_many_are_refused(settings, article):
     embedder = GatedEmbedder()
     shelf = Shelf(Library(settings, embedder), settings)

@@ -3,6 +3,7 @@
 import base64
 import re
 import threading
+from dataclasses import replace
 
 import pytest
 from fastapi import FastAPI
@@ -129,6 +130,38 @@ def test_an_owner_has_one_page_drawn_at_a_time(visitor, monkeypatch):
     first.join()
     assert statuses == [200]
     assert bob.get("/articles/owls/pages/1").status_code == ann.get(f"{path}/pages/1").status_code == 200
+
+
+def test_who_adds_a_file_that_is_too_large_to_be_kept_is_told_once(page, settings, article):
+    tight = replace(settings, max_articles_mb=0.001)
+    files = [(f"{name}.pdf", pages(f"{name} sleep.", *[""] * 5)) for name in ("Owls", "Bats", "Cats", "Dogs")]
+    with served(pipeline_over(settings, article), shelf=shelf_in(tight)) as url:
+        open_page(page, url)
+        status = page.locator("#page-message")
+        for some, said in (
+            (files[:1], "“Owls” was added. Ask about it. Its pages cannot be shown: the file is too large to be kept."),
+            (files[:1], "“Owls” is among your articles already. Ask about it."),
+            (
+                files[1:3],
+                (
+                    "2 articles were added, the last of them “Cats”. Ask about it. The pages of 2 of them cannot be "
+                    "shown: the files are too large to be kept."
+                ),
+            ),
+            (
+                [*files[3:], ("no.pdf", b"no PDF")],
+                (
+                    "1 article was added. Its pages cannot be shown: the file is too large to be kept. no.pdf: the "
+                    "file is damaged, or not what its name says; open it in a viewer and save it anew"
+                ),
+            ),
+        ):
+            page.get_by_label("Add an article").set_input_files(
+                [{"name": name, "mimeType": "application/pdf", "buffer": data} for name, data in some]
+            )
+            expect(status).to_have_text(said, timeout=PATIENCE)
+        expect(page.get_by_role("group", name="Show the article as")).to_be_hidden()
+        page.goto("about:blank")
 
 
 def test_a_quote_is_seen_on_its_page_and_over_the_break(page, settings, article):

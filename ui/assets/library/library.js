@@ -62,8 +62,9 @@ function filesChosen() {
 /**
  * @param {OwnArticle} article
  * @param {number} added  how many were new
+ * @param {string} note
  */
-function finished({ id, title }, added) {
+function finished({ id, title }, added, note) {
   const now = isRunning() ? "It is shown when this answer is complete." : "Ask about it.";
   const last = `“${shortened(title)}”`;
   const what =
@@ -71,7 +72,7 @@ function finished({ id, title }, added) {
       ? `${added} articles were added, the last of them ${last}.`
       : `${last} ${added ? "was added" : "is among your articles already"}.`;
   choose(id);
-  say(`${what} ${now}`);
+  say(`${what} ${now} ${note}`.trim());
 }
 
 /** @param {KeyboardEvent} event */

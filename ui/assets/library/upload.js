@@ -9,12 +9,12 @@ const LAST = ["done", "failed", "cancelled"];
  * @typedef {{ id: string, title: string, source: string, characters: number, pages: number }} OwnArticle
  * @typedef {{ suffixes: string[], text_mb: number, file_mb: number, web_pages: boolean }} Limits  as the server says them
  * @typedef {{ stage: string, id?: string, name?: string, before?: number, done?: number, total?: number, message?: string,
- *   article?: OwnArticle, number?: number, added?: number }} Event  a line of the server's answer
+ *   article?: OwnArticle, number?: number, added?: number, without_pages?: number }} Event  a line of the server's answer
  * @typedef {{ name: string, path: string, request: RequestInit, refused: string }} Upload  `refused` says what is wrong with
  *   it before it is sent
- * @typedef {{ added: () => Promise<void>, finished: (article: OwnArticle, added: number) => void }} Listener  called after each
- *   file, and with the last of the articles that were added together, and how many these are, without those that
- *   were there already
+ * @typedef {{ added: () => Promise<void>, finished: (article: OwnArticle, added: number, note: string) => void }} Listener
+ *   called after each file, and with the last of the articles that were added together, how many these are, without those
+ *   that were there already, and what else there is to say of them, if anything
  */
 
 /** @type {Listener} */
@@ -144,6 +144,17 @@ function add(uploads) {
 }
 
 /**
+ * That some articles of those that were added cannot be shown as their pages; "" where all can that have some.
+ * @param {number} unkept
+ * @param {number} added
+ */
+function noteOf(unkept, added) {
+  if (!unkept) return "";
+  const whose = added === 1 ? "Its pages" : `The pages of ${unkept} of them`;
+  return `${whose} cannot be shown: ${unkept === 1 ? "the file is" : "the files are"} too large to be kept.`;
+}
+
+/**
  * Add one after the other; the last that was added is shown, and what went wrong with the others is said.
  * @param {Upload[]} uploads
  */
@@ -151,12 +162,14 @@ async function addEach(uploads) {
   const failures = [];
   let last = null;
   let added = 0;
+  let unkept = 0;
   for (const upload of uploads) {
     try {
       if (upload.refused) throw new Error(upload.refused);
       const event = await send(upload);
       last = event.article ?? last;
       added += event.added ?? 0;
+      unkept += event.without_pages ?? 0;
       if (event.message) failures.push(event.message);
       await listener.added();
     } catch (error) {
@@ -165,9 +178,10 @@ async function addEach(uploads) {
     waiting -= 1;
   }
   if (uploads.length) notices.clear();
-  if (last) listener.finished(last, added);
-  const said = added > 1 ? [`${added} articles were added.`, ...failures] : failures;
-  if (failures.length) notices.fail(said.join(" "));
+  const note = noteOf(unkept, added);
+  if (last) listener.finished(last, added, note);
+  const said = added > 1 ? `${added} articles were added.` : note && "1 article was added.";
+  if (failures.length) notices.fail([said, note, ...failures].filter(Boolean).join(" "));
   return failures.length === 0;
 }
 
