@@ -145,39 +145,64 @@ def zipped(files: Mapping[str, str | bytes], *, method: int = ZIP_DEFLATED) -> b
     return out.getvalue()
 
 
-def replaced(data: bytes, files: Mapping[str, str]) -> bytes:
-    """The ZIP file with these files in the place of those that it has under their paths."""
+def replaced(data: bytes, files: Mapping[str, str | bytes]) -> bytes:
+    """The ZIP file with these files beside those that it has, or in the place of those under their paths."""
     with ZipFile(BytesIO(data)) as whole:
-        return zipped({path: files.get(path, whole.read(path)) for path in whole.namelist()})
+        return zipped({path: whole.read(path) for path in whole.namelist()} | dict(files))
 
 
-def book(*chapters: str, title: str = "The pier", nav: str | None = None, ncx: str | None = None) -> bytes:
+def book(*chapters: str | bytes, title: str = "The pier", nav: str | None = None, ncx: str | None = None) -> bytes:
     """An electronic book of the chapters, which are the files 0.xhtml, 1.xhtml …; the last is no part of the text.
 
     `nav` are the entries of its table of contents, and `ncx` the same in the older form: "" leaves it out, None leaves
     it empty.
     """
-    from ebooklib import epub
-
-    made = epub.EpubBook()
-    made.set_identifier("pier")
-    made.set_title(title)
-    items = [epub.EpubHtml(title=f"{n}", file_name=f"{n}.xhtml", content=text) for n, text in enumerate(chapters)]
-    for item in items:
-        made.add_item(item)
-    if ncx != "":
-        made.add_item(epub.EpubNcx())
+    items = {f"{n}.xhtml": chapter for n, chapter in enumerate(chapters)}
+    manifest = "".join(item(name, name) for name in items)
+    spine = "".join(itemref(name) for name in items if name != f"{len(chapters) - 1}.xhtml")
+    spine += f'<itemref idref="{len(chapters) - 1}.xhtml" linear="no"/>'
     if nav != "":
-        made.add_item(epub.EpubNav())
-    made.spine = [*(["nav"] if nav != "" else []), *items[:-1], (items[-1].id, "no")]
-    out = BytesIO()
-    epub.write_epub(out, made)
-    files = {}
-    if nav:
-        files["EPUB/nav.xhtml"] = f'<html><body><nav epub:type="toc"><ol>{nav}</ol></nav></body></html>'
-    if ncx:
-        files["EPUB/toc.ncx"] = f'<ncx xmlns="http://www.daisy.org/z3986/2005/ncx/"><navMap>{ncx}</navMap></ncx>'
-    return replaced(out.getvalue(), files)
+        items["nav.xhtml"] = f'<html><body><nav epub:type="toc"><ol>{nav or ""}</ol></nav></body></html>'
+        manifest += '<item id="nav" href="nav.xhtml" media-type="application/xhtml+xml" properties="nav"/>'
+        spine = itemref("nav") + spine
+    if ncx != "":
+        items["toc.ncx"] = f'<ncx xmlns="http://www.daisy.org/z3986/2005/ncx/"><navMap>{ncx or ""}</navMap></ncx>'
+        manifest += item("ncx", "toc.ncx", "application/x-dtbncx+xml")
+    files = {
+        "mimetype": "application/epub+zip",
+        "META-INF/container.xml": container("EPUB/content.opf"),
+        "EPUB/content.opf": package(manifest, spine, title=title),
+    }
+    return zipped(files | {f"EPUB/{path}": data for path, data in items.items()})
+
+
+def container(*packages: str) -> str:
+    """The file of a book that leads to its package files."""
+    kind = "application/oebps-package+xml"
+    roots = "".join(f'<rootfile full-path="{path}" media-type="{kind}"/>' for path in packages)
+    return (
+        f'<?xml version="1.0"?><container xmlns="urn:oasis:names:tc:opendocument:xmlns:container" version="1.0">'
+        f"<rootfiles>{roots}</rootfiles></container>"
+    )
+
+
+def package(manifest: str, spine: str, *, title: str = "The pier") -> str:
+    """A package file of these items, in this order."""
+    return (
+        f'<?xml version="1.0"?><package xmlns="http://www.idpf.org/2007/opf" version="3.0">'
+        f'<metadata xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:title>{title}</dc:title></metadata>'
+        f"<manifest>{manifest}</manifest><spine>{spine}</spine></package>"
+    )
+
+
+def item(name: str, href: str, kind: str = "application/xhtml+xml") -> str:
+    """An entry of the manifest."""
+    return f'<item id="{name}" href="{href}" media-type="{kind}"/>'
+
+
+def itemref(name: str) -> str:
+    """An entry of the spine."""
+    return f'<itemref idref="{name}"/>'
 
 
 def nav_entry(href: str, title: str, within: str = "") -> str:

@@ -37,6 +37,7 @@ _REFUSALS = {
     "no_text": "it holds no text, perhaps pictures of pages only; run text recognition (OCR) over it, for example "
     "ocrmypdf",
     "pages": "it has more than the {0.max_pages} pages allowed; split it, or raise the setting max_pages",
+    "protected": "the book is locked (DRM), so that only its seller's programs can open it; take a copy that is not",
     "zip_bomb": "a file in it unpacks to hundreds of times its size, as articles never do; make a ZIP file of the "
     "articles alone",
     "zip_document": "it is a Word document or a book, not a ZIP file of articles; let its name end in .docx or .epub",

@@ -21,7 +21,8 @@ NAMED = 3
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 _OF_DOCUMENTS = frozenset({"[Content_Types].xml", "META-INF/container.xml"})
 """What Word documents and books have in them, which are ZIP files, too."""
-_UNFIT = (BadZipFile, LZMAError, NotImplementedError, EOFError, OSError, ValueError, zlib.error)
+UNFIT = (BadZipFile, EOFError, LookupError, LZMAError, OSError, RuntimeError, ValueError, zlib.error)
+"""What `zipfile` raises of a ZIP file that is damaged or locked, or has no file of the name."""
 
 
 def list_zip(data: bytes, *, suffixes: list[str], max_files: int, max_bytes: int) -> dict[str, Any]:
@@ -59,7 +60,7 @@ def read_member(data: bytes, path: str) -> bytes:
     try:
         with ZipFile(BytesIO(data)) as whole:
             return whole.read(path)
-    except (*_UNFIT, KeyError, RuntimeError) as error:
+    except UNFIT as error:
         raise Refused("broken") from error
 
 
@@ -67,7 +68,7 @@ def _entries(data: bytes) -> list[ZipInfo]:
     try:
         with ZipFile(BytesIO(data)) as whole:
             return whole.infolist()
-    except _UNFIT as error:
+    except UNFIT as error:
         raise Refused("broken") from error
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from io import BytesIO
-from posixpath import dirname, join, normpath
 from typing import Any
 from urllib.parse import unquote
 
 from .cleaning import LONGEST_TITLE, Refused, clean, has_letters, one_line
+from .epub import html_tree, opened, path_of
 
 _BLOCK_TAGS = frozenset(
     "address article aside blockquote body caption dd details div dl dt figcaption figure footer h1 h2 h3 h4 h5 h6 "
@@ -29,22 +28,14 @@ def read_epub(data: bytes) -> dict[str, Any]:
     does not mention, at the first heading, if any. Without a table of contents, each file is a chapter, and its first
     heading the title.
     """
-    from lxml import html
-
-    try:
-        book = _opened(data)
-        chapters = [book.get_item_with_id(name) for name, linear in book.spine if linear != "no"]
-        files = [(one.file_name, html.document_fromstring(one.content)) for one in chapters if _is_text(one)]
-    except MemoryError:
-        raise
-    except Exception as error:  # the library raises whatever a broken file makes it
-        raise Refused("broken") from error
-    contents = _contents(book)
+    book = opened(data)
+    contents = _contents(book.tables)
     blocks: list[str] = []
     places: list[tuple[int, str, int, str]] = []
     length, begun = 0, [""]
-    for name, tree in files:
-        begins = _chapters(tree, contents.get(normpath(name), {}), at_headings=bool(contents))
+    for path, content in book.chapters.items():
+        tree = html_tree(content)
+        begins = _chapters(tree, contents.get(path, {}), at_headings=bool(contents))
         for line in "".join(_words(tree, begins)).split("\n"):
             parts = line.split(_BEGINS)
             begun += parts[1::2]
@@ -59,39 +50,21 @@ def read_epub(data: bytes) -> dict[str, Any]:
     text = "\n\n".join(blocks)
     if not has_letters(text):
         raise Refused("no_text")
-    return {"title": one_line(book.title or ""), "text": text, "places": places}
+    return {"title": one_line(book.title), "text": text, "places": places}
 
 
-def _opened(data: bytes) -> Any:
-    """The book with its files, and their order; the library would refuse one whose table of contents is damaged."""
-    from ebooklib import epub
-
-    reader = epub.EpubReader(BytesIO(data))
-
-    def load_spine() -> None:
-        spine = reader.container.find("{*}spine")
-        reader.book.spine = [(item.get("idref"), item.get("linear", "yes")) for item in spine]
-
-    reader._load_spine, reader._parse_nav = load_spine, lambda *_, **__: None
-    return reader.load()
-
-
-def _contents(book: Any) -> dict[str, dict[str, str]]:
+def _contents(tables: Mapping[str, bytes]) -> dict[str, dict[str, str]]:
     """By file and anchor, "" for a file's beginning, the title of the first entry that leads there; nothing where the
     book has no table of contents that can be read.
     """
-    from ebooklib import epub
-    from lxml import etree, html
-
     found: dict[str, dict[str, str]] = {}
-    for kind in (epub.EpubNav, epub.EpubNcx):  # the older form, for readers that know no other, is often there, too
-        for item in (item for item in book.get_items() if isinstance(item, kind) and not found):
-            with suppress(etree.LxmlError, ValueError, RecursionError):
-                tree = html.document_fromstring(item.content, parser=html.HTMLParser(encoding="utf-8"))
-                for link, label in _links(tree):
-                    path, _, anchor = link.partition("#")
-                    file = normpath(join(dirname(item.file_name), unquote(path)))
-                    found.setdefault(file, {}).setdefault(unquote(anchor), _title(label))
+    for table, content in tables.items():
+        if found:  # the older form, for readers that know no other, is often there, too
+            break
+        with suppress(Refused, RecursionError):
+            for link, label in _links(html_tree(content)):
+                anchor = unquote(link.partition("#")[2])
+                found.setdefault(path_of(link, table), {}).setdefault(anchor, _title(label))
     return found
 
 
@@ -127,12 +100,6 @@ def _title(element: Any) -> str:
     """The words of the element on a line, the first of them where there are many; "" where they say nothing."""
     title = clean("".join(_words(element, {})))[:LONGEST_TITLE].rstrip()
     return title if any(map(str.isalnum, title)) else ""
-
-
-def _is_text(item: Any) -> bool:
-    from ebooklib import epub
-
-    return isinstance(item, epub.EpubHtml) and not isinstance(item, epub.EpubNav) and bool(item.content.strip())
 
 
 def _words(element: Any, begins: Mapping[Any, str], *, within_row: bool = False) -> Iterator[str]:

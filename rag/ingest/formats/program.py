@@ -31,7 +31,7 @@ from .word import read_docx
 
 _LIBRARIES = {
     "docx": "docx",
-    "epub": "ebooklib.epub",
+    "epub": "lxml.html",
     "html": "trafilatura",
     "page": "pypdfium2",
     "pdf": "pypdfium2",
