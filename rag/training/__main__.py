@@ -9,13 +9,14 @@ from __future__ import annotations
 import argparse
 import json
 import signal
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer
 
-from rag.models.embeddings import packaged_model_path
+from rag.models.embeddings import SentenceTransformerEmbedder, packaged_model_path
 from rag.models.encoder import load_base, plain_tokenizer, trained_state
 from rag.models.reader.network import ReaderNetwork, load, save
 from rag.training.calibrate import calibrate
@@ -23,9 +24,12 @@ from rag.training.data import Corpus, load_corpus
 from rag.training.diagram import reliability_svg
 from rag.training.evaluate import full, quick
 from rag.training.examples import DEFAULT_MIX, Stream
+from rag.training.rewording import read_reworded
 from rag.training.train import Plan, Reading, Trainer, add_options
 
 DEFAULTS = Plan(steps=15000)
+HEADS = DEFAULTS.head_rate / DEFAULTS.encoder_rate
+"""So many times as fast as the encoder the heads learn."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -39,6 +43,9 @@ def parser() -> argparse.ArgumentParser:
         "--mix-with", type=Path, metavar="WEIGHTS", help="at the end, mix in the weights of an earlier end"
     )
     made.add_argument("--share", type=float, default=0.4, help="of those in the mixture (%(default)s)")
+    made.add_argument(
+        "--reworded", type=Path, metavar="FILE", help="questions in other words, by `python -m rag.training.rewording`"
+    )
     made.add_argument(
         "--save-every", type=int, default=DEFAULTS.save_every, help="steps between checkpoints (%(default)s)"
     )
@@ -62,10 +69,12 @@ def main(arguments: list[str] | None = None) -> None:
         network = ReaderNetwork()
         load_base(network, base)
     held = load_corpus(told.data, held=True)
-    stream = Stream(load_corpus(told.data, held=False), tokenizer, DEFAULT_MIX, seed=told.seed, rows=told.rows)
+    reworded = read_reworded(told.reworded, SentenceTransformerEmbedder()) if told.reworded else None
+    learnt = load_corpus(told.data, held=False)
+    stream = Stream(learnt, tokenizer, DEFAULT_MIX, seed=told.seed, rows=told.rows, reworded=reworded)
     plan = Plan(
-        told.steps, told.seed, told.rate, save_every=told.save_every, evaluate_every=told.evaluate_every,
-        precision=told.precision,
+        told.steps, told.seed, told.rate, HEADS * told.rate, save_every=told.save_every,
+        evaluate_every=told.evaluate_every, precision=told.precision,
     )  # fmt: skip
     trainer = Trainer(network, Reading(stream), plan, told.checkpoint, device)
     resumed = trainer.resume(replan=told.replan)
@@ -79,11 +88,17 @@ def main(arguments: list[str] | None = None) -> None:
     if told.mix_with and not trainer.stopped:
         trainer.mix_with(trained_state(load(told.mix_with, base)[0]), told.share)
     if told.out and not trainer.stopped:
-        finish(trainer, tokenizer, held, told.out)
+        finish(trainer, tokenizer, held, told.out, reworded=reworded)
 
 
 def finish(
-    trainer: Trainer[ReaderNetwork], tokenizer: Tokenizer, held: Corpus, out: Path, *, count: int = 2400
+    trainer: Trainer[ReaderNetwork],
+    tokenizer: Tokenizer,
+    held: Corpus,
+    out: Path,
+    *,
+    count: int = 2400,
+    reworded: Mapping[str, str] | None = None,
 ) -> None:
     """Calibrate on held-out articles, write the weights and beside them the reliability diagram, and `report.json`
     beside the checkpoint; it is measured on about `count` questions.
@@ -96,7 +111,7 @@ def finish(
         "examples": trainer.examples,
         "hours": round(trainer.seconds / 3600, 2),
         "calibration": asdict(fit),
-        "held_out": full(network, tokenizer, held, count // 6),
+        "held_out": full(network, tokenizer, held, count // 6, reworded),
     }
     text = json.dumps(report, indent=1)
     (trainer.folder / "report.json").write_text(text + "\n", encoding="utf-8")

@@ -68,7 +68,7 @@ def asked_in_dialogue(random_: random.Random, question: Question, own: Sequence[
             text = random_.choice(CONTINUATIONS).format(he=he, him=him)
             answer = _told(random_, paragraph, question.spans[0])
             return Asked(text, (following,), (question.text,), answer)
-    others = [other for other in own if other is not question]
+    others = [other for other in own if other.id != question.id]
     if not others:
         return Asked(question.text, question.spans)
     previous = _previous(random_, question, others)

@@ -27,7 +27,7 @@ from rag.training.dialogues import asked_in_dialogue
 from rag.types import Span
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
     from tokenizers import Tokenizer
@@ -126,12 +126,23 @@ def summary(outcomes: Sequence[Outcome]) -> dict[str, float]:
 
 
 def held_out_cases(
-    corpus: Corpus, count: int, *, paragraphs: int, seed: int = 0, source: str | None = None
+    corpus: Corpus,
+    count: int,
+    *,
+    paragraphs: int,
+    seed: int = 0,
+    source: str | None = None,
+    reworded: Mapping[str, str] | None = None,
 ) -> list[Case]:
-    """Questions of one source (default: the main one), each on so many consecutive paragraphs, its own among them."""
+    """Questions of one source (default: the main one), each on so many consecutive paragraphs, its own among them; of
+    all sources those that `reworded` has other words for, in these.
+    """
     source = source or MAIN_SOURCE
     random_ = random.Random(f"{seed} {source} {paragraphs}")
-    own = [q for q in corpus.questions if corpus.documents[q.document].source == source]
+    if reworded is None:
+        own = [q for q in corpus.questions if corpus.documents[q.document].source == source]
+    else:
+        own = [replace(q, text=reworded[q.id]) for q in corpus.questions if q.id in reworded]
     return [
         among_paragraphs(random_, corpus, question, paragraphs)
         for question in random_.sample(own, min(count, len(own)))
@@ -221,8 +232,14 @@ def quick(
     }
 
 
-def full(network: ReaderNetwork, tokenizer: Tokenizer, corpus: Corpus, count: int = 400) -> dict[str, dict[str, float]]:
-    """The scores of the model card: each source, stripped text, follow-ups."""
+def full(
+    network: ReaderNetwork,
+    tokenizer: Tokenizer,
+    corpus: Corpus,
+    count: int = 400,
+    reworded: Mapping[str, str] | None = None,
+) -> dict[str, dict[str, float]]:
+    """The scores of the model card: each source, stripped text, follow-ups, and questions in other words."""
     articles = [case for case in held_out_cases(corpus, count, paragraphs=5, seed=2) if case.spans]
     bare, composed = dialogue_cases(corpus, count // 2)
     sets = {
@@ -234,4 +251,7 @@ def full(network: ReaderNetwork, tokenizer: Tokenizer, corpus: Corpus, count: in
     }
     others = sorted({d.source for d in corpus.documents} - {MAIN_SOURCE})
     sets |= {source: held_out_cases(corpus, count // 4, paragraphs=3, seed=2, source=source) for source in others}
+    if reworded:
+        for name, number in (("in other words, three paragraphs", 3), ("in other words, single paragraphs", 1)):
+            sets[name] = held_out_cases(corpus, count, paragraphs=number, seed=2, reworded=reworded)
     return {name: summary(read_all(network, tokenizer, cases)) for name, cases in sets.items() if cases}

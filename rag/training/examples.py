@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import functools
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rag.answer.question import in_context
@@ -40,6 +40,7 @@ class Mix:
     off_task: float = 0.02
     neighbours: float = 0.35  # the paragraph stands among its neighbours
     history: float = 0.25  # asked as part of a conversation
+    reworded: float = 0.3  # of an epoch, where there are such: questions in other words
     words: tuple[int, int] = (45, 125)
     boundary_every: int = 5  # each so many-th batch is a boundary batch
 
@@ -59,12 +60,28 @@ DEFAULT_MIX = Mix(
 
 
 class Stream:
-    """Batches by step. Examples are drawn in shuffled epochs and grouped by length within `group` batches."""
+    """Batches by step. Examples are drawn in shuffled epochs and grouped by length within `group` batches.
+
+    `reworded` has other words for some of the questions, by their ids.
+    """
 
     def __init__(
-        self, corpus: Corpus, tokenizer: Tokenizer, mix: Mix, *, seed: int, rows: int, group: int = 16
+        self,
+        corpus: Corpus,
+        tokenizer: Tokenizer,
+        mix: Mix,
+        *,
+        seed: int,
+        rows: int,
+        group: int = 16,
+        reworded: Mapping[str, str] | None = None,
     ) -> None:
         self.corpus, self.tokenizer, self.mix = corpus, tokenizer, mix
+        self.reworded = (
+            [replace(question, text=reworded[question.id]) for question in corpus.questions if question.id in reworded]
+            if reworded
+            else []
+        )
         self.seed, self.rows, self.group = seed, rows, group
         self.by_group: dict[str, list[int]] = {}
         self.by_document: dict[int, list[int]] = {}
@@ -87,14 +104,16 @@ class Stream:
         number = step - step // every
         return span_batch(self.tokenizer, self._pool(number // self.group)[number % self.group])
 
-    def _shuffled(self, epoch: int) -> tuple[int, ...]:
+    def _shuffled(self, epoch: int) -> tuple[Question, ...]:
         random_ = random.Random(f"{self.seed} epoch {epoch}")
         chosen = []
-        for number, question in enumerate(self.corpus.questions):
+        for question in self.corpus.questions:
             share = self.mix.per_epoch.get(self.corpus.documents[question.document].source, 1.0)
             if augment.asks_reason(question.text):
                 share *= self.mix.reasons
-            chosen += [number] * (int(share) + (random_.random() < share % 1))
+            chosen += [question] * (int(share) + (random_.random() < share % 1))
+        if self.reworded:
+            chosen += random_.choices(self.reworded, k=round(len(chosen) * self.mix.reworded / (1 - self.mix.reworded)))
         random_.shuffle(chosen)
         return tuple(chosen)
 
@@ -102,8 +121,8 @@ class Stream:
         size = self.rows * self.group
         random_ = random.Random(f"{self.seed} pool {pool}")
         epoch, start = divmod(pool * size, self.epoch_examples)
-        numbers = (self._epoch(epoch) + self._epoch(epoch + 1))[start : start + size]
-        made = [compose(random_, self, self.corpus.questions[number]) for number in numbers]
+        asked = (self._epoch(epoch) + self._epoch(epoch + 1))[start : start + size]
+        made = [compose(random_, self, question) for question in asked]
         made.sort(key=lambda example: len(example.marked.text) + len(example.question))
         batches = [tuple(made[at : at + self.rows]) for at in range(0, size, self.rows)]
         random_.shuffle(batches)

@@ -1,9 +1,6 @@
 # ruff: noqa: S311 (the draws are for a repeatable sample)
 """Training files -> a question file for drafts: texts of one or a few paragraphs, with questions that they answer and
 questions that they do not, perhaps asked in other words by a writer.
-
-A reader knows the words of the text best, since those who wrote most question files looked at it; people who have not
-read it ask in words of their own.
 """
 
 from __future__ import annotations
@@ -11,39 +8,20 @@ from __future__ import annotations
 import argparse
 import json
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from rag.errors import ModelError
 from rag.models.catalogue import STANDARD
-from rag.models.llm import LanguageModel, Message, Prompt
 from rag.models.writers import open_writers
 from rag.settings import load_settings
 from rag.training.augment import asks_reason
 from rag.training.data import Corpus, Question, load_corpus
+from rag.training.rewording import Rewording
 
 SHARES = {"squad2_train": 0.5, "qed_nq": 0.12, "fairytaleqa": 0.13, "qadiscourse": 0.1, "covidqa": 0.07, "clapnq": 0.08}
 """Of the texts, by the file's name."""
-_SYSTEM = (
-    "Ask the question again as somebody would who has not read the text and says it in other, everyday words. Keep "
-    "what is asked and the names. Answer with the question only."
-)
-# Invented.
-_EXAMPLES = (
-    ("Why did the Arle bridge close in May 1931?", "how come the arle bridge was shut in may 1931?"),
-    ("What caused the decline in ticket sales?", "Why were fewer tickets being sold?"),
-    ("Who designed the concert hall's acoustics?", "who was behind the way the concert hall sounds?"),
-    ("How did the government respond to the strike?", "What did those in power do about the walkout?"),
-    (
-        "When was the treaty with the northern tribes signed?",
-        "What year did they make peace with the tribes up north?",
-    ),
-    (
-        "What percentage of pupils speak two languages at home?",
-        "how many of the kids use two languages at home, in percent?",
-    ),
-)
 
 
 def sample(
@@ -112,26 +90,6 @@ def _question(
     text, shift = corpus.documents[question.document].text, places.get(question.document, 0)
     answers = [{"text": text[start:end], "start": start + shift} for start, end in spans]
     return {"id": f"{name}:{question.id}", "question": question.text, "answers": answers, "answerable": bool(answers)}
-
-
-def by_examples(system: str, examples: Iterable[tuple[str, str]]) -> tuple[Message, ...]:
-    """The beginning of a prompt: what is wanted, and what was said to what as an example."""
-    shown = ((Message("user", asked), Message("assistant", said)) for asked, said in examples)
-    return (Message("system", system), *(message for pair in shown for message in pair))
-
-
-class Rewording:
-    """A writer that says questions in other words."""
-
-    def __init__(self, model: LanguageModel) -> None:
-        self._model = model
-
-    def __call__(self, question: str) -> str:
-        """The question in other words, or as it is where nothing came of it."""
-        prompt = Prompt((*by_examples(_SYSTEM, _EXAMPLES), Message("user", question)))
-        tokens = self._model.generate(prompt, max_tokens=48, seconds=30, stopped=lambda: False)
-        said = "".join(token.text for token in tokens).strip().split("\n")[0]
-        return said if 3 <= len(said.split()) <= 30 else question
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -29,7 +29,7 @@ from rag.sentences import split_sentences
 from rag.settings import load_settings
 from rag.training.claims import LEAST_RIGHT
 from rag.training.contrasts import closed, declarative, lowered, preposition
-from rag.training.sample import Rewording, by_examples
+from rag.training.rewording import Rewording, by_examples
 from rag.types import NO_ANSWER
 
 MOST_WORDS, MORE_THAN_GOLD = 18, 14

@@ -12,7 +12,7 @@ from rag.evaluation.questions import Item, Question
 from rag.models.catalogue import PACKAGED, find
 from rag.models.checker import NeuralChecker
 from rag.settings import Settings
-from rag.training.sample import Rewording
+from rag.training.rewording import Rewording
 from rag.training.targets import ACCOUNTS, Lesson, in_other_words, lessons
 from rag.training.writer import Conversation, Shares, Tuner, batches, conversation, encode
 from rag.types import NO_ANSWER, Document, Span
