@@ -141,7 +141,7 @@ class LlamaCppModel:
                     ahead = ahead.copy()
                     ahead[avoided[1]] = -np.inf
                 token = int(np.argmax(ahead))
-                if _ends(llama, token):
+                if ends(llama, token):
                     return
                 yield Token(decoder.decode(llama.detokenize([token])), float(ahead[token]))
                 if written == max_tokens or time.monotonic() > deadline or stopped():
@@ -202,7 +202,7 @@ class LlamaCppModel:
 
     def _read(self, llama: Llama, session: Session, prompt: Prompt, more: int, stopped: Callable[[], bool]) -> bool:
         """Read the prompt; False where it does not fit, with so many tokens more, or was stopped."""
-        tokens = _tokenize(llama, prompt.messages)
+        tokens = tokenize(llama, prompt.messages)
         if len(tokens) + more > self._context_tokens:
             return False
         if prompt.lasting:
@@ -218,7 +218,7 @@ class LlamaCppModel:
 
     def _lasting(self, llama: Llama, prompt: Prompt) -> list[int]:
         """The tokens that every prompt with the same lasting messages begins with."""
-        return _tokenize(llama, prompt.messages[: prompt.lasting], reply=False)
+        return tokenize(llama, prompt.messages[: prompt.lasting], reply=False)
 
     def _key(self, tokens: Sequence[int]) -> str:
         """Tells this model's state after these tokens from every other."""
@@ -244,13 +244,14 @@ class LlamaCppModel:
         return llama, Session(llama, self._threads)
 
 
-def _ends(llama: Llama, token: int) -> bool:
+def ends(llama: Llama, token: int) -> bool:
+    """Whether a reply ends with the token."""
     import llama_cpp
 
     return bool(llama_cpp.llama_vocab_is_eog(llama_cpp.llama_model_get_vocab(llama.model), token))
 
 
-def _tokenize(llama: Llama, messages: Sequence[Message], *, reply: bool = True) -> list[int]:
+def tokenize(llama: Llama, messages: Sequence[Message], *, reply: bool = True) -> list[int]:
     """The tokens of the messages in the model's own chat template, up to where its reply begins or, without `reply`, to
     the end of the last message; the template's with special tokens, the contents' without.
     """

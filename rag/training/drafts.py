@@ -23,6 +23,7 @@ from rag.models.checker import NeuralChecker
 from rag.models.reader.quotes import Reader, SpanReader
 from rag.models.writers import open_writers
 from rag.settings import Settings, load_settings
+from rag.training.data import known_in
 from rag.types import Reading, RetrievedPassage
 
 
@@ -34,7 +35,7 @@ def write_drafts(items: Sequence[Item], library: Library, settings: Settings, ou
 
     Raises ModelError where the settings name no language model that is here.
     """
-    done = {json.loads(line)["id"] for line in out.read_text(encoding="utf-8").splitlines()} if out.exists() else set()
+    done = known_in(out)
     model = next(iter(open_writers(settings)), None)
     if model is None:
         raise ModelError("drafts need a language model; leave --llm none away")

@@ -21,7 +21,7 @@ from rag.models.embeddings import Embedder
 from rag.models.llm import LanguageModel, Message, Prompt
 from rag.settings import load_settings
 from rag.training.augment import asks_reason
-from rag.training.data import Corpus, Question, load_corpus
+from rag.training.data import Corpus, Question, known_in, load_corpus
 from rag.training.side_by_side import SideBySide
 
 SHARES = {"squad2_train": 0.55, "qed_nq": 0.12, "fairytaleqa": 0.13, "qadiscourse": 0.13, "qamr": 0.05, "covidqa": 0.02}
@@ -131,7 +131,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if path is None:
         raise ModelError("other words need a language model; leave --llm none away")
     file = arguments.out
-    done = {json.loads(line)["id"] for line in file.read_text("utf-8").splitlines()} if file.exists() else set()
+    done = known_in(file)
     questions = [
         question
         for held, share in ((True, HELD), (False, 1 - HELD))

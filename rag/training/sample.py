@@ -17,7 +17,7 @@ from rag.models.catalogue import STANDARD
 from rag.models.writers import open_writers
 from rag.settings import load_settings
 from rag.training.augment import asks_reason
-from rag.training.data import Corpus, Question, load_corpus
+from rag.training.data import Corpus, Question, known_in, load_corpus
 from rag.training.rewording import Rewording
 
 SHARES = {"squad2_train": 0.5, "qed_nq": 0.12, "fairytaleqa": 0.13, "qadiscourse": 0.1, "covidqa": 0.07, "clapnq": 0.08}
@@ -111,7 +111,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise ModelError("other words need a language model; leave --llm none away")
     reworded = Rewording(writers[0]) if writers else None
     file = arguments.out
-    done = {json.loads(line)["id"] for line in file.read_text("utf-8").splitlines()} if file.exists() else set()
+    done = known_in(file)
     corpus, random_ = load_corpus(arguments.data, held=arguments.held), random.Random(arguments.seed)
     with file.open("a", encoding="utf-8") as out:
         documents = sample(

@@ -10,8 +10,7 @@ import llama_cpp
 import numpy as np
 
 from rag.errors import ModelError
-from rag.models.chat_template import framed
-from rag.models.llm import Message
+from rag.models.llm import Message, ends, tokenize
 
 _BATCH = 1024
 """Tokens that are decoded at once, at most."""
@@ -40,7 +39,6 @@ class SideBySide:
             self._llama = llama_cpp.Llama(str(path), n_ctx=64, use_mmap=False, verbose=False)
         except (ValueError, OSError) as error:
             raise ModelError(f"{path} cannot be loaded as a GGUF model: {error}") from error
-        self._vocabulary = llama_cpp.llama_model_get_vocab(self._llama.model)
         self._replies = replies
         wanted = llama_cpp.llama_context_default_params()
         wanted.n_ctx, wanted.n_batch, wanted.n_seq_max = _BATCH + replies * _CONTEXT, _BATCH, replies + 1
@@ -54,31 +52,31 @@ class SideBySide:
         self, beginning: Sequence[Message], asked: Iterable[Message], max_tokens: int
     ) -> Iterator[tuple[int, str]]:
         """The likeliest reply to each message behind the beginning, with its number, in the order in which they end."""
-        start = self._tokens(beginning, reply=False)
+        start = tokenize(self._llama, beginning, reply=False)
         llama_cpp.llama_memory_clear(self._memory, True)
         self._decode([(token, place, 0) for place, token in enumerate(start)])
         waiting = enumerate(asked)
         free, running = list(range(1, self._replies + 1)), dict[int, _Reply]()
         while True:
             rows = [(reply.tokens[-1], reply.position, sequence) for sequence, reply in running.items()]
-            ends = {sequence: row for row, sequence in enumerate(running)}
+            lasts = {sequence: row for row, sequence in enumerate(running)}
             for reply in running.values():
                 reply.position += 1
             while free and len(rows) < _BATCH // 2 and (following := next(waiting, None)) is not None:
                 number, message = following
-                own = self._tokens([*beginning, message], reply=True)[len(start) :]
+                own = tokenize(self._llama, [*beginning, message])[len(start) :]
                 sequence = free.pop()
                 llama_cpp.llama_memory_seq_cp(self._memory, 0, sequence, -1, -1)
                 rows += [(token, len(start) + place, sequence) for place, token in enumerate(own)]
-                ends[sequence] = len(rows) - 1
+                lasts[sequence] = len(rows) - 1
                 running[sequence] = _Reply(number, len(start) + len(own))
             if not rows:
                 return
             self._decode(rows)
-            for sequence, row in ends.items():
+            for sequence, row in lasts.items():
                 reply = running[sequence]
                 token = self._likeliest(row)
-                ended = llama_cpp.llama_vocab_is_eog(self._vocabulary, token)
+                ended = ends(self._llama, token)
                 if not ended:
                     reply.tokens.append(token)
                 if ended or len(reply.tokens) == max_tokens:
@@ -86,13 +84,6 @@ class SideBySide:
                     llama_cpp.llama_memory_seq_rm(self._memory, sequence, -1, -1)
                     free.append(sequence)
                     del running[sequence]
-
-    def _tokens(self, messages: Sequence[Message], *, reply: bool) -> list[int]:
-        pieces = framed(self._llama, [(message.role, message.content) for message in messages], reply=reply)
-        tokens: list[int] = []
-        for part, special in pieces:
-            tokens += self._llama.tokenize(part.encode(), add_bos=False, special=special)
-        return tokens
 
     def _decode(self, rows: Sequence[tuple[int, int, int]]) -> None:
         """Read the (token, place, sequence) rows."""
@@ -106,6 +97,5 @@ class SideBySide:
             raise ModelError(f"{len(rows)} tokens do not fit the context; ask shorter questions")
 
     def _likeliest(self, row: int) -> int:
-        size = llama_cpp.llama_vocab_n_tokens(self._vocabulary)
         logits = llama_cpp.llama_get_logits_ith(self._context, row)
-        return int(np.argmax(np.ctypeslib.as_array(logits, shape=(size,))))
+        return int(np.argmax(np.ctypeslib.as_array(logits, shape=(self._llama.n_vocab(),))))

@@ -29,6 +29,7 @@ from rag.sentences import split_sentences
 from rag.settings import load_settings
 from rag.training.claims import LEAST_RIGHT
 from rag.training.contrasts import closed, declarative, lowered, preposition
+from rag.training.data import known_in
 from rag.training.rewording import Rewording, by_examples
 from rag.types import NO_ANSWER
 
@@ -200,7 +201,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     settings = load_settings(flags={"llm": arguments.llm, "threads": arguments.threads})
     model = next(iter(open_writers(settings)), None)
     checker, file = NeuralChecker(), arguments.out
-    done = {json.loads(line)["document"] for line in file.read_text("utf-8").splitlines()} if file.exists() else set()
+    done = known_in(file, "document")
     with file.open("a", encoding="utf-8") as out:
         for item in read_questions(arguments.questions):
             if item.document.id not in done:
