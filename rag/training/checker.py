@@ -46,6 +46,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("data", type=Path, help=f"folder of question files, and of {' and '.join(STATEMENTS)}")
     made.add_argument("--drafts", type=Path, action="append", default=[], help="file of drafts to learn from")
     made.add_argument("--held-drafts", type=Path, action="append", default=[], help="file of drafts to evaluate on")
+    made.add_argument("--statements", type=Path, action="append", default=[], help="file of further statements")
     made.add_argument("--start", type=Path, default=READER_WEIGHTS, help="weights to begin with (the reader's)")
     add_options(made, DEFAULTS)
     return made
@@ -59,7 +60,7 @@ def main(arguments: list[str] | None = None) -> None:
     model = packaged_model_path()
     tokenizer = plain_tokenizer(model)
     network = start(model / "model.safetensors", told.start)
-    files = [told.data / name for name in STATEMENTS if (told.data / name).exists()]
+    files = [path for name in STATEMENTS if (path := told.data / name).exists()] + told.statements
     drafts = [drafted for path in told.drafts for drafted in read_drafts(path)]
     task = Claims(
         questions_of(load_corpus(told.data, held=False)),
