@@ -14,7 +14,7 @@ from rag.models import states
 from rag.models.catalogue import PACKAGED, find
 from rag.models.chat_template import framed
 from rag.models.llm import NEARLY_READ, LlamaCppModel, Message, Prompt
-from rag.models.session import CHUNK, Threads
+from rag.models.session import CHUNK
 from rag.settings import Settings
 
 pytestmark = pytest.mark.e2e
@@ -290,27 +290,6 @@ def test_only_larger_models_read(smollm: LlamaCppModel, tmp_path: Path) -> None:
         file.truncate(500_000_000)
     assert LlamaCppModel(large).reads
     assert not smollm.reads
-
-
-def test_the_quicker_number_of_threads_is_taken_and_the_other_tried_again(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    now = 1000.0
-    monkeypatch.setattr(time, "monotonic", lambda: now)
-    threads = Threads(2)
-    seconds = {1: 0.03, 2: 0.5}  # a core is busy
-
-    def take() -> int:
-        chosen = threads.best()
-        threads.took(chosen, seconds[chosen])
-        return chosen
-
-    assert {take(), take()} == {1, 2}
-    assert [take() for _ in range(5)] == [1] * 5
-    seconds[2] = 0.02  # it is free again
-    now += 21
-    assert 2 in {take(), take()}
-    assert [take() for _ in range(5)] == [2] * 5
 
 
 def test_least_recently_used_states_go_first(tmp_path: Path) -> None:

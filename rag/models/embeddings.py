@@ -10,6 +10,7 @@ import numpy as np
 
 from rag.errors import ModelError
 from rag.models.lazy import Lazy
+from rag.models.threads import TORCH
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -75,7 +76,7 @@ class SentenceTransformerEmbedder:
         by_length = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # little padding within a batch
         for start in range(0, len(texts), 32):
             batch = by_length[start : start + 32]
-            with self._loaded.held() as model:
+            with self._loaded.held() as model, TORCH.chosen():
                 encode = model.encode_query if query else model.encode_document
                 vectors[batch] = encode(
                     [texts[i] for i in batch], batch_size=32, normalize_embeddings=True, show_progress_bar=False
@@ -99,11 +100,10 @@ class SentenceTransformerEmbedder:
         return counts
 
     def _load(self) -> SentenceTransformer:
-        import torch
         from sentence_transformers import SentenceTransformer
         from transformers.utils.logging import disable_progress_bar
 
-        torch.set_num_threads(self._threads)
+        TORCH.allow(self._threads)
         disable_progress_bar()  # type: ignore[no-untyped-call]
         path = str(packaged_model_path()) if self._model == "packaged" else self._model
         try:

@@ -22,6 +22,8 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional
 
+from rag.models.threads import TORCH
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
@@ -168,8 +170,14 @@ def use_bfloat16(precision: str, device: torch.device) -> bool:
 
 @contextmanager
 def fast_inference(device: torch.device) -> Iterator[None]:
-    """What passes that do not train run in: without gradients, in the precision that is fastest on the device."""
-    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=use_bfloat16("auto", device)):
+    """What passes that do not train run in: without gradients, in the precision that is fastest on the device, on a CPU
+    with as many threads as is fastest.
+    """
+    with (
+        TORCH.chosen(),
+        torch.inference_mode(),
+        torch.autocast(device.type, torch.bfloat16, enabled=use_bfloat16("auto", device)),
+    ):
         yield
 
 

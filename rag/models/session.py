@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rag.models.threads import Threads
 from rag.types import FloatArray
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
 CHUNK = 32
 """Tokens that are read between two looks at whether to stop: a third of a second on two slow cores."""
-_TRY_AGAIN_AFTER = 20.0
-"""Seconds after which the other number of threads is tried again."""
 
 
 class Session:
@@ -120,31 +119,3 @@ class Session:
         self.evaluated += len(tokens)
         spent = (time.perf_counter() - start) / len(tokens)
         (self._writing if alone else self._reading).took(writing if alone else reading, spent)
-
-
-class Threads:
-    """One thread, or as many as allowed: whichever was quicker of late.
-
-    Threads that wait for each other at every layer are twice as fast on a free machine and ruinous where a core is
-    busy with something else (measured: 2 tokens a second with two, 30 with one), and only measuring tells which it is.
-    """
-
-    def __init__(self, most: int) -> None:
-        self._choices = sorted({1, most})
-        self._seconds: dict[int, float] = {}
-        self._tried: dict[int, float] = {}
-
-    def best(self) -> int:
-        """The number of threads to take next."""
-        now = time.monotonic()
-        for choice in reversed(self._choices):
-            if now - self._tried.get(choice, -math.inf) > _TRY_AGAIN_AFTER:
-                self._seconds.pop(choice, None)
-                return choice
-        return min(self._choices, key=lambda choice: self._seconds[choice])
-
-    def took(self, threads: int, seconds: float) -> None:
-        """So long a token took with so many threads."""
-        self._tried[threads] = time.monotonic()
-        before = self._seconds.get(threads)
-        self._seconds[threads] = seconds if before is None else 0.7 * before + 0.3 * seconds
