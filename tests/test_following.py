@@ -333,6 +333,10 @@ def test_the_command_tells_line_by_line_and_ends_with_ctrl_c(
         lambda: (folder / "bad.txt").write_bytes(b""),
         lambda: (folder / "2020" / "dam.md").rename(folder / "lakes.md"),
         lambda: None,
+        lambda: (folder / "long.txt").write_text(" ".join(PARAGRAPHS)),
+        lambda: None,
+        lambda: (folder / "copy.txt").write_text(" ".join(PARAGRAPHS)),
+        lambda: None,
         lambda: None,
     ]
 
@@ -352,6 +356,10 @@ def test_the_command_tells_line_by_line_and_ends_with_ctrl_c(
         "mine: 2 article(s), in step with the folder",
         "moved    dam                      2020/dam.md -> lakes.md",
         "mine: 2 article(s), in step with the folder",
+        "added    long                     long.txt",
+        "mine: 3 article(s), in step with the folder",
+        "added    copy                     copy.txt (nearly the same as long: 100% of the shorter one stands in both)",
+        "mine: 4 article(s), in step with the folder",
     ]
     assert err == f"article-chat: error: {folder}/bad.txt: it is empty; there is nothing to ask about\n"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from fakes import FakeEmbedder, GatedEmbedder
-from files import pages_at
+from files import PARAGRAPHS, pages_at
 
 import rag
 from rag.errors import ArticleChatError, CollectionError, IndexDamagedError, IndexUnreadableError
@@ -105,6 +105,18 @@ def test_the_same_text_again_is_the_same_article(shelf: Shelf) -> None:
     assert shelf.add(ANN, document(title="Another name")) == article
     assert shelf.add(BOB, document()).id != article.id
     assert len(shelf.articles(ANN)) == 1
+
+
+def test_the_nearest_duplicate_is_one_that_the_owner_added_before(shelf: Shelf, home: Path) -> None:
+    text = " ".join(PARAGRAPHS)
+    first, second = (shelf.add(ANN, document(one, f"{len(one)}")) for one in (text, f"{text} Nobody was surprised."))
+    other = shelf.add(BOB, document(text))
+    assert shelf.nearest_duplicate(ANN, second.id) == (first, 100)
+    assert shelf.nearest_duplicate(ANN, first.id) is shelf.nearest_duplicate(BOB, other.id) is None
+    next(home.glob(f"indexes/_owners/{ANN}/{first.id}/manifest.json")).write_bytes(b"{}")
+    assert shelf.nearest_duplicate(ANN, second.id) is None  # as the first cannot be read
+    shelf.remove(ANN, second.id)
+    assert shelf.nearest_duplicate(ANN, second.id) is None
 
 
 def test_many_at_once_all_arrive(shelf: Shelf) -> None:

@@ -15,8 +15,10 @@ An event is {"stage": "reading"}, {"stage": "waiting", "before"} (so many articl
 of a ZIP file on with its "number", and last {"stage": "done", "article": {…}, "added"}, {"stage": "cancelled", "added"}
 or {"stage": "failed", "message"}. Of several articles, "article" is the last, and "added" how many are new: none where
 that text was there already; "without_pages", where there are some, is how many of these came from PDF files that are
-too large to be kept; where some could not be added, the "message" says so. Whatever is refused before that is
-{"message"} with a status that fits.
+too large to be kept; "nearly", where some of these are nearly the same as others that were there before, has for each
+{"id", "title", "like": {"id", "title"}, "percent"}, so many percent of the shorter of the two texts stand in both;
+where some could not be added, the "message" says so. Whatever is refused before that is {"message"} with a status that
+fits.
 """
 
 from __future__ import annotations

@@ -130,6 +130,7 @@ class Intake:
         began = time.perf_counter()
         added: list[ArticleEntry] = []
         refused: list[str] = []
+        nearly: list[Event] = []
         before: set[str] = set()
         given_up = False
         try:
@@ -138,7 +139,10 @@ class Intake:
                 if isinstance(made, str):
                     refused.append(made)
                 else:
+                    is_new = made.id not in before.union(entry.id for entry in added)
                     added.append(made)
+                    if is_new:
+                        nearly += self._nearly(arrival.owner, made)
         except GivenUpError:
             given_up = True
         except DocumentError as error:
@@ -153,9 +157,16 @@ class Intake:
                 del self._arrivals[arrival.id]
             place.close()
             new = {entry.id: entry for entry in added if entry.id not in before}
-            last: Event = {"stage": "cancelled", "added": len(new)} if given_up else _last(added, new, refused)
+            last: Event = {"stage": "cancelled", "added": len(new)} if given_up else _last(added, new, nearly, refused)
             self._metrics.arrived(last["stage"], time.perf_counter() - began)
             arrival.tell(last)
+
+    def _nearly(self, owner: str, entry: ArticleEntry) -> Iterator[Event]:
+        """What is told where the article, which is new, has nearly the text of another of the owner's."""
+        if (found := self._shelf.nearest_duplicate(owner, entry.id)) is not None:
+            other, percent = found
+            like = {"id": other.id, "title": other.title}
+            yield {"id": entry.id, "title": entry.title, "like": like, "percent": percent}
 
     def _each(self, arrival: Arrival, find: Found) -> Iterator[ArticleEntry | str]:
         """Each article, once it is added, or in its place why it was not; where there is no room for it, the last."""
@@ -183,9 +194,9 @@ class Intake:
                 yield f"{found.source}: {error}" if "/" in found.source else sentence(str(error))
 
 
-def _last(added: list[ArticleEntry], new: Mapping[str, ArticleEntry], refused: list[str]) -> Event:
+def _last(added: list[ArticleEntry], new: Mapping[str, ArticleEntry], nearly: list[Event], refused: list[str]) -> Event:
     """The event that says what became of all that arrived: the last article, how many are new, of how many of these the
-    pages cannot be shown, as the file was too large to be kept, and what failed.
+    pages cannot be shown, as the file was too large to be kept, which are nearly the same as others, and what failed.
     """
     more = len(refused) - MOST_TOLD
     told = [*refused[:MOST_TOLD], f"And so it is with {more} more."] if more > 0 else refused
@@ -194,7 +205,8 @@ def _last(added: list[ArticleEntry], new: Mapping[str, ArticleEntry], refused: l
         return {"stage": "failed", **said}
     unkept = sum(_pages(entry) > 0 and not entry.original for entry in new.values())
     pages = {"without_pages": unkept} if unkept else {}
-    return {"stage": "done", "article": entry_json(added[-1]), "added": len(new), **pages, **said}
+    like = {"nearly": nearly} if nearly else {}
+    return {"stage": "done", "article": entry_json(added[-1]), "added": len(new), **pages, **like, **said}
 
 
 def entry_json(entry: ArticleEntry) -> Event:

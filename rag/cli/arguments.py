@@ -49,14 +49,16 @@ https://chat.example.org. It tells by X-Forwarded-For who asks, as wrong passwor
 
 """
 _FOLLOWS = """\
-A line for each article that is added, updated, moved or removed. Many changes at once are one update; only what has
-changed is read, and only new text is embedded. What cannot be read is told, and stays as it was. Articles that the
-collection has from elsewhere are left alone.
+A line for each article that is added, updated, moved or removed; it says, too, where one that is added is nearly the
+same as one that is there already. Many changes at once are one update; only what has changed is read, and only new text
+is embedded. What cannot be read is told, and stays as it was. Articles that the collection has from elsewhere are left
+alone.
 
 """
 _ADDRESSES = """\
 An address is fetched when it is named, and only then: from its server, without a proxy, if that is a public one. Name
-it again to refresh the article.
+it again to refresh the article. An article that is nearly the same as one that is there already is added all the same,
+and you are told.
 
 """
 _CHECKS = """\

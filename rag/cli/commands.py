@@ -30,6 +30,7 @@ from rag.evaluation.statements import SupportReport, evaluate_support, read_case
 from rag.ingest.documents import SUFFIXES
 from rag.library.changes import Followed
 from rag.library.collections import SEEDS, Library
+from rag.library.duplicates import NearDuplicate
 from rag.library.following import RETRY_SECONDS, follow
 from rag.models.catalogue import known
 from rag.models.checker import NeuralChecker
@@ -204,6 +205,8 @@ def _index(context: _Context) -> int:
         raise UsageError(f"there is no {', '.join(SUFFIXES)} file in these folders; name the articles to add")
     if done:
         print(f"{name}: {'; '.join(done)}")
+        for key, other in change.nearly.items():
+            print(f"{key} is {_nearly(other)}")
         print(f'Ask them: {NAME} ask "…" --collection {name}')
     return UsageError.exit_code if failed else 0
 
@@ -233,9 +236,14 @@ def _show_followed(done: Followed, name: str, folder: Path) -> None:
 
     for step in done.steps:
         where = f"{below(step.before)} -> {below(step.source)}" if step.before else below(step.source)
-        print(plain(f"{step.what:<8} {step.id:<24} {where}"), flush=True)
+        nearly = f" ({_nearly(step.nearly)})" if step.nearly is not None else ""
+        print(plain(f"{step.what:<8} {step.id:<24} {where}{nearly}"), flush=True)
     _show_failed(done.failed)
     print(f"{name}: {done.articles} article(s), in step with the folder", flush=True)
+
+
+def _nearly(other: NearDuplicate) -> str:
+    return f"nearly the same as {other.id}: {other.percent}% of the shorter one stands in both"
 
 
 def _show_failed(failed: Sequence[DocumentError]) -> bool:

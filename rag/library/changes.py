@@ -5,31 +5,38 @@ new, which have moved and which stay; pure functions.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from rag.errors import DocumentError
+from rag.library.duplicates import NearDuplicate, near_duplicates
 from rag.library.index import PassageIndex
 from rag.types import Document
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What adding documents did, by document id; `failed` says, too, what was left out of ZIP files."""
+    """What adding documents did, by document id; `failed` says, too, what was left out of ZIP files, and `nearly`, of
+    those added, which have nearly the text of another.
+    """
 
     added: tuple[str, ...]
     updated: tuple[str, ...]
     unchanged: tuple[str, ...]
     failed: tuple[DocumentError, ...] = ()
+    nearly: Mapping[str, NearDuplicate] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """An article that was "added", "updated", "moved" or "removed", and its source, which was `before` another."""
+    """An article that was "added", "updated", "moved" or "removed", and its source, which was `before` another; where
+    it was added, the article that it is `nearly` the same as, if there is one.
+    """
 
     what: str
     id: str
     source: str
     before: str = ""
+    nearly: NearDuplicate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +73,9 @@ def in_step(
             moved[document.source] = lost.pop(sources.pop(0))
     documents, change = merged({**stays, **moved}, loaded)
     now = {document.id: document.source for document in documents}
+    nearly = nearly_the_same(documents, change)
     steps = [
-        *(Step("added", key, now[key]) for key in change.added),
+        *(Step("added", key, now[key], nearly=nearly.get(key)) for key in change.added),
         *(Step("updated", key, now[key]) for key in change.updated if now[key] in before),
         *(Step("moved", old.id, source, old.source) for source, old in moved.items()),
         *(Step("removed", old.id, old.source) for old in lost.values()),
@@ -98,6 +106,11 @@ def merged(before: dict[str, Document], loaded: Iterable[Document]) -> tuple[lis
         after[document.source] = new
         taken.add(new.id)
     return list(after.values()), Change(tuple(added), tuple(updated), tuple(unchanged))
+
+
+def nearly_the_same(documents: Iterable[Document], change: Change) -> dict[str, NearDuplicate]:
+    """Of the documents that the change added, which are near-duplicates of others that were there before them."""
+    return near_duplicates({document.id: document.text for document in documents}, change.added)
 
 
 def _kept(document: Document) -> tuple[object, ...]:

@@ -27,7 +27,7 @@ from rag.errors import (
 from rag.ingest.archives import load_articles
 from rag.ingest.documents import SUFFIXES
 from rag.ingest.web_address import LoadPage, is_address, load_page
-from rag.library.changes import Change, Followed, by_source, followed, in_step, merged
+from rag.library.changes import Change, Followed, by_source, followed, in_step, merged, nearly_the_same
 from rag.library.index import Chunking, PassageIndex, PassagesDone
 from rag.library.manifest import MANIFEST, ArticleEntry, read_manifest, unreadable
 from rag.library.originals import to_be_read_again
@@ -169,7 +169,7 @@ class Library:
             documents, change = merged(before, loaded)
             if change.added or change.updated:
                 save_index(self.index_of(documents, old, progress), folder)
-        return change
+        return replace(change, nearly=nearly_the_same(documents, change))
 
     def remove(self, name: str, document_id: str | None = None) -> None:
         """Delete a collection, or one document of it, with its text and vectors; raises CollectionError where there is

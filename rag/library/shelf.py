@@ -33,9 +33,10 @@ from rag.errors import (
     StorageError,
 )
 from rag.library.collections import Library
+from rag.library.duplicates import near_duplicates
 from rag.library.index import PassageIndex, PassagesDone
 from rag.library.line import FairLine
-from rag.library.manifest import MANIFEST, ORIGINALS, ArticleEntry, read_manifest, sha256
+from rag.library.manifest import MANIFEST, ORIGINALS, ArticleEntry, contents, read_manifest, sha256
 from rag.library.originals import fitting
 from rag.library.storage import make_folder, writing
 from rag.settings import Settings
@@ -123,6 +124,21 @@ class Shelf:
                     raise _not_kept(error) from error
                 raise
         return _entry(folder / name)
+
+    def nearest_duplicate(self, owner: str, article: str) -> tuple[ArticleEntry, int] | None:
+        """The owner's article that was added before this one and has nearly its text, and how many percent of the
+        shorter of the two texts stand in both; None where there is none. What cannot be read is not compared.
+        """
+        entries, texts = dict[str, ArticleEntry](), dict[str, str]()
+        for folder in sorted(manifest.parent for manifest in self._folder_of(owner).glob(f"*/{MANIFEST}")):
+            with suppress(IndexDamagedError, IndexUnreadableError):
+                manifest = read_manifest(folder)
+                (entry,) = manifest.documents
+                text = contents(folder / manifest.generation / entry.file)
+                if text is not None:
+                    entries[entry.id], texts[entry.id] = entry, text.decode(errors="replace")
+        nearest = near_duplicates(texts, [article]).get(article)
+        return (entries[nearest.id], nearest.percent) if nearest is not None else None
 
     def open(self, owner: str, article: str) -> PassageIndex:
         """The index of the owner's article; its one document has the article's id.

@@ -505,6 +505,24 @@ def test_each_article_in_a_zip_file_is_added_and_what_was_not_is_told(visitor):
     ]
 
 
+def test_an_article_that_is_nearly_another_of_the_same_owner_is_added_and_told(visitor):
+    client, stranger = visitor(), visitor()
+    text = " ".join(PARAGRAPHS)
+    old = add(client, text, "ice.txt")
+    files = {"new.txt": text.replace("Oslo", "Bergen"), "owls.txt": TEXT, "same.txt": text, "upper.txt": text.upper()}
+    last = events(client.post("/own/articles", params={"name": "papers.zip"}, content=zipped(files)))[-1]
+    _, new, _, upper = listed(client)
+    assert last["added"] == 3
+    like = {"id": old["id"], "title": "Ice"}
+    first, second = last["nearly"]
+    assert first == {"id": new["id"], "title": "New", "like": like, "percent": first["percent"]}
+    assert 80 <= first["percent"] < 100
+    assert second == {"id": upper["id"], "title": "Upper", "like": like, "percent": 100}
+    again = events(client.post("/own/articles", params={"name": "papers.zip"}, content=zipped(files)))[-1]
+    assert (again["added"], "nearly" in again) == (0, False)
+    assert "nearly" not in events(stranger.post("/own/articles", params={"name": "x.txt"}, content=text + " "))[-1]
+
+
 def test_a_zip_file_of_more_articles_than_there_is_room_for_fills_the_room(library, settings):
     client = TestClient(site(Shelf(library, replace(settings, max_articles=3, max_passages=3))), base_url=HOME)
     for n in range(2):

@@ -42,12 +42,6 @@ export function titleOf(articles) {
 }
 const isOwn = () => ownArticles.some(({ id }) => id === showing);
 
-/**
- * A title within a line of the page.
- * @param {string} title
- */
-const shortened = (title) => (title.length > 80 ? `${[...title].slice(0, 79).join("").trimEnd()}…` : title);
-
 /** @param {string[]} ids  in the order of the list */
 function chosen(ids) {
   if (!isAdding()) notices.clear();
@@ -66,7 +60,7 @@ function filesChosen() {
  */
 function finished({ id, title }, added, note) {
   const now = isRunning() ? "It is shown when this answer is complete." : "Ask about it.";
-  const last = `“${shortened(title)}”`;
+  const last = `“${notices.shortened(title)}”`;
   const what =
     added > 1
       ? `${added} articles were added, the last of them ${last}.`
@@ -150,7 +144,7 @@ function follow() {
 export const newRemoveButton = () => button("Remove this article", { className: "action" }, ask);
 
 function ask() {
-  notices.ask(`Remove “${shortened(titleOf(showing) ?? "")}”, its text and its vectors?`, {
+  notices.ask(`Remove “${notices.shortened(titleOf(showing) ?? "")}”, its text and its vectors?`, {
     yes: () => remove().catch(console.error),
     no: () => removeButton.focus(),
   });
@@ -164,6 +158,6 @@ async function remove() {
   notices.clear();
   await refresh();
   choose("");
-  say(`“${shortened(title)}” was removed.`);
+  say(`“${notices.shortened(title)}” was removed.`);
   choice.opener.focus();
 }

@@ -31,6 +31,12 @@ const frame = element(
   confirmation,
 );
 
+/**
+ * A title within a line of the page.
+ * @param {string} title
+ */
+export const shortened = (title) => (title.length > 80 ? `${[...title].slice(0, 79).join("").trimEnd()}…` : title);
+
 /** The line, with nothing in it yet. */
 export function build() {
   bar.setAttribute("aria-label", "Adding the article");

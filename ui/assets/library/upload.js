@@ -7,9 +7,12 @@ const LAST = ["done", "failed", "cancelled"];
 
 /**
  * @typedef {{ id: string, title: string, source: string, characters: number, pages: number }} OwnArticle
+ * @typedef {{ title: string, like: { title: string }, percent: number }} Nearly  an article that was added, and one from
+ *   before that is like it: so many percent of the shorter one's text stand in both
  * @typedef {{ suffixes: string[], text_mb: number, file_mb: number, web_pages: boolean }} Limits  as the server says them
  * @typedef {{ stage: string, id?: string, name?: string, before?: number, done?: number, total?: number, message?: string,
- *   article?: OwnArticle, number?: number, added?: number, without_pages?: number }} Event  a line of the server's answer
+ *   article?: OwnArticle, number?: number, added?: number, without_pages?: number, nearly?: Nearly[] }} Event  a line of the
+ *   server's answer
  * @typedef {{ name: string, path: string, request: RequestInit, refused: string }} Upload  `refused` says what is wrong with
  *   it before it is sent
  * @typedef {{ added: () => Promise<void>, finished: (article: OwnArticle, added: number, note: string) => void }} Listener
@@ -155,6 +158,19 @@ function noteOf(unkept, added) {
 }
 
 /**
+ * Which of the articles that were added are nearly the same as others; "" where none is.
+ * @param {Nearly[]} nearly
+ * @param {number} added
+ */
+function likenessOf([first, ...others], added) {
+  if (!first) return "";
+  const { title, like, percent } = first;
+  const which = added === 1 ? "It" : `“${notices.shortened(title)}”`;
+  const said = `${which} is nearly the same as “${notices.shortened(like.title)}”: ${percent}% of the shorter one stands in both.`;
+  return others.length ? `${said} So it is with ${others.length} more.` : said;
+}
+
+/**
  * Add one after the other; the last that was added is shown, and what went wrong with the others is said.
  * @param {Upload[]} uploads
  */
@@ -163,6 +179,8 @@ async function addEach(uploads) {
   let last = null;
   let added = 0;
   let unkept = 0;
+  /** @type {Nearly[]} */
+  const nearly = [];
   for (const upload of uploads) {
     try {
       if (upload.refused) throw new Error(upload.refused);
@@ -170,6 +188,7 @@ async function addEach(uploads) {
       last = event.article ?? last;
       added += event.added ?? 0;
       unkept += event.without_pages ?? 0;
+      nearly.push(...(event.nearly ?? []));
       if (event.message) failures.push(event.message);
       await listener.added();
     } catch (error) {
@@ -178,7 +197,7 @@ async function addEach(uploads) {
     waiting -= 1;
   }
   if (uploads.length) notices.clear();
-  const note = noteOf(unkept, added);
+  const note = [likenessOf(nearly, added), noteOf(unkept, added)].filter(Boolean).join(" ");
   if (last) listener.finished(last, added, note);
   const said = added > 1 ? `${added} articles were added.` : note && "1 article was added.";
   if (failures.length) notices.fail([said, note, ...failures].filter(Boolean).join(" "));
