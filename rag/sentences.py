@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
 import sentencex
@@ -21,21 +21,24 @@ Segmenter = Callable[[str], list[Span]]
 WORD = re.compile(r"\S{1,60}")
 _LETTER = re.compile(r"[^\W\d_]")
 _HEADING = re.compile(r"[^\S\n]*#{1,6}\s")
-_ITEM = re.compile(r"[^\S\n]*(?:[-*+•]|\d{1,3}[.)]|>|\|)\s")
+_ITEM = re.compile(r"[^\S\n]*(?:[-*+•]|\d{1,3}[.)]|>)\s")
+_ROW = re.compile(r"[^\S\n]*\|\s")
 
 
 def split_sentences(text: str, segmenter: Segmenter | None = None) -> list[Span]:
     """The sentences of a text in order: not overlapping, free of white space at both ends, together holding every
     character that is not white space.
 
-    Punctuated text is split by `sentencex`; stretches of more than MAX_SENTENCE_WORDS words without a boundary go to
-    `segmenter` (default: `word_windows`).
+    Punctuated text is split by `sentencex`, but for rows of tables, which are one each, whatever stands in their cells;
+    stretches of more than MAX_SENTENCE_WORDS words without a boundary go to `segmenter` (default: `word_windows`).
     """
     segmenter = segmenter or word_windows
     sentences: list[Span] = []
-    for block in _blocks(text):
-        block_text = text[block.start : block.end]
-        for boundary in sentencex.get_sentence_boundaries("en", block_text):
+    for block, is_row in _blocks(text):
+        if is_row and len(WORD.findall(text, block.start, block.end)) <= MAX_SENTENCE_WORDS:
+            sentences.append(block)
+            continue
+        for boundary in sentencex.get_sentence_boundaries("en", text[block.start : block.end]):
             start, end = boundary["start_index"], boundary["end_index"]
             sentence = _trim(text, block.start + start, block.start + end)
             if sentence is None:
@@ -74,20 +77,40 @@ def word_windows(text: str, words: int = WINDOW_WORDS) -> list[Span]:
     return [Span(found[a][0], found[b - 1][1]) for a, b in pairwise(edges) if a < b]
 
 
-def _blocks(text: str) -> Iterator[Span]:
-    """Paragraphs, headings, list items and table rows: what no sentence crosses."""
-    start, after_heading = 0, False
-    for line in re.finditer(r"[^\n]*\n?", text):
-        heading = _HEADING.match(line[0]) is not None
-        if after_heading or heading or not line[0].strip() or _ITEM.match(line[0]):
-            block = _trim(text, start, line.start())
+def _blocks(text: str) -> Iterator[tuple[Span, bool]]:
+    """Paragraphs, headings, list items and table rows: what no sentence crosses; and whether each is a row."""
+    lines = re.findall(r"[^\n]*\n?", text)
+    rows = _rows(lines)
+    start, at, begins = 0, 0, 0
+    after_heading = False
+    for number, line in enumerate([*lines, ""]):
+        heading = _HEADING.match(line) is not None
+        apart = number in rows or (begins in rows and not _is_ruler(line))
+        if after_heading or heading or apart or not line.strip() or _ITEM.match(line):
+            block = _trim(text, start, at)
             if block is not None:
-                yield block
-            start = line.start()
+                yield block, begins in rows
+            start, begins = at, number
         after_heading = heading
-    block = _trim(text, start, len(text))
-    if block is not None:
-        yield block
+        at += len(line)
+
+
+def _rows(lines: Sequence[str]) -> set[int]:
+    """Which lines are rows of a table: those that begin with a bar, and in Markdown those around a ruler such as
+    "---|---", from the one above it to the next empty line.
+    """
+    rows, inside = set(), False
+    for number, (line, below) in enumerate(pairwise([*lines, ""])):
+        if _is_ruler(line):
+            continue  # it belongs to the row above
+        inside = bool(line.strip()) and (inside or ("|" in line and _is_ruler(below)))
+        if inside or _ROW.match(line):
+            rows.add(number)
+    return rows
+
+
+def _is_ruler(line: str) -> bool:
+    return {"|", "-"} <= set(line) <= set("|-: \t\n")
 
 
 def _trim(text: str, start: int, end: int) -> Span | None:

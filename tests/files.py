@@ -102,6 +102,19 @@ def pages(*texts: str, password: str | None = None) -> bytes:
     return bytes(pdf.output())
 
 
+def paper_with_table(text: str, rows: Sequence[Sequence[str]], *, ruled: bool) -> bytes:
+    """A PDF with a paragraph and a table below it, with lines around its cells or without."""
+    pdf = FPDF()
+    pdf.add_page()
+    pdf.set_font("Times", size=11)
+    pdf.multi_cell(0, 5, text, new_x="LMARGIN", new_y="NEXT")
+    pdf.ln(3)
+    with pdf.table(borders_layout="ALL" if ruled else "NONE") as table:
+        for row in rows:
+            table.row(row)
+    return bytes(pdf.output())
+
+
 def pages_at(*starts: int) -> tuple[Place, ...]:
     """The places of a document whose pages begin there."""
     return tuple(Place(start, "page", number) for number, start in enumerate(starts, 1))

@@ -46,8 +46,8 @@ def test_a_web_page_is_read_without_its_menus(charset: str) -> None:
         "Clara Lindt founded the maritime museum in 1911. It moved to Basel after the war.",
         "- Entry is free on Sundays.",
         "Dogs stay outside.",
-        "Year | Visitors",
-        "1990 | 12000",
+        "| Year | Visitors",
+        "| 1990 | 12000",
         "Repairs cost 40 crowns & more. The board writes <b>.",
     ]
     assert (document.id, document.title, document.places) == ("saved-page", "Harbour museum reopens", ())
@@ -185,7 +185,7 @@ def test_a_word_document_is_read_in_its_order() -> None:
     document = read(word("Of ice"), "harbour-ice.docx")
     assert document.text.split("\n\n") == [
         *("Ice in the harbour", PARAGRAPHS[0], "- No pilot came."),
-        *("Year | Ships", "1911 | 12", "both years", PARAGRAPHS[1]),
+        *("| Year | Ships", "| 1911 | 12", "both years", PARAGRAPHS[1]),
     ]
     assert (document.title, document.id, document.places) == ("Ice in the harbour", "harbour-ice", ())
     assert read(word("ice in the Harbour"), "a.docx").title == "ice in the Harbour"
@@ -195,7 +195,7 @@ def test_a_book_is_read_in_the_order_of_its_chapters() -> None:
     document = read(book(BOOK_CHAPTER, "<p>Nobody was hurt.</p>", "<p>An advertisement.</p>"), "pier.epub")
     assert document.text.split("\n\n") == [
         *("Ice in the harbour", "The pier broke in March, as Clara Lindt had said.", "- No pilot came."),
-        *("Year | Ships", "1911 | 12", "Nobody was hurt."),
+        *("| Year | Ships", "| 1911 | 12", "Nobody was hurt."),
     ]
     assert document.title == "The pier"
 
@@ -249,7 +249,7 @@ def test_chapters_may_begin_in_the_middle_of_a_file_and_within_others(entry: Cal
         ("“Part & one”", "Motto."),
         ("“Ice”", "Ice\n\nIt broke."),
         ("“Pilots”", "Of pilots."),
-        ("“Ships”", "1911 | 12"),
+        ("“Ships”", "| 1911 | 12"),
     ]
 
 

@@ -27,6 +27,24 @@ def test_blocks_of_markdown_are_not_joined() -> None:
     ]  # fmt: skip
 
 
+def test_a_row_of_a_table_is_one_sentence() -> None:
+    table = (
+        "| Town | Mayor |\n| :--- | ---: |\n| Arlen | Dr. Moss. He is new. |\n| Bexmoor | None. |\nIt rained. Then not."
+    )
+    bare = "Of towns:\nTown|Mayor\n---|---\nArlen|P. Moss. He is new.\nBexmoor|None.\n\nWe know P(A | B). It rained."
+    assert texts(f"{table}\n\n{bare}") == [
+        *("| Town | Mayor |\n| :--- | ---: |", "| Arlen | Dr. Moss. He is new. |", "| Bexmoor | None. |"),
+        "It rained. Then not.",  # as Markdown has it, the table ends with an empty line
+        *("Of towns:", "Town|Mayor\n---|---", "Arlen|P. Moss. He is new.", "Bexmoor|None."),
+        *("We know P(A | B).", "It rained."),
+    ]
+
+
+def test_a_row_that_is_longer_than_any_sentence_is_split_as_prose_is() -> None:
+    prose = " ".join(["It rained on all of the towns."] * 12)
+    assert texts(f"| Arlen | {prose}")[1:] == ["It rained on all of the towns."] * 11
+
+
 def test_text_without_punctuation_becomes_windows_on_word_boundaries() -> None:
     words = [f"word{i}" for i in range(205)]
     found = texts(" ".join(words))

@@ -9,10 +9,11 @@ from urllib.parse import unquote
 
 from .cleaning import LONGEST_TITLE, Refused, clean, has_letters, one_line
 from .epub import html_tree, opened, path_of
+from .tables import flatten
 
 _BLOCK_TAGS = frozenset(
     "address article aside blockquote body caption dd details div dl dt figcaption figure footer h1 h2 h3 h4 h5 h6 "
-    "head header hr li main nav ol p pre section table tbody tfoot thead tr ul".split()
+    "head header hr li main nav ol p pre section ul".split()
 )
 _UNREAD = frozenset("head nav script style svg".split())
 _HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
@@ -36,6 +37,7 @@ def read_epub(data: bytes) -> dict[str, Any]:
     for path, content in book.chapters.items():
         tree = html_tree(content)
         begins = _chapters(tree, contents.get(path, {}), at_headings=bool(contents))
+        flatten(tree)
         for line in "".join(_words(tree, begins)).split("\n"):
             parts = line.split(_BEGINS)
             begun += parts[1::2]
@@ -45,7 +47,7 @@ def read_epub(data: bytes) -> dict[str, Any]:
             if begun:  # of several that begin here, those before the last have no text
                 places.append((length, "chapter", len(places) + 1, begun[-1]))
                 begun = []
-            blocks.append(block.removesuffix(" |"))
+            blocks.append(block)
             length += len(blocks[-1]) + 2
     text = "\n\n".join(blocks)
     if not has_letters(text):
@@ -102,19 +104,18 @@ def _title(element: Any) -> str:
     return title if any(map(str.isalnum, title)) else ""
 
 
-def _words(element: Any, begins: Mapping[Any, str], *, within_row: bool = False) -> Iterator[str]:
-    """The words in an element; a line break stands where a paragraph, a heading, a list item or a table row ends, and
-    the title of a chapter, between two signs, where that begins.
+def _words(element: Any, begins: Mapping[Any, str]) -> Iterator[str]:
+    """The words in an element; a line break stands where a paragraph, a heading or a list item ends, and the title of a
+    chapter, between two signs, where that begins.
     """
     if not isinstance(element.tag, str) or element.tag in _UNREAD:  # a comment has no name
         return
-    edge = "" if element.tag not in _BLOCK_TAGS else " " if within_row else "\n"
-    within_row = within_row or element.tag == "tr"
+    edge = "\n" if element.tag in _BLOCK_TAGS else ""
     yield edge
     yield f"{_BEGINS}{begins[element]}{_BEGINS}" if element in begins else ""
     yield "- " if element.tag == "li" else ""
     yield " ".join((element.text or "").split("\n"))
     for child in element:
-        yield from _words(child, begins, within_row=within_row)
+        yield from _words(child, begins)
         yield " ".join((child.tail or "").split("\n"))
-    yield {"br": " ", "td": " | ", "th": " | "}.get(element.tag, edge)
+    yield " " if element.tag == "br" else edge

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from .cleaning import Refused, clean, one_line
+from .tables import flatten
 
-_BLOCK_TAGS = frozenset("ab body code div head item list p quote row table".split())
+_BLOCK_TAGS = frozenset("ab body code div head item list p quote".split())
 FEWEST_WORDS = 5
 """What is left of a page that is all menus has fewer."""
 
@@ -17,6 +18,9 @@ def read_html(data: bytes) -> dict[str, Any]:
     import trafilatura
 
     tree = trafilatura.load_html(data)
+    if tree is not None:
+        _prepare(tree)
+        flatten(tree)
     found: Any = None if tree is None else trafilatura.bare_extraction(tree, include_comments=False, with_metadata=True)
     if found is None or tree is None:
         raise Refused("no_article")
@@ -31,8 +35,18 @@ def read_html(data: bytes) -> dict[str, Any]:
     return {"title": title, "text": text, "places": []}
 
 
+def _prepare(tree: Any) -> None:
+    """Mark the tables that are menus as layout, and keep those in figures, which trafilatura leaves out."""
+    for table in tree.iter("table"):
+        linked = sum(len("".join(link.itertext())) for link in table.iter("a"))
+        if linked > len("".join(table.itertext())) / 2 and next(table.iter("th"), None) is None:
+            table.set("role", "presentation")
+        for figure in table.iterancestors("figure"):
+            figure.tag = "div"
+
+
 def _blocks(element: Any) -> Iterator[str]:
-    """The texts of the paragraphs, headings, list items and table rows in an element, as trafilatura names them."""
+    """The texts of the paragraphs, headings and list items in an element, as trafilatura names them."""
     inline = ["- " if element.tag == "item" else "", element.text or ""]
     for child in element:
         if child.tag in _BLOCK_TAGS and not _is_inline(child, element):
@@ -40,9 +54,9 @@ def _blocks(element: Any) -> Iterator[str]:
             inline = []
             yield from ["".join(child.itertext())] if child.tag == "code" else _blocks(child)
         else:
-            inline += [*child.itertext(), {"lb": " ", "cell": " | "}.get(child.tag, "")]
+            inline += [*child.itertext(), " " if child.tag == "lb" else ""]
         inline.append(child.tail or "")
-    yield " ".join("".join(inline).removesuffix(" | ").split())
+    yield " ".join("".join(inline).split())
 
 
 def _is_inline(child: Any, parent: Any) -> bool:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from io import BytesIO
+from itertools import takewhile
 from typing import Any
 from zipfile import BadZipFile
 
 from .cleaning import Refused, clean, has_letters, one_line
+from .tables import LONGEST_CELL, Cell, columns_of, lines_of
 
 
 def read_docx(data: bytes) -> dict[str, Any]:
@@ -37,9 +39,46 @@ def _blocks(container: Any) -> Iterator[tuple[str, str]]:
     from docx.table import Table
 
     for block in container.iter_inner_content():
-        if not isinstance(block, Table):
+        if isinstance(block, Table):
+            yield from _rows(block)
+        else:
             yield (block.style.name or "" if block.style is not None else ""), block.text
-            continue
-        for row in block.rows:
-            cells = {cell._tc: " ".join(cell.text.split()) for cell in row.cells}  # one that was merged is there twice
-            yield "", " | ".join(cells.values())
+
+
+def _rows(table: Any) -> Iterator[tuple[str, str]]:
+    """The rows of a table, each with the prose and the tables that stand in its cells below it."""
+    from docx.table import _Cell
+
+    rows: list[list[Cell]] = []
+    below: list[list[Any]] = []
+    above: dict[int, str] = {}
+    for tr in table._tbl.tr_lst:
+        column = tr.grid_before
+        rows.append([])
+        below.append([])
+        for tc in tr.tc_lst:
+            cell = _Cell(tc, table)
+            text = above.get(column, "") if tc.vMerge == "continue" else clean(cell.text)
+            if len(tr.tc_lst) == 1 or len(text) > LONGEST_CELL or cell.tables:
+                below[-1].append(cell)
+                text = ""
+            rows[-1].append(Cell(column, columns_of(column, tc.grid_span), text))
+            column = rows[-1][-1].end
+        above = {cell.start: cell.text for cell in rows[-1]}
+    heads = sum(1 for _ in takewhile(lambda tr: tr.xpath("./w:trPr/w:tblHeader"), table._tbl.tr_lst))
+    for line, cells in zip(lines_of(rows, heads or _has_marked_head(table)), below, strict=True):
+        yield "", line
+        for cell in cells:
+            yield from _blocks(cell)
+
+
+def _has_marked_head(table: Any) -> bool:
+    """Whether the first row looks unlike the others: in bold letters, or as its style has it."""
+    if not table._tbl.tr_lst:
+        return False
+    runs = table._tbl.tr_lst[0].xpath("./w:tc/w:p/w:r[normalize-space(w:t)]")
+    look = table._tbl.xpath("./w:tblPr/w:tblLook[@w:firstRow='1']")
+    styled = look and table.style is not None and table.style.element.xpath("./w:tblStylePr[@w:type='firstRow']")
+    return bool(styled) or (
+        bool(runs) and all(run.xpath("boolean(./w:rPr/w:b[not(@w:val='0' or @w:val='false')])") for run in runs)
+    )
