@@ -154,7 +154,7 @@ def web_app(
     site.mount(API, api)
     add_operation_routes(site, pipeline, chat, asked.collection, public_url=public_url, open_metrics=open_metrics)
     kept = Kept()
-    page = build_app(pipeline_of, chat, [document.title for document in index.documents.values()])
+    page = build_app(pipeline_of, chat, examples, [document.title for document in index.documents.values()])
     mounted: FastAPI = gr.mount_gradio_app(
         site,
         page,

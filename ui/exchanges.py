@@ -33,13 +33,14 @@ class Exchange:
     """A question and its answer as far as it has come; `running` until it is complete.
 
     `earlier` are the answers that a retry has replaced, oldest first. It is `outdated` where the browser kept more of
-    it than the article still says.
+    it than the article still says. What can be asked `next` is found anew each time, and never kept.
     """
 
     answer: Answer
     earlier: tuple[Answer, ...] = ()
     running: bool = False
     outdated: bool = False
+    next: tuple[str, ...] = ()
 
     def cited(self) -> tuple[Citation, ...]:
         """Every quote that was shown for this question."""
@@ -67,6 +68,17 @@ class Conversation:
     def named(self) -> Conversation:
         """The conversation with an id."""
         return self if self.id else replace(self, id=secrets.token_urlsafe(12))
+
+    def answers(self) -> tuple[Answer, ...]:
+        """Every answer that was shown, in order."""
+        return tuple(answer for exchange in self.exchanges for answer in (*exchange.earlier, exchange.answer))
+
+    def with_next(self, questions: tuple[str, ...]) -> Conversation:
+        """The conversation with what can be asked after its last answer, where it has one."""
+        if not self.exchanges:
+            return self
+        *before, last = self.exchanges
+        return replace(self, exchanges=(*before, replace(last, next=questions)))
 
 
 def record(exchange: Exchange) -> dict[str, Any]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeAlias
 
 import gradio as gr
 
-from rag import ArticleChatError, Pipeline
+from rag import ArticleChatError, Examples, Pipeline
 from ui.chat import Chat, View, sentence
 from ui.exchanges import Conversation, Documents, restored
 from ui.owners import owner_of
@@ -22,6 +22,8 @@ Updates: TypeAlias = dict[Any, Any]
 PipelineOf: TypeAlias = Callable[[Any, str], Pipeline]
 """The pipeline over the articles that `Conversation.article` names, and no others, for whoever sent the request; raises
 ArticleChatError where one of them is not theirs or gone."""
+WithNext: TypeAlias = Callable[[Any, Conversation], Conversation]
+"""The conversation with what whoever sent the request can ask next, as far as that is found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class _Parts:
     restore: gr.Button
     retry: gr.Button
     edit: gr.Button
+    suggest: gr.Button
 
     def show(self, view: View, documents: Documents) -> Updates:
         """The view in the components; the conversation is kept once nothing runs any more."""
@@ -63,19 +66,28 @@ class _Parts:
         ]
 
 
-def build_app(pipeline_of: PipelineOf, chat: Chat, titles: list[str]) -> gr.Blocks:
+def build_app(pipeline_of: PipelineOf, chat: Chat, examples: Examples, titles: list[str]) -> gr.Blocks:
     """The page's components and events; it begins with the shared articles, which have the titles.
 
     The conversation lives in the server's state of each visit, and names its article. The browser keeps a copy and
     hands it back after a reload, or when another article is chosen: it is checked against that article, and the article
     against its owner, before it is shown. Nothing else that the browser sends but questions is used.
     """
+
+    def with_next(request: Any, conversation: Conversation) -> Conversation:
+        try:
+            found = examples.after(pipeline_of(request, conversation.article), conversation.answers())
+        except ArticleChatError:
+            found = ()  # there is nothing to ask any more
+        return conversation.with_next(found)
+
     app: gr.Blocks
     with gr.Blocks(title=f"{titles[0]} · article-chat", analytics_enabled=False, fill_width=True) as app:
         parts = _components(titles)
-        _answer(parts, app, chat, pipeline_of)
+        _answer(parts, app, chat, pipeline_of, with_next)
         _edit(parts, chat)
-        _restore(parts, chat, pipeline_of)
+        _restore(parts, chat, pipeline_of, with_next)
+        _suggest(parts, chat, pipeline_of, with_next)
         if chat.loads():
             _say_what_loads(parts, app, chat)
     return app
@@ -108,6 +120,7 @@ def _components(titles: list[str]) -> _Parts:
                 restore = gr.Button("Restore", elem_id="restore")
                 retry = gr.Button("Retry", elem_id="retry")
                 edit = gr.Button("Edit", elem_id="edit")
+                suggest = gr.Button("Suggest", elem_id="suggest")
         with gr.Column(elem_id="article-panel", min_width=0, scale=5):
             _markdown(SOURCE, elem_id="article-box")
     return _Parts(
@@ -124,10 +137,11 @@ def _components(titles: list[str]) -> _Parts:
         restore=restore,
         retry=retry,
         edit=edit,
+        suggest=suggest,
     )
 
 
-def _answer(parts: _Parts, app: gr.Blocks, chat: Chat, pipeline_of: PipelineOf) -> None:
+def _answer(parts: _Parts, app: gr.Blocks, chat: Chat, pipeline_of: PipelineOf, with_next: WithNext) -> None:
     """Ask, Retry and Stop, which leaving the page is, too."""
 
     def run(
@@ -146,7 +160,9 @@ def _answer(parts: _Parts, app: gr.Blocks, chat: Chat, pipeline_of: PipelineOf) 
             return
         who = {"visit": str(request.session_hash), "owner": owner_of(request)}
         for view in start(pipeline=pipeline, conversation=before, **who):
-            yield parts.show(view, pipeline.index.documents) | (back if view.failed else asked)
+            now = view.conversation if view.running else with_next(request, view.conversation)
+            shown = parts.show(replace(view, conversation=now), pipeline.index.documents)
+            yield shown | (back if view.failed else asked)
             asked = {}
 
     def answer(text: str, before: Conversation, editing: bool, request: gr.Request) -> Iterator[Updates]:
@@ -195,7 +211,7 @@ def _edit(parts: _Parts, chat: Chat) -> None:
     parts.cancel.click(cancel, None, parts.all(), **_QUIET)
 
 
-def _restore(parts: _Parts, chat: Chat, pipeline_of: PipelineOf) -> None:
+def _restore(parts: _Parts, chat: Chat, pipeline_of: PipelineOf, with_next: WithNext) -> None:
     """A conversation that the browser has saved, checked, with its article; without exchanges it is a new one."""
 
     def restore(text: str, request: gr.Request) -> Any:
@@ -220,10 +236,26 @@ def _restore(parts: _Parts, chat: Chat, pipeline_of: PipelineOf) -> None:
         titles = [document.title for document in documents.values()]
         heading = introduction_html(titles, found.unreadable, several=" " in found.article)
         shown = {parts.introduction: heading, **parts.edits(False)}
-        return parts.show(View(found.named(), status), documents) | shown
+        return parts.show(View(with_next(request, found.named()), status), documents) | shown
 
     # Whoever goes through the list of articles quickly sees the last one.
     parts.restore.click(restore, [parts.saved], parts.all(), trigger_mode="always_last", **_QUIET)
+
+
+def _suggest(parts: _Parts, chat: Chat, pipeline_of: PipelineOf, with_next: WithNext) -> None:
+    """What can be asked next, where it was found only after the last answer was there."""
+
+    def suggest(now: Conversation, request: gr.Request) -> Any:
+        try:
+            documents = pipeline_of(request, now.article).index.documents
+        except ArticleChatError:
+            return gr.skip()
+        if chat.is_running(str(request.session_hash)):
+            return gr.skip()
+        then = with_next(request, now)
+        return {parts.conversation: then, parts.answers: conversation_html(then, documents)}
+
+    parts.suggest.click(suggest, [parts.conversation], [parts.conversation, parts.answers], **_QUIET)
 
 
 def _say_what_loads(parts: _Parts, app: gr.Blocks, chat: Chat) -> None:

@@ -122,7 +122,7 @@ def exchange_html(exchange: Exchange, documents: Documents) -> str:
     return (
         f'<div class="exchange"><p class="question"><span class="unseen">You asked&#58; </span>'
         f"{escape(answer.question)}</p>{_group('Answer to', answer, status, inner, documents)}"
-        f"{_earlier(exchange, documents)}{kept}</div>"
+        f"{_earlier(exchange, documents)}{_next(exchange)}{kept}</div>"
     )
 
 
@@ -146,6 +146,12 @@ def _earlier(exchange: Exchange, documents: Documents) -> str:
     )
     state = "<details open>" if exchange.answer.abstained else "<details>"
     return f"{state}<summary>Earlier answer</summary>{groups}</details>" if groups else ""
+
+
+def _next(exchange: Exchange) -> str:
+    """The group of what can be asked next, which the page shows under the last answer only."""
+    buttons = "".join(f'<button type="button">{escape(question)}</button>' for question in exchange.next)
+    return f'<fieldset role="group" class="next"><legend>Ask next</legend>{buttons}</fieldset>' if buttons else ""
 
 
 def _shown(answer: Answer, documents: Documents) -> str:

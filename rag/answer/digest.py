@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -164,9 +165,8 @@ def _questions(pipeline: Pipeline, go_on: Callable[[], bool]) -> list[str]:
     """At most _CANDIDATES that the articles answer, of each of the first ones as many."""
     documents = list(pipeline.index.documents.values())[:MOST_QUESTIONS]
     most = _CANDIDATES // len(documents)
-    return [
-        question for document in documents for question in find_examples(pipeline, document, most=most, go_on=go_on)
-    ]
+    searches = [islice(find_examples(pipeline, document, go_on=go_on), most) for document in documents]
+    return [example.question for example in chain.from_iterable(searches)]
 
 
 def _answers(

@@ -1,22 +1,31 @@
-"""Questions to begin with, made from the article and kept only where the pipeline answers them from where they came."""
+"""Questions to begin and to go on with, made from the article and kept only where the pipeline answers them from where
+they came.
+"""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, islice, pairwise, zip_longest
+from math import inf
 
 from rag.answer.background import Articles, Background, undisturbed
 from rag.answer.pipeline import Pipeline
 from rag.english import COMMON_WORDS, FORMS_OF_ADDRESS
 from rag.errors import ArticleChatError
-from rag.types import Document, Span
+from rag.library.index import lexical_tokens
+from rag.types import Answer, Citation, Document, Span
 
 MOST_TRIED = 24
 """Candidates put to the pipeline, at most; each costs a search and a reading, but no writing."""
 MOST_OFFERED = 3
+"""Questions to begin with, at most."""
+MOST_NEXT = 2
+"""Questions that can be asked next, at most."""
+MOST_KEPT = 12
+"""Questions of all the articles of a pipeline, at most: those to begin with, and more for later."""
 _READ_CHARACTERS = 200_000
 
 _SAID = re.compile(
@@ -35,6 +44,14 @@ class Candidate:
     sources: tuple[Span, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A question that the pipeline answers, and the best quote for it."""
+
+    question: str
+    quote: Citation
+
+
 class Examples:
     """Example questions of articles, found in the background, one pipeline's after the other's.
 
@@ -43,11 +60,18 @@ class Examples:
 
     def __init__(self, busy: Callable[[], bool] = lambda: False) -> None:
         self._busy = busy
-        self._found: Background[tuple[str, ...] | None] = Background("examples", self._find, None)
+        self._found: Background[tuple[Example, ...] | None] = Background("examples", self._find, None)
 
     def of(self, pipeline: Pipeline) -> tuple[str, ...] | None:
-        """The questions about the first articles; None until they are found, for which the first call asks."""
-        return self._found.of(pipeline)
+        """At most MOST_OFFERED questions about the first articles, in turn; None until they are found, for which the
+        first call asks.
+        """
+        found = self._found.of(pipeline)
+        return None if found is None else tuple(example.question for example in found[:MOST_OFFERED])
+
+    def after(self, pipeline: Pipeline, answers: Sequence[Answer]) -> tuple[str, ...]:
+        """The `next_questions` after the answers, of those that are found so far; waits for nothing."""
+        return next_questions(self._found.of(pipeline) or (), answers)
 
     def forget(self, article: str) -> None:
         """Keep nothing of an article that was removed."""
@@ -58,51 +82,85 @@ class Examples:
         self._found.stop()
 
     def _find(self, articles: Articles, pipeline: Pipeline) -> None:
-        questions: tuple[str, ...] = ()
-        first = articles[:MOST_OFFERED]
+        found: tuple[Example, ...] = ()
+        documents = [pipeline.index.documents[article] for article in articles[:MOST_OFFERED]]
+        searches = [find_examples(pipeline, document, go_on=lambda: self._go_on(articles)) for document in documents]
         try:
-            for article in first:
-                document, most = pipeline.index.documents[article], MOST_OFFERED // len(first)
-                questions += find_examples(pipeline, document, most=most, go_on=lambda: self._go_on(articles))
+            for example in filter(None, chain.from_iterable(zip_longest(*searches))):
+                found += (example,)
+                if len(found) == MOST_KEPT:
+                    break
+                if len(found) >= MOST_OFFERED:  # there is something to begin with
+                    self._found.note(articles, found)
         finally:
-            self._found.note(articles, questions)
+            self._found.note(articles, found)
 
     def _go_on(self, articles: Articles) -> bool:
         return undisturbed(self._busy, lambda: not self._found.wants(articles))
 
 
+def next_questions(examples: Sequence[Example], answers: Sequence[Answer]) -> tuple[str, ...]:
+    """At most MOST_NEXT of the examples that a conversation with these answers, the last one last, leaves open: neither
+    asked, nor nearly so, nor answered by a quote that was shown.
+
+    Those come first whose quotes are nearest to the last ones that were shown; those of other articles in the order of
+    their texts.
+    """
+    asked = [_subject(answer.question) for answer in answers]
+    shown = [citation for answer in answers for citation in answer.citations]
+    last = next((answer.citations for answer in reversed(answers) if answer.citations), ())
+    articles = list(dict.fromkeys(example.quote.document_id for example in examples))
+
+    def is_open(example: Example) -> bool:
+        subject = _subject(example.question)
+        return not (
+            any(2 * len(subject & other) >= len(subject | other) for other in asked)
+            or any(_distance(example.quote, quote) == 0 for quote in shown)
+        )
+
+    def order(example: Example) -> tuple[float, int, int]:
+        near = min((_distance(example.quote, quote) for quote in last), default=inf)
+        return near, articles.index(example.quote.document_id), example.quote.start
+
+    return tuple(example.question for example in sorted(filter(is_open, examples), key=order)[:MOST_NEXT])
+
+
+def _distance(one: Citation, other: Citation) -> float:
+    """How many characters lie between two quotes, 0 where they share some, infinity in different articles."""
+    if one.document_id != other.document_id:
+        return inf
+    return max(0, max(one.start, other.start) - min(one.end, other.end) + 1)
+
+
 def find_examples(
-    pipeline: Pipeline, document: Document, *, most: int = MOST_OFFERED, go_on: Callable[[], bool] = lambda: True
-) -> tuple[str, ...]:
-    """At most `most` questions about the document that the pipeline answers from where each was made.
+    pipeline: Pipeline, document: Document, *, go_on: Callable[[], bool] = lambda: True
+) -> Iterator[Example]:
+    """Questions about the document that the pipeline answers from where each was made, on a subject of its own each.
 
     Before each candidate it asks whether to `go_on()`.
     """
-    kept: list[str] = []
-    seen: set[str] = set()
-    for tried, candidate in enumerate(candidates(document)):
-        if len(kept) == most or tried == MOST_TRIED or not go_on():
-            break
-        words = {
-            word.lower() for word in _WORD.findall(candidate.question) if word.lower() not in COMMON_WORDS | _FRAME
-        }
-        if not words & seen and is_answered(pipeline, document, candidate):
-            kept.append(candidate.question)
-            seen |= words
-    return tuple(kept)
+    seen: frozenset[str] = frozenset()
+    for candidate in islice(candidates(document), MOST_TRIED):
+        if not go_on():
+            return
+        subject = _subject(candidate.question)
+        if not subject & seen and (quote := answering_quote(pipeline, document, candidate)) is not None:
+            seen |= subject
+            yield Example(candidate.question, quote)
 
 
-def is_answered(pipeline: Pipeline, document: Document, candidate: Candidate) -> bool:
-    """Whether the pipeline's best quote for the question holds one of the places that it was made from."""
+def answering_quote(pipeline: Pipeline, document: Document, candidate: Candidate) -> Citation | None:
+    """The pipeline's best quote for the question, where it holds one of the places that the question was made from."""
     try:
         for progress in pipeline.stream(candidate.question):
             if progress.answer.citations:
                 best = progress.answer.citations[0]
                 quote = Span(best.start, best.end)
-                return best.document_id == document.id and any(quote.contains(s) for s in candidate.sources)
+                holds = best.document_id == document.id and any(quote.contains(s) for s in candidate.sources)
+                return best if holds else None
     except ArticleChatError:
-        return False
-    return False
+        return None
+    return None
 
 
 def candidates(document: Document) -> Iterator[Candidate]:
@@ -117,6 +175,12 @@ def candidates(document: Document) -> Iterator[Candidate]:
 
 
 _FRAME = FORMS_OF_ADDRESS | frozenset("article say about what did does the".split())
+
+
+def _subject(question: str) -> frozenset[str]:
+    """The stems of what the question is about, without the words that many questions have."""
+    words = [word for word in _WORD.findall(question) if word.lower() not in COMMON_WORDS | _FRAME]
+    return frozenset(lexical_tokens([" ".join(words)])[0])
 
 
 def _about_statements(text: str) -> Iterator[Candidate]:

@@ -16,7 +16,7 @@ from rag import (
     Span,
     Statement,
 )
-from ui.exchanges import LONGEST_RECORD, Exchange, record, restored
+from ui.exchanges import LONGEST_RECORD, Conversation, Exchange, record, restored
 
 DOC = Document(
     id="harbour", title="Harbour news", text="The ferry was late. The 😀 pilot had fallen ill.", source="h.txt"
@@ -239,3 +239,12 @@ def test_a_quote_of_an_article_that_was_not_chosen_does_not_come_back():
         (exchange,) = found.exchanges
         assert (found.article, len(exchange.answer.statements)) == ("owls toads", statements)
         assert len(exchange.answer.passages) == len(documents)
+
+
+def test_what_can_be_asked_next_stands_at_the_last_exchange_and_is_not_kept():
+    conversation = Conversation("abc", (Exchange(ABSTAINED), Exchange(ANSWERED, (ABSTAINED,))))
+    assert conversation.answers() == (ABSTAINED, ABSTAINED, ANSWERED)
+    then = conversation.with_next(("why?",))
+    assert [exchange.next for exchange in then.exchanges] == [(), ("why?",)]
+    assert record(then.exchanges[-1]) == record(conversation.exchanges[-1])
+    assert Conversation().with_next(("why?",)) == Conversation()

@@ -326,3 +326,11 @@ def test_of_several_articles_each_quote_names_its_own():
     assert "these 2 articles" in introduction_html(["A", "B"])
     for unreadable in UNREADABLE:
         assert "One of these articles" in introduction_html([], unreadable, several=True)
+
+
+def test_what_can_be_asked_next_is_a_group_of_buttons_that_are_text():
+    doc = document("The ferry was late.")
+    rendered = shown(Exchange(refused(), next=("When?", HOSTILE)), doc)
+    assert [tag for tag, _ in rendered.tags[-4:]] == ["legend", "button", "button", "input"]
+    assert "Ask nextWhen?" + HOSTILE in rendered.text
+    assert "Ask next" not in shown(Exchange(refused()), doc).text

@@ -1,15 +1,17 @@
-// Example questions about the article, before the first question.
-import { button, fetchJson, get } from "../dom.js";
+// Example questions about the article, before the first question; those that the server puts below the last answer are asked
+// as they are.
+import { button, closest, fetchJson, find, get } from "../dom.js";
 import { onChange } from "../observer.js";
-import { articleId, isUnavailable, questionBox, typeInto } from "../state.js";
+import { articleId, exchanges, isRunning, isUnavailable, press, questionBox, typeInto } from "../state.js";
 
 const ASK_AGAIN_AFTER = 1000; // milliseconds: the server has not found them yet
 /** @type {string | null} */
 let article = null; // whose example questions are there, or are waited for
+let late = false; // whether answers may be there without those to ask next, as they were found only later
 
-/** @param {string} text */
+/** @param {string | null} text */
 function ask(text) {
-  typeInto(questionBox(), text);
+  typeInto(questionBox(), text ?? "");
   get("#ask .primary").click();
 }
 
@@ -18,16 +20,35 @@ async function load(id) {
   /** @type {string[] | null} */
   const questions = await fetchJson(`/examples?about=${encodeURIComponent(id)}`);
   if (article !== id) return;
-  if (questions) get("#questions").replaceChildren(...questions.map((text) => button(text, {}, () => ask(text))));
-  else setTimeout(() => article === id && load(id).catch(console.error), ASK_AGAIN_AFTER);
+  if (!questions) {
+    late = true;
+    setTimeout(() => article === id && load(id).catch(console.error), ASK_AGAIN_AFTER);
+    return;
+  }
+  get("#questions").replaceChildren(...questions.map((text) => button(text, {}, () => ask(text))));
+  follow();
 }
 
 function follow() {
   const id = articleId();
-  if (article === id) return;
-  article = id;
-  get("#questions").replaceChildren();
-  if (!isUnavailable()) load(id).catch(console.error);
+  if (article !== id) {
+    article = id;
+    late = false;
+    get("#questions").replaceChildren();
+    if (!isUnavailable()) load(id).catch(console.error);
+  } else if (late && exchanges().length && !isRunning() && get("#questions").hasChildNodes()) {
+    late = false;
+    if (!find(".exchange:last-of-type .next")) press("suggest");
+  }
 }
 
-export const build = () => onChange(follow);
+/** @param {MouseEvent} event */
+function clicked({ target }) {
+  const next = closest(target, ".next button");
+  if (next) ask(next.textContent);
+}
+
+export function build() {
+  document.addEventListener("click", clicked);
+  onChange(follow);
+}
