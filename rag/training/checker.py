@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 DEFAULTS = Plan(steps=4000, encoder_rate=8e-5, evaluate_every=500)
 STATEMENTS = ("foolmetwice.jsonl", "support.jsonl")
 """Files of the data folder with statements and evidence; drawn equally often."""
-AS_USED = Shares(contrasts=0.1)
-"""Claims that it is calibrated on: few that are made to mislead."""
+AS_USED = Shares(contrasts=0.0)
+"""Claims that it is calibrated on: none that are made to mislead."""
 _HELD = 600
 """Claims of a kind that are evaluated on."""
 
@@ -73,7 +73,7 @@ def main(arguments: list[str] | None = None) -> None:
     held = held_out(told.data, files, told.held_drafts)
     unseen = Claims(
         questions_of(load_corpus(told.data, held=True)),
-        [],
+        [read_statements(path, held=True) for path in told.statements],
         [drafted for path in told.held_drafts for drafted in read_drafts(path)],
         tokenizer,
         seed=told.seed,

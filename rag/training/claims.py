@@ -80,9 +80,9 @@ class Drafted:
 class Shares:
     """Of all claims."""
 
-    drafts: float = 0.3
-    statements: float = 0.2
-    contrasts: float = 0.3
+    drafts: float = 0.2
+    statements: float = 0.35
+    contrasts: float = 0.2
     """Statements of a quote's own words, half of which it does not say, with those that others are said to deny."""
     joined: float = 0.15
     """Two claims as one, of the quotes of both, or of one: those do not say all of it."""
