@@ -229,10 +229,10 @@ class LlamaCppModel:
         return hashlib.sha256(told + np.asarray(tokens, np.int32).tobytes()).hexdigest()[:32]
 
     def _load(self) -> tuple[Llama, Session]:
-        from llama_cpp import Llama
+        from rag.models.huge_pages import HugePagesLlama
 
         try:
-            llama = Llama(  # unmapped: llama.cpp rearranges most weights, and would hold the mapped ones besides
+            llama = HugePagesLlama(  # unmapped: llama.cpp rearranges most weights, and would hold the mapped besides
                 str(self._path),
                 n_ctx=self._context_tokens,
                 n_threads_batch=self._threads,

@@ -10,6 +10,7 @@ import llama_cpp
 import numpy as np
 
 from rag.errors import ModelError
+from rag.models.huge_pages import HugePagesLlama
 from rag.models.llm import Message, ends, tokenize
 
 _BATCH = 1024
@@ -36,7 +37,7 @@ class SideBySide:
 
     def __init__(self, path: Path, *, threads: int, replies: int = 64) -> None:
         try:
-            self._llama = llama_cpp.Llama(str(path), n_ctx=64, use_mmap=False, verbose=False)
+            self._llama = HugePagesLlama(str(path), n_ctx=64, use_mmap=False, verbose=False)
         except (ValueError, OSError) as error:
             raise ModelError(f"{path} cannot be loaded as a GGUF model: {error}") from error
         self._replies = replies
