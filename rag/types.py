@@ -335,7 +335,8 @@ class Answer:
 
     @classmethod
     def from_json(cls, value: Any, documents: Mapping[str, Document]) -> Answer:
-        """The answer of which `to_json` made the object, with the passages of those documents that are there.
+        """The answer of which `to_json` made the object, with the passages of those documents that are there, and still
+        so long.
 
         Its citations are as they were written; whether a document still says so is for the caller to look up. Raises
         ValueError where the object is no answer.
@@ -344,7 +345,9 @@ class Answer:
         try:
             found = places.validate_json(json.dumps(value["passages"], allow_nan=False), strict=True)
             passages = [
-                _passage(place, documents[place.document_id]) for place in found if place.document_id in documents
+                _passage(place, documents[place.document_id])
+                for place in found
+                if place.document_id in documents and place.end <= len(documents[place.document_id].text)
             ]
             value = {**value, "refusal": value["answer"] if value["abstained"] else None, "passages": ()}
             answer = answers.validate_json(json.dumps(value, allow_nan=False), strict=True)

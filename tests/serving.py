@@ -11,6 +11,7 @@ from fakes import FakeEmbedder, OverlapChecker, OverlapReader
 from rag.answer.pipeline import Pipeline
 from rag.api.articles import Articles
 from rag.api.mcp import ArticleServer, serve_http, serve_stdio
+from rag.api.served import ServedCollection
 from rag.library.collections import SEEDS, Library
 from rag.settings import Settings
 
@@ -19,7 +20,7 @@ def server_of(home: Path) -> ArticleServer:
     settings = Settings(home=home, llm="none", threads=1)
     library = Library(settings, FakeEmbedder())
     pipeline = Pipeline(library.open(), reader=OverlapReader(), checker=OverlapChecker(), settings=settings)
-    return ArticleServer(Articles(pipeline, SEEDS, library=library), SEEDS)
+    return ArticleServer(Articles(ServedCollection(pipeline, SEEDS, library), library=library), SEEDS)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from rag.api.articles import OPEN_PIPELINES, Articles
 from rag.api.citations import citation_list, content_blocks, url_citations
 from rag.api.errors import RefusedError
 from rag.api.requests import MOST_TURNS, read_completion, read_response
+from rag.api.served import ServedCollection
 from rag.errors import CollectionError
 from rag.library.collections import Library
 from rag.library.index import Chunking, PassageIndex
@@ -38,7 +39,7 @@ def names(articles: Articles, owner: str = "") -> list[str]:
 
 
 def test_a_collection_comes_first_and_each_of_its_articles_behind_it(pipeline: Pipeline) -> None:
-    articles = Articles(pipeline, "news")
+    articles = Articles(ServedCollection(pipeline, "news"))
     assert [(named.name, named.title) for named in articles.named()] == [
         ("news", "news (2 articles)"),
         ("news:mill", "The mill"),
@@ -54,7 +55,7 @@ def test_a_collection_comes_first_and_each_of_its_articles_behind_it(pipeline: P
 
 @pytest.mark.parametrize("name", ["", ":", "news:", "news:ship", "other", "NEWS", "news:dam:dam", "../news", "seeds"])
 def test_there_is_nothing_else(pipeline: Pipeline, settings: Settings, library: Library, name: str) -> None:
-    articles = Articles(pipeline, "news", library=library, shelf=Shelf(library, settings))
+    articles = Articles(ServedCollection(pipeline, "news", library), library=library, shelf=Shelf(library, settings))
     with pytest.raises(CollectionError, match="there is, among others: news, news:mill"):
         articles.pipeline(name, ANN)
 
@@ -63,14 +64,14 @@ def test_nothing_of_one_article_is_embedded_again(pipeline: Pipeline) -> None:
     embedder = pipeline.index.embedder
     assert isinstance(embedder, FakeEmbedder)
     before = list(embedder.embedded)
-    Articles(pipeline, "news").pipeline("news:mill")
+    Articles(ServedCollection(pipeline, "news")).pipeline("news:mill")
     assert embedder.embedded == before
 
 
 def test_other_collections_of_the_library_are_named_and_read_anew_when_they_change(
     pipeline: Pipeline, library: Library, tmp_path: Path
 ) -> None:
-    articles = Articles(pipeline, "news", library=library)
+    articles = Articles(ServedCollection(pipeline, "news", library), library=library)
     ship, sea = tmp_path / "ship.txt", tmp_path / "sea.txt"
     ship.write_text("The ship sank in July.")
     sea.write_text("The sea was calm in August.")
@@ -86,13 +87,17 @@ def test_other_collections_of_the_library_are_named_and_read_anew_when_they_chan
     library.remove("mine")
     with pytest.raises(CollectionError):
         articles.pipeline("mine")
-    assert names(Articles(pipeline, "news")) == ["news", "news:mill", "news:dam"]  # without the library
+    assert names(Articles(ServedCollection(pipeline, "news"))) == [
+        "news",
+        "news:mill",
+        "news:dam",
+    ]  # without the library
 
 
 def test_the_collection_that_is_served_is_read_anew_when_it_changes(library: Library, home: Path) -> None:
     (home / "seeds" / "dam.txt").write_text(DAM.text)
     served = Pipeline(library.open(), reader=OverlapReader(), checker=OverlapChecker(), settings=Settings(home=home))
-    articles = Articles(served, "seeds", library=library)
+    articles = Articles(ServedCollection(served, "seeds", library), library=library)
     assert articles.pipeline("seeds") is served
     assert articles.pipeline("seeds:dam") is articles.pipeline("seeds:dam")
     assert names(articles) == ["seeds", "seeds:dam", "seeds:harbour-news"]
@@ -111,7 +116,7 @@ def test_the_collection_that_is_served_is_read_anew_when_it_changes(library: Lib
 
 
 def test_so_many_are_kept_open_and_no_more(pipeline: Pipeline, library: Library, tmp_path: Path) -> None:
-    articles, first = Articles(pipeline, "news", library=library), None
+    articles, first = Articles(ServedCollection(pipeline, "news", library), library=library), None
     for number in range(OPEN_PIPELINES + 1):
         (tmp_path / "a.txt").write_text("The ship sank in July.")
         library.add([tmp_path / "a.txt"], f"c{number}")
@@ -123,7 +128,7 @@ def test_so_many_are_kept_open_and_no_more(pipeline: Pipeline, library: Library,
 def test_an_own_article_is_its_owners_alone(pipeline: Pipeline, settings: Settings, library: Library) -> None:
     shelf = Shelf(library, settings)
     entry = shelf.add(ANN, Document("x", "Ann's", "Ann sailed to Oslo in May.", ""))
-    articles = Articles(pipeline, "news", library=library, shelf=shelf)
+    articles = Articles(ServedCollection(pipeline, "news", library), library=library, shelf=shelf)
     assert articles.named(ANN)[-1].title == "Ann's"
     assert articles.pipeline(entry.id, ANN).answer("Who sailed to Oslo?").citations
     assert entry.id not in names(articles, BOB)

@@ -16,6 +16,7 @@ from files import PARAGRAPHS, paper, zipped
 import rag.cli.commands
 from rag.answer.pipeline import Pipeline
 from rag.api.articles import Articles
+from rag.api.served import ServedCollection
 from rag.cli import main
 from rag.errors import CollectionError, IndexDamagedError, IndexUnreadableError, StorageError
 from rag.library import collections
@@ -316,7 +317,7 @@ def test_what_does_not_pass_ends_it(library: Library, folder: Path, settings: Se
 
 def test_programs_are_answered_from_the_folder_as_it_is_now(library: Library, folder: Path, pipeline: Pipeline) -> None:
     followed(library, folder)
-    served = Articles(pipeline.over(library.open("mine")), "mine", library=library)
+    served = Articles(ServedCollection(pipeline.over(library.open("mine")), "mine", library), library=library)
     assert [named.name for named in served.named()] == ["mine", "mine:dam", "mine:bee"]
     followed(library, folder, (folder / "bee.txt").unlink, lambda: (folder / "owl.txt").write_text("Seven owls."))
     assert set(served.pipeline("mine").index.documents) == {"dam", "owl"}

@@ -25,6 +25,7 @@ import rag
 from rag.answer.pipeline import Pipeline
 from rag.api.articles import Articles
 from rag.api.mcp import MOST_FETCHED, ArticleServer, serve_http, serve_stdio
+from rag.api.served import ServedCollection
 from rag.errors import UsageError
 from rag.library.collections import SEEDS, Library
 from rag.settings import Settings
@@ -220,7 +221,7 @@ def test_what_is_indexed_while_it_runs_is_there_with_the_next_call(home: Path) -
 def test_it_says_which_articles_are_used_and_that_they_are_gone(library: Library, settings: Settings) -> None:
     pipeline = Pipeline(library.open(), reader=OverlapReader(), checker=OverlapChecker(), settings=settings)
     used: list[Pipeline] = []
-    server = ArticleServer(Articles(pipeline, SEEDS, library=library), SEEDS, used.append)
+    server = ArticleServer(Articles(ServedCollection(pipeline, SEEDS, library), library=library), SEEDS, used.append)
 
     async def ask(client: Client) -> None:
         await call(client, "ask", question=QUESTION)

@@ -18,11 +18,11 @@ from starlette.staticfiles import StaticFiles
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from rag import (
-    SEEDS,
     ArticleChatError,
     Digests,
     Examples,
     Library,
+    PassageIndex,
     Pipeline,
     Settings,
     Shelf,
@@ -32,7 +32,7 @@ from rag import (
     pages_of,
     reachable,
 )
-from rag.api import API, Articles, api_app
+from rag.api import API, Articles, ServedCollection, api_app
 from ui.articles import add_article_routes
 from ui.chat import Chat
 from ui.claims import add_claim_route
@@ -52,6 +52,7 @@ from ui.waiting import Loading
 
 log = logging.getLogger(__name__)
 ASSETS = Path(__file__).parent / "assets"
+_FRESH = {"Cache-Control": "no-store"}
 ENDING_SECONDS = 30.0
 """Once the server was told to stop, what it still computes has so long to end."""
 STYLES = (
@@ -71,7 +72,7 @@ HEAD = "".join(f'<link rel="stylesheet" href="/page/{name}.css">' for name in ST
 
 
 def web_app(
-    pipeline: Pipeline,
+    served: ServedCollection,
     shelf: Shelf,
     chat: Chat,
     examples: Examples,
@@ -88,7 +89,7 @@ def web_app(
     """The whole site: the page, its scripts and style, the articles as JSON, the API, behind the guard and for known
     owners.
 
-    The shared articles are those of the pipeline; the shelf has the visitors' own. What the API can ask
+    The shared articles are those that are served; the shelf has the visitors' own. What the API can ask
     is `named`; without, what the page shows. The server's figures are for this computer alone, or, with `open_metrics`,
     for who is let in, too.
     """
@@ -103,33 +104,25 @@ def web_app(
         digests.forget(article)
 
     add_article_routes(site, shelf, chat.metrics, removed=forget)
-    index = pipeline.index
-    add_page_routes(site, shelf, index)
+
+    def renew(before: PassageIndex, now: PassageIndex | None) -> None:
+        for made in (examples, studies, digests):
+            made.renew(before, now)
+        if now is not None and not chat.loads():
+            _prepare(served.over(now), examples, studies)
+
+    served.changed = renew
+    add_page_routes(site, shelf, served.index)
 
     def pipeline_of(request: Any, about: str) -> Pipeline:
         articles = about.split()
-        return pipeline.over(shelf.together(owner_of(request), articles, index)) if articles else pipeline
+        if not articles:
+            return served.pipeline()
+        return served.over(shelf.together(owner_of(request), articles, served.index()))
 
     add_claim_route(site, pipeline_of)
     add_overview_route(site, digests, pipeline_of)
-    run = {"run": secrets.token_urlsafe(8)}
-
-    @site.get("/alive")
-    def alive() -> JSONResponse:
-        """By this the page knows that the server answers, and that it is still the same run of it."""
-        return JSONResponse(run)
-
-    @site.get("/articles")
-    def articles() -> JSONResponse:
-        return JSONResponse([{"id": document.id, "title": document.title} for document in index.documents.values()])
-
-    @site.get("/articles/{document_id}")
-    def article(document_id: str) -> JSONResponse:
-        document = index.documents.get(document_id)
-        if document is None:
-            raise HTTPException(404)
-        starts = [passage.span.start for passage in index.passages if passage.document_id == document_id]
-        return JSONResponse(article_json(document, starts, pages=pages_of(index, document_id, shelf.settings)))
+    _add_shared_routes(site, served, shelf.settings)
 
     @site.get("/examples")
     def questions(request: Request, about: str = "") -> JSONResponse:
@@ -138,7 +131,7 @@ def web_app(
             found = examples.of(pipeline_of(request, about))
         except ArticleChatError:
             found = ()  # it was removed meanwhile
-        return JSONResponse(found, headers={"Cache-Control": "no-store"})
+        return JSONResponse(found, headers=_FRESH)
 
     @site.get("/reading")
     def reading(request: Request, about: str = "") -> JSONResponse:
@@ -147,14 +140,16 @@ def web_app(
             share = None if chat.loads() else studies.of(pipeline_of(request, about))
         except ArticleChatError:
             share = None  # it was removed meanwhile
-        return JSONResponse({"share": share, "loads": bool(chat.loads())}, headers={"Cache-Control": "no-store"})
+        return JSONResponse({"share": share, "loads": bool(chat.loads())}, headers=_FRESH)
 
-    asked = named or Articles(pipeline, SEEDS, shelf=shelf)
+    asked = named or Articles(served, shelf=shelf)
     api = api_app(asked, chat.place, studies.of, seconds=shelf.settings.answer_seconds, metrics=chat.metrics)
     site.mount(API, api)
-    add_operation_routes(site, pipeline, chat, asked.collection, public_url=public_url, open_metrics=open_metrics)
+    add_operation_routes(site, served, chat, public_url=public_url, open_metrics=open_metrics)
     kept = Kept()
-    page = build_app(pipeline_of, chat, examples, [document.title for document in index.documents.values()])
+    index = served.pipeline().index
+    titles = [document.title for document in index.documents.values()]
+    page = build_app(pipeline_of, chat, examples, titles, index.version)
     mounted: FastAPI = gr.mount_gradio_app(
         site,
         page,
@@ -173,6 +168,42 @@ def web_app(
     mounts = [getattr(route, "app", None) for route in mounted.routes]
     next(app for app in mounts if isinstance(app, gr.routes.App)).state_holder = kept
     return mounted
+
+
+def _add_shared_routes(site: FastAPI, served: ServedCollection, settings: Settings) -> None:
+    """Add the routes of the articles that are served to all, and of what tells the page that they are others now."""
+    run = secrets.token_urlsafe(8)
+
+    @site.get("/alive")
+    def alive() -> JSONResponse:
+        """By this the page knows that the server answers, that it is still the same run of it, and which version of the
+        shared articles is asked now, "" where they were removed.
+        """
+        index = served.index()
+        return JSONResponse({"run": run, "version": index.version if index is not None else ""}, headers=_FRESH)
+
+    @site.get("/articles")
+    def articles() -> JSONResponse:
+        index = served.index()
+        documents = index.documents.values() if index is not None else ()
+        titles = [{"id": document.id, "title": document.title} for document in documents]
+        return JSONResponse(titles, headers=_FRESH)
+
+    @site.get("/articles/{document_id}")
+    def article(document_id: str) -> JSONResponse:
+        index = served.index()
+        document = index.documents.get(document_id) if index is not None else None
+        if index is None or document is None:
+            raise HTTPException(404)
+        starts = [passage.span.start for passage in index.passages if passage.document_id == document_id]
+        told = article_json(document, starts, pages=pages_of(index, document_id, settings))
+        return JSONResponse(told, headers=_FRESH)
+
+
+def _prepare(pipeline: Pipeline, examples: Examples, studies: Studies) -> None:
+    """Have found and read, in the background, what whoever opens the page is to see."""
+    examples.of(pipeline)
+    studies.of(pipeline)
 
 
 def protect(
@@ -216,14 +247,14 @@ def serve(
         if accounts is not None and (open_to_files := reachable()):
             log.warning("what reads files could reach %s on this system", " and ".join(open_to_files))
         os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-        pipeline = build_pipeline(library.open(collection), settings)
-        loading = Loading(pipeline.warm_up)
+        served = ServedCollection(build_pipeline(library.open(collection), settings), collection, library)
+        loading = Loading(served.warm_up)
         chat = Chat(loading, seconds=settings.answer_seconds)
         examples, studies, digests = Examples(chat.is_busy), Studies(), Digests(chat.is_busy)
         shelf = Shelf(library, settings)
-        named = Articles(pipeline, collection, library=library if accounts is None else None, shelf=shelf)
+        named = Articles(served, library=library if accounts is None else None, shelf=shelf)
         site = web_app(
-            pipeline,
+            served,
             shelf,
             chat,
             examples,
@@ -242,13 +273,13 @@ def serve(
             if loading.error is not None:
                 server.should_exit = True
             elif not server.should_exit:
-                examples.of(pipeline)
-                studies.of(pipeline)
+                if (now := served.now()) is not None:
+                    _prepare(now, examples, studies)
                 name = socket.gethostname() if is_every_address(host) else host
                 print(public_url or url_of(listener, name), flush=True)  # noqa: T201
 
         port = listener.getsockname()[1]
-        articles = len(pipeline.index.documents)
+        articles = len(served.documents)
         log.info("the server listens", extra={"facts": {"port": port, "articles": articles}})
         loading.start(ready)
         try:
@@ -260,6 +291,7 @@ def serve(
             impatient.daemon = True
             impatient.start()
             shelf.close()
+            served.close()
             loading.finished.wait()
             examples.stop()
             studies.stop()

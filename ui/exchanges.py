@@ -18,6 +18,7 @@ from rag import (
     Citation,
     CollectionError,
     Document,
+    PassageIndex,
 )
 
 LONGEST_RECORD = 4_000_000
@@ -57,13 +58,14 @@ class Conversation:
 
     They are about the `article` with the id, the visitor's own or a shared one; about several where there are several
     ids, with spaces between; about all the shared ones where it is "". Where one of them cannot be read, `unreadable`
-    says why: "removed" or "damaged".
+    says why: "removed" or "damaged". The exchanges cite what the articles say in the `version` of their index.
     """
 
     id: str = ""
     exchanges: tuple[Exchange, ...] = ()
     article: str = ""
     unreadable: str = ""
+    version: str = ""
 
     def named(self) -> Conversation:
         """The conversation with an id."""
@@ -79,6 +81,14 @@ class Conversation:
             return self
         *before, last = self.exchanges
         return replace(self, exchanges=(*before, replace(last, next=questions)))
+
+    def as_of(self, index: PassageIndex) -> Conversation:
+        """The conversation with what the articles still say in this index, checked as one that is restored."""
+        if index.version == self.version:
+            return self
+        kept = json.loads(json.dumps([record(exchange) for exchange in self.exchanges]))
+        exchanges = tuple(_exchange(entry, index.documents) for entry in kept)
+        return replace(self, exchanges=exchanges, version=index.version)
 
 
 def record(exchange: Exchange) -> dict[str, Any]:

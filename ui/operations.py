@@ -5,7 +5,7 @@
     GET /metrics   what `rag.api.Metrics` counts, in Prometheus' text format, for this computer alone or, with
                    `open_metrics`, for who is let in, too
 
-Both wait for nothing. `/alive` is for the page: whether the server is there, and still the same run of it.
+Both wait for nothing. `/alive` is for the page: whether the server is there, and the same as before.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from rag import Pipeline
+from rag.api import ServedCollection
 from ui.chat import Chat
 from ui.security import is_loopback
 
@@ -27,7 +27,7 @@ _FRESH = {"Cache-Control": "no-store"}
 
 
 def add_operation_routes(
-    site: FastAPI, pipeline: Pipeline, chat: Chat, collection: str, *, public_url: str = "", open_metrics: bool = False
+    site: FastAPI, served: ServedCollection, chat: Chat, *, public_url: str = "", open_metrics: bool = False
 ) -> None:
     """Add the routes to the site, which has `Owners` and `Guard` around it."""
     public = urlsplit(public_url).netloc
@@ -37,7 +37,7 @@ def add_operation_routes(
         state = chat.state()
         told: dict[str, object] = {"status": state}
         if request.scope["owner"]:
-            told |= {"collection": collection, "articles": len(pipeline.index.documents), "models": pipeline.models}
+            told |= {"collection": served.name, "articles": len(served.documents), "models": served.models}
         return JSONResponse(told, 200 if state == "ready" else 503, headers=_FRESH)
 
     @site.get(METRICS)

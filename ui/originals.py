@@ -14,7 +14,7 @@ from __future__ import annotations
 import base64
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from fastapi import FastAPI, Request, Response
@@ -32,8 +32,10 @@ _NUMBER = re.compile(r"[0-9]{1,9}")
 _RANGE = re.compile(r"([0-9]{1,9})-([0-9]{1,9})")
 
 
-def add_page_routes(site: FastAPI, shelf: Shelf, shared: PassageIndex) -> None:
-    """Add the routes to the site, which has those of the articles; each owner has one page drawn at a time."""
+def add_page_routes(site: FastAPI, shelf: Shelf, shared: Callable[[], PassageIndex | None]) -> None:
+    """Add the routes to the site, which has those of the articles; each owner has one page drawn at a time. `shared`
+    gives the index of the shared ones, if there is one.
+    """
     drawing: set[str] = set()
     lock = threading.Lock()
 
@@ -67,9 +69,10 @@ def add_page_routes(site: FastAPI, shelf: Shelf, shared: PassageIndex) -> None:
 
     @site.get("/articles/{article}/pages/{number}")
     def of_all(request: Request, article: str, number: str) -> Response:
-        if article not in shared.documents:
+        index = shared()
+        if index is None or article not in index.documents:
             raise CollectionError("there is no such article; choose another")
-        return drawn(request, shared, article, number)
+        return drawn(request, index, article, number)
 
 
 def _number(text: str) -> int:

@@ -66,8 +66,8 @@ class _Parts:
         ]
 
 
-def build_app(pipeline_of: PipelineOf, chat: Chat, examples: Examples, titles: list[str]) -> gr.Blocks:
-    """The page's components and events; it begins with the shared articles, which have the titles.
+def build_app(pipeline_of: PipelineOf, chat: Chat, examples: Examples, titles: list[str], version: str) -> gr.Blocks:
+    """The page's components and events; it begins with the shared articles, which have the titles in that version.
 
     The conversation lives in the server's state of each visit, and names its article. The browser keeps a copy and
     hands it back after a reload, or when another article is chosen: it is checked against that article, and the article
@@ -83,7 +83,7 @@ def build_app(pipeline_of: PipelineOf, chat: Chat, examples: Examples, titles: l
 
     app: gr.Blocks
     with gr.Blocks(title=f"{titles[0]} · article-chat", analytics_enabled=False, fill_width=True) as app:
-        parts = _components(titles)
+        parts = _components(titles, version)
         _answer(parts, app, chat, pipeline_of, with_next)
         _edit(parts, chat)
         _restore(parts, chat, pipeline_of, with_next)
@@ -93,14 +93,15 @@ def build_app(pipeline_of: PipelineOf, chat: Chat, examples: Examples, titles: l
     return app
 
 
-def _components(titles: list[str]) -> _Parts:
-    conversation, editing = gr.State(Conversation()), gr.State(value=False)
+def _components(titles: list[str], version: str) -> _Parts:
+    begun = Conversation(version=version)
+    conversation, editing = gr.State(begun), gr.State(value=False)
     with gr.Row(elem_id="page"):
         with gr.Column(elem_id="chat", min_width=0, scale=6):
             introduction = _markdown(introduction_html(titles), elem_id="introduction")
             _markdown(TOOLS, elem_id="toolbar")
             _markdown(EXAMPLES, elem_id="examples")
-            answers = _markdown("", elem_id="conversation")
+            answers = _markdown(conversation_html(begun, {}), elem_id="conversation")
             status = _markdown("", elem_id="status")
             with gr.Row(elem_id="ask"):
                 question = gr.Textbox(
@@ -159,7 +160,7 @@ def _answer(parts: _Parts, app: gr.Blocks, chat: Chat, pipeline_of: PipelineOf, 
             yield {parts.status: status_html(sentence(str(error)))}
             return
         who = {"visit": str(request.session_hash), "owner": owner_of(request)}
-        for view in start(pipeline=pipeline, conversation=before, **who):
+        for view in start(pipeline=pipeline, conversation=before.as_of(pipeline.index), **who):
             now = view.conversation if view.running else with_next(request, view.conversation)
             shown = parts.show(replace(view, conversation=now), pipeline.index.documents)
             yield shown | (back if view.failed else asked)
@@ -218,15 +219,17 @@ def _restore(parts: _Parts, chat: Chat, pipeline_of: PipelineOf, with_next: With
         if chat.is_running(str(request.session_hash)):
             return gr.skip()
         documents: Documents = {}
+        version = ""
         status = chat.loads()
 
         def documents_of(article: str) -> Documents:
-            nonlocal documents, status
+            nonlocal documents, version, status
             try:
-                documents = pipeline_of(request, article).index.documents
+                index = pipeline_of(request, article).index
             except ArticleChatError as error:
                 status = sentence(str(error))
                 raise
+            documents, version = index.documents, index.version
             return documents
 
         try:
@@ -236,7 +239,8 @@ def _restore(parts: _Parts, chat: Chat, pipeline_of: PipelineOf, with_next: With
         titles = [document.title for document in documents.values()]
         heading = introduction_html(titles, found.unreadable, several=" " in found.article)
         shown = {parts.introduction: heading, **parts.edits(False)}
-        return parts.show(View(with_next(request, found.named()), status), documents) | shown
+        then = with_next(request, replace(found.named(), version=version))
+        return parts.show(View(then, status), documents) | shown
 
     # Whoever goes through the list of articles quickly sees the last one.
     parts.restore.click(restore, [parts.saved], parts.all(), trigger_mode="always_last", **_QUIET)
@@ -247,13 +251,13 @@ def _suggest(parts: _Parts, chat: Chat, pipeline_of: PipelineOf, with_next: With
 
     def suggest(now: Conversation, request: gr.Request) -> Any:
         try:
-            documents = pipeline_of(request, now.article).index.documents
+            index = pipeline_of(request, now.article).index
         except ArticleChatError:
             return gr.skip()
         if chat.is_running(str(request.session_hash)):
             return gr.skip()
-        then = with_next(request, now)
-        return {parts.conversation: then, parts.answers: conversation_html(then, documents)}
+        then = with_next(request, now.as_of(index))
+        return {parts.conversation: then, parts.answers: conversation_html(then, index.documents)}
 
     parts.suggest.click(suggest, [parts.conversation], [parts.conversation, parts.answers], **_QUIET)
 

@@ -97,13 +97,17 @@ def status_html(message: str) -> str:
 
 
 def conversation_html(conversation: Conversation, documents: Documents) -> str:
-    """The conversation, one block for each exchange, so that only changed ones are drawn again; first its id and that
-    of its article, called by why that is unreadable where it is.
+    """The conversation, one block for each exchange, so that only changed ones are drawn again; first its id, that
+    of its article, called by why that is unreadable where it is, and the version.
     """
     article = conversation.unreadable or "article"
     names = "".join(
         f'<input type="hidden" name="{name}" value="{escape(value)}">'
-        for name, value in (("conversation", conversation.id), (article, conversation.article))
+        for name, value in (
+            ("conversation", conversation.id),
+            (article, conversation.article),
+            ("version", conversation.version),
+        )
     )
     return "\n\n".join([names, *(exchange_html(exchange, documents) for exchange in conversation.exchanges)])
 

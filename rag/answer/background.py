@@ -7,16 +7,16 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Generic, TypeAlias, TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from rag.answer.pipeline import Pipeline
+from rag.library.index import PassageIndex
 
 MOST_REMEMBERED = 1000
 """Articles, and choices of several, of which it is remembered what was found out."""
 MOST_WAITING = 100
 """Of those, so many may wait; of more, those are forgotten that wait longest, until somebody asks for them again."""
-Articles: TypeAlias = tuple[str, ...]
-"""The ids of a pipeline's documents, in their order."""
 T = TypeVar("T")
 _LOOK_AGAIN_AFTER = 0.2
 
@@ -26,6 +26,19 @@ def undisturbed(busy: Callable[[], bool], stopped: Callable[[], bool]) -> bool:
     while busy() and not stopped():
         time.sleep(_LOOK_AGAIN_AFTER)
     return not stopped()
+
+
+@dataclass(frozen=True, slots=True)
+class Articles:
+    """A pipeline's documents: their ids, in their order, and the version of their index."""
+
+    ids: tuple[str, ...]
+    version: str
+
+    @classmethod
+    def of(cls, pipeline: Pipeline) -> Articles:
+        """Those of the pipeline."""
+        return cls(tuple(pipeline.index.documents), pipeline.index.version)
 
 
 class Background(Generic[T]):
@@ -47,7 +60,7 @@ class Background(Generic[T]):
 
     def of(self, pipeline: Pipeline) -> T:
         """What is known of the pipeline's articles; the first call asks for the work."""
-        articles = tuple(pipeline.index.documents)
+        articles = Articles.of(pipeline)
         with self._lock:
             if articles not in self._known and not self.stopped.is_set():
                 self._known[articles] = self._at_first
@@ -84,8 +97,19 @@ class Background(Generic[T]):
     def forget(self, article: str) -> None:
         """Keep nothing of an article, alone or with others, and end the work for it."""
         with self._lock:
-            for articles in [articles for articles in self._known if article in articles]:
+            for articles in [articles for articles in self._known if article in articles.ids]:
                 self._end(articles)
+
+    def renew(self, before: PassageIndex, now: PassageIndex | None) -> None:
+        """Where `now` is in the place of `before`: keep nothing of articles that were changed or removed, nor of all
+        of them together, and end the work for that.
+        """
+        after = now.documents if now is not None else {}
+        changed = {key for key, document in before.documents.items() if after.get(key) != document}
+        with self._lock:
+            for articles in list(self._known):
+                if articles.version == before.version or not changed.isdisjoint(articles.ids):
+                    self._end(articles)
 
     def stop(self) -> None:
         """End the work, and wait for that."""

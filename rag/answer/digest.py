@@ -227,11 +227,15 @@ class Digests:
 
     def give_up(self, pipeline: Pipeline) -> None:
         """End the work for exactly these articles within a moment, and keep nothing of it; `of` asks for it anew."""
-        self._made.end(tuple(pipeline.index.documents))
+        self._made.end(Articles.of(pipeline))
 
     def forget(self, article: str) -> None:
         """Keep nothing of an article that was removed, alone or with others, and end the work for it."""
         self._made.forget(article)
+
+    def renew(self, before: PassageIndex, now: PassageIndex | None) -> None:
+        """Keep nothing of what has changed where `now` is in the place of `before`, and end the work for it."""
+        self._made.renew(before, now)
 
     def stop(self) -> None:
         """End the work within a moment, and wait for that."""

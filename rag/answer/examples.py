@@ -15,7 +15,7 @@ from rag.answer.background import Articles, Background, undisturbed
 from rag.answer.pipeline import Pipeline
 from rag.english import COMMON_WORDS, FORMS_OF_ADDRESS
 from rag.errors import ArticleChatError
-from rag.library.index import lexical_tokens
+from rag.library.index import PassageIndex, lexical_tokens
 from rag.types import Answer, Citation, Document, Span
 
 MOST_TRIED = 24
@@ -77,13 +77,17 @@ class Examples:
         """Keep nothing of an article that was removed."""
         self._found.forget(article)
 
+    def renew(self, before: PassageIndex, now: PassageIndex | None) -> None:
+        """Keep nothing of what has changed where `now` is in the place of `before`."""
+        self._found.renew(before, now)
+
     def stop(self) -> None:
         """End the search before the next candidate, and wait for that."""
         self._found.stop()
 
     def _find(self, articles: Articles, pipeline: Pipeline) -> None:
         found: tuple[Example, ...] = ()
-        documents = [pipeline.index.documents[article] for article in articles[:MOST_OFFERED]]
+        documents = [pipeline.index.documents[article] for article in articles.ids[:MOST_OFFERED]]
         searches = [find_examples(pipeline, document, go_on=lambda: self._go_on(articles)) for document in documents]
         try:
             for example in filter(None, chain.from_iterable(zip_longest(*searches))):

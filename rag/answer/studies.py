@@ -7,6 +7,7 @@ import logging
 from rag.answer.background import Articles, Background
 from rag.answer.pipeline import Pipeline
 from rag.errors import ArticleChatError
+from rag.library.index import PassageIndex
 
 _READ = 1.0
 log = logging.getLogger(__name__)
@@ -17,7 +18,7 @@ class Studies:
 
     def __init__(self) -> None:
         self._shares = Background("studies", self._study, 0.0)
-        self._latest: Articles = ()
+        self._latest: Articles | None = None
 
     def of(self, pipeline: Pipeline) -> float | None:
         """How much of the pipeline's articles has been read, in [0, 1]; None where there is nothing to read, or nothing
@@ -26,7 +27,7 @@ class Studies:
         """
         if not pipeline.reads or self._shares.stopped.is_set():
             return None
-        articles = tuple(pipeline.index.documents)
+        articles = Articles.of(pipeline)
         if pipeline.index.folder is None and self._latest != articles:
             self._shares.drop(articles, _READ)
         self._latest = articles
@@ -36,6 +37,10 @@ class Studies:
     def forget(self, article: str) -> None:
         """Stop reading an article that was removed, alone or with others, and keep nothing of it."""
         self._shares.forget(article)
+
+    def renew(self, before: PassageIndex, now: PassageIndex | None) -> None:
+        """Stop reading what has changed where `now` is in the place of `before`, and keep nothing of it."""
+        self._shares.renew(before, now)
 
     def stop(self) -> None:
         """End the reading within a moment, and wait for that."""

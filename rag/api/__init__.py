@@ -5,6 +5,17 @@ from rag.api.bodies import receive_body
 from rag.api.errors import RefusedError, error_response
 from rag.api.metrics import Metrics
 from rag.api.routes import API, api_app
+from rag.api.served import ServedCollection
 from rag.api.sockets import bind
 
-__all__ = ["API", "Articles", "Metrics", "RefusedError", "api_app", "bind", "error_response", "receive_body"]
+__all__ = [
+    "API",
+    "Articles",
+    "Metrics",
+    "RefusedError",
+    "ServedCollection",
+    "api_app",
+    "bind",
+    "error_response",
+    "receive_body",
+]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from rag.answer.pipeline import Pipeline
+from rag.api.served import ServedCollection
 from rag.errors import CollectionError
 from rag.library.collections import Library
 from rag.library.index import PassageIndex
@@ -33,19 +34,15 @@ class Articles:
     """A pipeline for each name: `seeds` is a collection, `seeds:hanoi-summit` an article of it, and a visitor's own
     article is known by its id.
 
-    `served` is the pipeline over the collection. With a library, that is opened again where `index` or `remove` has
-    changed it since, and the library's other collections have names, too; with a shelf, an owner's own articles, which
-    nobody else can ask.
+    With a library, its other collections than the one that is `served` have names, too, and are opened again where
+    `index` or `remove` has changed them since; with a shelf, an owner's own articles, which nobody else can ask.
     """
 
-    def __init__(
-        self, served: Pipeline, collection: str, *, library: Library | None = None, shelf: Shelf | None = None
-    ) -> None:
+    def __init__(self, served: ServedCollection, *, library: Library | None = None, shelf: Shelf | None = None) -> None:
         self._served = served
-        self.collection = collection
+        self.collection = served.name
         self._library = library
         self._shelf = shelf
-        self._version = self._version_of(collection)  # None where it is not on the disk, which is never opened again
         self._open: OrderedDict[str, tuple[object, Pipeline]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -54,8 +51,8 @@ class Articles:
         a collection, each of them behind it.
         """
         collections: dict[str, Iterable[Document | ArticleEntry]] = {}
-        if self._version is None:
-            collections[self.collection] = self._served.index.documents.values()
+        if (served := self._served.index()) is not None:
+            collections[self.collection] = served.documents.values()
         for info in self._library.collections() if self._library is not None else ():
             collections.setdefault(info.name, info.documents)
         found: list[Named] = []
@@ -74,20 +71,17 @@ class Articles:
             raise CollectionError(f"there is nothing called {name!r} to ask; there is, among others: {known}")
         if not colon:
             return whole
-        return self._kept(name, whole.index, partial(whole.index.part, article))
+        return self._kept(name, whole.index.version, partial(whole.index.part, article))
 
     def _whole(self, collection: str, owner: str) -> Pipeline | None:
-        version = self._version_of(collection)
-        if collection == self.collection and version == self._version:
-            return self._served
+        if collection == self.collection and (served := self._served.now()) is not None:
+            return served
+        version = self._library.version(collection) if self._library is not None else None
         if self._library is not None and version is not None:
             return self._kept(collection, version, partial(self._library.open, collection))
         if self._shelf is not None and any(entry.id == collection for entry in self._shelf.articles(owner)):
             return self._served.over(self._shelf.open(owner, collection))
         return None
-
-    def _version_of(self, collection: str) -> tuple[int, int] | None:
-        return self._library.version(collection) if self._library is not None else None
 
     def _kept(self, name: str, version: object, index: Callable[[], PassageIndex]) -> Pipeline:
         """The pipeline that was made for the name, or a new one where that was made of another version."""

@@ -174,11 +174,12 @@ def _overview(context: _Context) -> int:
 def _mcp(context: _Context) -> int:
     from rag.api.articles import Articles
     from rag.api.mcp import ArticleServer, serve_http, serve_stdio
+    from rag.api.served import ServedCollection
 
     arguments, library = context.arguments, context.library
     pipeline = build_pipeline(library.open(arguments.collection), context.settings)
     studies = Studies()
-    articles = Articles(pipeline, arguments.collection, library=library)
+    articles = Articles(ServedCollection(pipeline, arguments.collection, library), library=library)
     server = ArticleServer(articles, arguments.collection, studies.of)
     try:
         if arguments.http:

@@ -205,10 +205,11 @@ class Library:
                 log.warning("%s", error)
         return found
 
-    def version(self, name: str) -> tuple[int, int] | None:
+    def version(self, name: str) -> tuple[int, ...] | None:
         """What tells the collection as it is on the disk now from what it was before; None where there is none.
 
-        Raises IndexUnreadableError where that cannot be told now.
+        That of `seeds` tells what its files are, with which `open` brings it up to date. Raises IndexUnreadableError
+        where it cannot be told now.
         """
         path = self._folder / name / MANIFEST
         if not _NAME.fullmatch(name):
@@ -219,6 +220,8 @@ class Library:
             return None
         except OSError as error:
             raise unreadable(path, error) from error
+        if name == SEEDS:
+            return tuple(number for path in self._seeds() for number in _stamp(path))
         return manifest.st_mtime_ns, manifest.st_ino  # each change puts another file into its place
 
     def files(
@@ -238,10 +241,13 @@ class Library:
                 if not hidden and (own is None or not file.is_relative_to(own)):
                     yield file
 
+    def _seeds(self) -> Iterable[Path]:
+        seeds = self._settings.seeds
+        return self.files([seeds]) if seeds.is_dir() else []
+
     def _refresh_seeds(self) -> PassageIndex:
         seeds = self._settings.seeds
-        files = self.files([seeds]) if seeds.is_dir() else []
-        loaded, failed = self._load_files(files, lambda path: path.relative_to(self._settings.home).as_posix())
+        loaded, failed = self._load_files(self._seeds(), lambda path: path.relative_to(self._settings.home).as_posix())
         for error in failed:
             log.warning("left out: %s", error)
         if not loaded:
@@ -395,6 +401,15 @@ def _below(folder: Path, failed: Callable[[Path, OSError], object]) -> Iterator[
                         yield file
                 except OSError as error:
                     failed(file, error)
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    """What tells the file from what it was before; nothing of one that has just gone."""
+    try:
+        status = path.stat()
+    except OSError:
+        return ()
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
 
 
 def _resolved(path: Path) -> str:

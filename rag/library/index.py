@@ -141,6 +141,11 @@ class PassageIndex:
             chunking=indexes[0].chunking,
         )
 
+    @cached_property
+    def version(self) -> str:
+        """What tells its documents, as long as this process runs, from any others: the same ones have the same."""
+        return f"{hash(tuple(self.documents.values())) % 2**64:x}"
+
     @property
     def vectors(self) -> FloatArray:
         """The passages' unit vectors, (n, d)."""

@@ -46,8 +46,8 @@ FOLDER = "_owners"
 OPEN_INDEXES = 4
 """Articles, and choices of several, kept in memory, the last used."""
 log = logging.getLogger(__name__)
-_Chosen: TypeAlias = tuple[str, tuple[str, ...], PassageIndex | None]
-"""Whose it is, the articles' ids in order, and the shared index that some of them may be of."""
+_Chosen: TypeAlias = tuple[str, tuple[str, ...], str]
+"""Whose it is, the articles' ids in order, and the version of the shared index that some of them may be of."""
 _OWNER = re.compile(r"[0-9a-f]{32}")
 _ARTICLE = re.compile(r"[0-9a-f]{12,32}")
 
@@ -147,14 +147,14 @@ class Shelf:
         now.
         """
         folder = self._existing(owner, article)
-        return self._kept((owner, (article,), None), [folder], lambda: self._load(folder))
+        return self._kept((owner, (article,), ""), [folder], lambda: self._load(folder))
 
-    def together(self, owner: str, articles: Sequence[str], shared: PassageIndex) -> PassageIndex:
-        """One index over the articles and no others, in an order of its own, each the owner's or one of `shared`; it is
-        made of the vectors that there are. Raises as `open` does.
+    def together(self, owner: str, articles: Sequence[str], shared: PassageIndex | None) -> PassageIndex:
+        """One index over the articles and no others, in an order of its own, each the owner's or one of `shared`,
+        where there is one; it is made of the vectors that there are. Raises as `open` does.
         """
         wanted = set(articles)
-        common = [article for article in shared.documents if article in wanted]
+        common = [article for article in shared.documents if article in wanted] if shared is not None else []
         own = sorted(wanted.difference(common))  # ids begin with the time
         chosen = (*common, *own)
         if len(chosen) == len(own) == 1:
@@ -162,9 +162,10 @@ class Shelf:
         folders = [self._existing(owner, article) for article in own]
 
         def make() -> PassageIndex:
-            return PassageIndex.joined(chosen, [*([shared] if common else []), *map(self._load, folders)])
+            return PassageIndex.joined(chosen, [*([shared] if shared is not None else []), *map(self._load, folders)])
 
-        return self._kept((owner, chosen, shared), folders, make)
+        version = shared.version if shared is not None and common else ""
+        return self._kept((owner, chosen, version), folders, make)
 
     def remove(self, owner: str, article: str) -> None:
         """Delete the article's text, its vectors and all else that was made of it.

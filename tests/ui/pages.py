@@ -20,7 +20,7 @@ from playwright.sync_api import Locator, Page, expect
 from rag import Digests, Document, Library, Pipeline, Quote, Reading, RetrievedPassage, Settings, Shelf, Span
 from rag.answer.examples import Examples
 from rag.answer.studies import Studies
-from rag.api import Articles
+from rag.api import ServedCollection
 from rag.library.index import Chunking, PassageIndex
 from rag.models.embeddings import Embedder
 from rag.models.llm import LanguageModel, Prompt, Token
@@ -88,9 +88,12 @@ def served(
     accounts: Accounts | None = None,
     keys: Keys | None = None,
     chat: Chat | None = None,
-    named: Articles | None = None,
+    library: Library | None = None,
+    collection: str = "seeds",
 ) -> Iterator[str]:
-    """The page's URL while it is served; without a shelf, with one that is gone afterwards."""
+    """The page's URL while it is served; without a shelf, with one that is gone afterwards. With a library, of
+    which the pipeline is over the collection, it follows that.
+    """
     with tempfile.TemporaryDirectory() as home:
         chat = chat or Chat(loading)
         examples = examples or Examples(chat.is_busy)
@@ -98,7 +101,7 @@ def served(
         shelf = shelf or shelf_in(Settings(home=Path(home), llm="none", threads=1))
         try:
             site = web_app(
-                pipeline,
+                ServedCollection(pipeline, collection, library),
                 shelf,
                 chat,
                 examples,
@@ -106,7 +109,6 @@ def served(
                 digests=digests,
                 accounts=accounts,
                 keys=keys,
-                named=named,
             )
             with running(site, port=port) as url:
                 yield url

@@ -25,7 +25,7 @@ from pages import pipeline_over, served, shelf_in
 from starlette.testclient import TestClient
 
 from rag import NO_ANSWER, Document, Library, Pipeline, Turn, build_pipeline
-from rag.api import Articles, api_app
+from rag.api import Articles, ServedCollection, api_app
 from rag.api.errors import RETRY_SECONDS
 from rag.api.requests import LONGEST_REQUEST
 from rag.models.catalogue import STANDARD, find
@@ -353,7 +353,7 @@ def test_a_question_waits_in_the_line_of_the_page_and_is_refused_where_that_is_f
 @FORMS
 def test_what_takes_too_long_is_stopped_and_refused(settings, article, path, asked, stream):
     gated = GatedModel(ANSWER)
-    articles = Articles(pipeline_over(settings, article, model=gated), "seeds")
+    articles = Articles(ServedCollection(pipeline_over(settings, article, model=gated), "seeds"))
     app = TestClient(api_app(articles, Chat().place, seconds=0.2))
     response = app.post(f"/{path}", json={"model": "seeds", **asked, "stream": stream})
     assert "it took too long and was stopped" in response.text
@@ -363,7 +363,7 @@ def test_what_takes_too_long_is_stopped_and_refused(settings, article, path, ask
 
 def test_the_deadline_never_cuts_into_who_reads_slowly(pipeline):
     """It ends what computes the answer; a stream is then told so, however late it is read."""
-    app, told = api_app(Articles(pipeline, "seeds"), Chat().place, seconds=0.2), []
+    app, told = api_app(Articles(ServedCollection(pipeline, "seeds")), Chat().place, seconds=0.2), []
     sent = [
         {"type": "http.request", "body": json.dumps({"model": "seeds", "messages": ASKED, "stream": True}).encode()}
     ]
@@ -521,7 +521,7 @@ def test_keys_are_asked_for_without_accounts_too(pipeline):
 @FORMS
 def test_what_has_answered_is_told_so_that_it_can_be_read(pipeline, path, asked):
     answered: list[Pipeline] = []
-    app = TestClient(api_app(Articles(pipeline, "seeds"), Chat().place, answered.append))
+    app = TestClient(api_app(Articles(ServedCollection(pipeline, "seeds")), Chat().place, answered.append))
     for stream in (False, True):
         assert app.post(f"/{path}", json={"model": "seeds", **asked, "stream": stream}).is_success
     assert answered == [pipeline, pipeline]

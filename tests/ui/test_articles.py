@@ -24,7 +24,7 @@ from rag import Library, Shelf
 from rag.answer.digest import Digests
 from rag.answer.examples import Examples
 from rag.answer.studies import Studies
-from rag.api import Metrics, bodies
+from rag.api import Metrics, ServedCollection, bodies
 from ui import articles
 from ui.app import web_app
 from ui.articles import add_article_routes
@@ -603,7 +603,8 @@ def test_an_unexpected_error_is_told_and_logged(shelf, visitor, monkeypatch, cap
 
 
 def test_the_site_has_the_routes_and_keeps_them_out_of_caches(settings, article, shelf):
-    site = web_app(pipeline_over(settings, article), shelf, Chat(), Examples(), Studies(), digests=Digests())
+    served = ServedCollection(pipeline_over(settings, article), "seeds")
+    site = web_app(served, shelf, Chat(), Examples(), Studies(), digests=Digests())
     client = TestClient(site, base_url=HOME)
     response = client.get("/own/articles")
     assert response.headers["cache-control"] == "no-store"

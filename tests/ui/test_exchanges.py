@@ -2,6 +2,7 @@ import copy
 import json
 
 import pytest
+from fakes import FakeEmbedder
 
 from rag import (
     NO_ANSWER,
@@ -12,10 +13,12 @@ from rag import (
     Document,
     IndexDamagedError,
     Passage,
+    PassageIndex,
     RetrievedPassage,
     Span,
     Statement,
 )
+from rag.library.index import Chunking
 from ui.exchanges import LONGEST_RECORD, Conversation, Exchange, record, restored
 
 DOC = Document(
@@ -248,3 +251,21 @@ def test_what_can_be_asked_next_stands_at_the_last_exchange_and_is_not_kept():
     assert [exchange.next for exchange in then.exchanges] == [(), ("why?",)]
     assert record(then.exchanges[-1]) == record(conversation.exchanges[-1])
     assert Conversation().with_next(("why?",)) == Conversation()
+
+
+def test_what_was_asked_before_a_change_is_checked_once_against_the_articles_as_they_are_now():
+    def index_of(text):
+        changed = Document(DOC.id, DOC.title, text, DOC.source)
+        return PassageIndex.build([changed], embedder=FakeEmbedder(), chunking=Chunking(40, 15))
+
+    same, shorter = index_of(DOC.text), index_of("The ferry was late.")
+    asked = Conversation("abc", (Exchange(ANSWERED), Exchange(ABSTAINED))).as_of(same)
+    assert (
+        asked.exchanges == restored(json.dumps(kept(Exchange(ANSWERED), Exchange(ABSTAINED))), documents_of).exchanges
+    )
+    assert asked.as_of(same) is asked
+    first, second = asked.as_of(shorter).exchanges
+    assert (first.outdated, [cited.quote for cited in first.answer.citations]) == (True, ["The ferry was late."])
+    assert (second.outdated, len(second.answer.passages)) == (False, 1)
+    first, second = asked.as_of(index_of("Owls.")).exchanges
+    assert (first.answer.citations, first.answer.passages, second.answer.passages) == ((), (), ())

@@ -20,6 +20,7 @@ from rag import ModelError
 from rag.answer.digest import Digests
 from rag.answer.examples import Examples
 from rag.answer.studies import Studies
+from rag.api import ServedCollection
 from ui import watch
 from ui.app import web_app
 from ui.chat import Chat
@@ -187,8 +188,8 @@ def site(settings, article):
             examples = Examples(chat.is_busy)
             stack.callback(examples.stop)
             stack.callback(studies.stop)
-            pipeline = pipeline_over(settings, article)
-            app = web_app(pipeline, shelf_in(settings), chat, examples, studies, digests=Digests(), **options)
+            served = ServedCollection(pipeline_over(settings, article), "seeds")
+            app = web_app(served, shelf_in(settings), chat, examples, studies, digests=Digests(), **options)
             return TestClient(app, base_url=base, client=(address, 50000))
 
         yield site

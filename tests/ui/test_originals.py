@@ -47,7 +47,8 @@ def visitor(library, settings, home):
     app.add_middleware(Owners, accounts=None)
     app.add_middleware(Guard, hosts=Hosts("127.0.0.1"))
     add_article_routes(app, shelf, Metrics())
-    add_page_routes(app, shelf, library.open())
+    index = library.open()
+    add_page_routes(app, shelf, lambda: index)
     return lambda: TestClient(app, base_url=HOME)
 
 

@@ -13,6 +13,7 @@ from rag import UsageError
 from rag.answer.digest import Digests
 from rag.answer.examples import Examples
 from rag.answer.studies import Studies
+from rag.api import ServedCollection
 from ui import owners
 from ui.app import protect, web_app
 from ui.chat import Chat
@@ -182,7 +183,7 @@ def test_asking_for_the_page_without_a_password_is_no_failure():
 
 def test_every_route_of_the_page_asks_for_the_password(settings, article):
     app = web_app(
-        pipeline_over(settings, article),
+        ServedCollection(pipeline_over(settings, article), "seeds"),
         shelf_in(settings),
         Chat(),
         Examples(),

@@ -194,11 +194,12 @@ def test_an_abstention_looks_different_and_offers_passages_as_such():
 def test_exchanges_are_blocks_of_their_own():
     doc = document("The ferry was late.")
     two = (Exchange(answer("one?", "")), Exchange(answer("two?", ""), running=True))
-    blocks = conversation_html(Conversation("abc", two), {doc.id: doc}).split("\n\n")
+    blocks = conversation_html(Conversation("abc", two, version="1f"), {doc.id: doc}).split("\n\n")
     assert len(blocks) == 3
     assert Shown(blocks[0]).tags == [
         ("input", {"type": "hidden", "name": "conversation", "value": "abc"}),
         ("input", {"type": "hidden", "name": "article", "value": ""}),
+        ("input", {"type": "hidden", "name": "version", "value": "1f"}),
     ]
     assert len(conversation_html(Conversation(), {doc.id: doc}).split("\n\n")) == 1
 

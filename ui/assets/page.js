@@ -28,6 +28,7 @@ async function begin() {
   status.build();
   setOwner(await library.build(history.openArticle));
   setShared(library.sharedIds());
+  status.onRenewed(renew);
   const draft = saved.draft();
   if (draft && !questionBox().value) typeInto(questionBox(), draft);
   ready = true;
@@ -41,6 +42,12 @@ async function begin() {
   toolbar.build();
   claim.build();
   notes.build();
+}
+
+async function renew() {
+  await library.renew();
+  setShared(library.sharedIds());
+  history.renew();
 }
 
 function follow() {

@@ -48,8 +48,14 @@ export const isRemoved = () => field("removed") !== undefined;
 export const isDamaged = () => field("damaged") !== undefined;
 export const isUnavailable = () => isRemoved() || isDamaged();
 
-/** The conversation's id, undefined until there is one. */
-export const conversationId = () => field("conversation");
+/** What tells the articles of the conversation, as they were when it was last drawn, from what they were before. */
+export const version = () => field("version") ?? "";
+
+/** What the conversation is about, and in which version: what was made of another says nothing of it. */
+export const subject = () => `${articleId()}\n${version()}`;
+
+/** The conversation's id, "" until there is one. */
+export const conversationId = () => field("conversation") ?? "";
 
 /** @returns {string[]}  a line of JSON for each exchange that is complete: what is to be saved of it */
 export function recordLines() {

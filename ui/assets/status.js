@@ -1,10 +1,14 @@
 // The status line: what the server and the page say in it, and whether the server is there.
 import { element, fetchJson, find, get } from "./dom.js";
 import { onChange } from "./observer.js";
+import { version } from "./state.js";
 
 const POLL_EVERY = 2000; // milliseconds
 /** @type {string | undefined} */
 let run; // which run of the server the page talks to
+let known = ""; // the version of the served articles that the page has
+/** @type {(() => Promise<void>) | null} */
+let renew = null; // told when the server has another
 const offline = element("p", { id: "offline", role: "alert", hidden: true });
 const message = element("p", { id: "page-message" });
 let lastAnswer = ""; // what the server said last
@@ -16,6 +20,10 @@ async function poll() {
     run ??= alive.run;
     if (alive.run !== run) location.reload();
     offline.hidden = true;
+    if (renew && alive.version !== known) {
+      await renew();
+      known = alive.version;
+    }
   } catch {
     offline.hidden = false;
     offline.textContent = "The server is not answering. What you wrote is kept, and this goes away when it is back.";
@@ -46,8 +54,17 @@ function follow() {
   for (const other of document.querySelectorAll('.sr-only[role="status"]')) other.removeAttribute("role");
 }
 
+/**
+ * Have the function called, from now on, when the articles that are served have changed since the page was made.
+ * @param {() => Promise<void>} then
+ */
+export function onRenewed(then) {
+  renew = then;
+}
+
 /** Begin; once, when the page is there. */
 export function build() {
+  known = version();
   document.body.append(offline);
   get("#status").setAttribute("role", "status"); // on the frame, which stays: what changes inside it is announced
   onChange(follow);

@@ -1,5 +1,6 @@
-// The articles, as the server has them: each is fetched once.
+// The articles, as the server has them: each is fetched once, and a shared one again where the shared ones have changed.
 import { fetchJson } from "../dom.js";
+import { version } from "../state.js";
 
 /**
  * @typedef Article  as ui/paragraphs.py describes it, with the text whole and the offset at which each paragraph starts
@@ -15,7 +16,8 @@ import { fetchJson } from "../dom.js";
  * @property {number[]} starts
  */
 
-/** @type {Map<string, Promise<Article>>} */
+/** @typedef {{ version: string, article: Promise<Article> }} Loaded  the version is that of the conversation's articles */
+/** @type {Map<string, Loaded>} */
 const articles = new Map();
 /** @type {string[]} */
 let shared = [];
@@ -31,10 +33,15 @@ export function setShared(ids) {
  */
 export const pathOf = (id) => (shared.includes(id) ? "/articles/" : "/own/articles/") + encodeURIComponent(id);
 
-/** @param {string} id */
-async function fetchArticle(id) {
+/**
+ * @param {string} id
+ * @param {Promise<Article>} [before]  the article as it was; that very object where it is still so
+ */
+async function fetchArticle(id, before) {
   /** @type {Omit<Article, "text" | "starts">} */
   const article = await fetchJson(pathOf(id));
+  const old = await before?.catch(() => null);
+  if (old && JSON.stringify({ ...old, ...article }) === JSON.stringify(old)) return old;
   let text = "";
   const starts = article.paragraphs.map((paragraph) => {
     const start = text.length;
@@ -50,11 +57,12 @@ async function fetchArticle(id) {
  */
 export function load(id) {
   const known = articles.get(id);
-  if (known) return known;
-  const loading = fetchArticle(id);
-  loading.catch(() => articles.delete(id));
-  articles.set(id, loading);
-  return loading;
+  const wanted = shared.includes(id) ? version() : "";
+  if (known?.version === wanted) return known.article;
+  const article = fetchArticle(id, known?.article);
+  article.catch(() => articles.delete(id));
+  articles.set(id, { version: wanted, article });
+  return article;
 }
 
 /**

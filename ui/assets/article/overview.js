@@ -3,7 +3,7 @@
 import { button, element, fetchJson, get } from "../dom.js";
 import { idsOf } from "../library/library.js";
 import { onChange } from "../observer.js";
-import { articleId, isUnavailable } from "../state.js";
+import { articleId, isUnavailable, subject } from "../state.js";
 import { announce } from "../status.js";
 
 /** @typedef {{ number: number, title: string, quote: string, range: string, place: string, date?: string }} Line */
@@ -24,7 +24,7 @@ import { announce } from "../status.js";
 const LOOK_AGAIN_AFTER = 1000; // milliseconds
 const LOST = "The overview could not be loaded.";
 /** @type {string | null} */
-let article = null; // which it is about
+let about = null; // what it is about
 let run = 0; // counts how often it was begun or ended: what was asked for before that is not looked at any more
 let going = false;
 
@@ -128,7 +128,7 @@ function show(line, goes) {
   turn.textContent = goes ? "Stop" : "Begin again";
 }
 
-const path = () => `/overview?about=${encodeURIComponent(article ?? "")}`;
+const path = () => `/overview?about=${encodeURIComponent(articleId())}`;
 
 /** @param {number} asked  the run that this is of */
 async function look(asked) {
@@ -178,11 +178,11 @@ menu.addEventListener("toggle", () => {
   else if (progress.hidden && parts.outline.hidden && parts.summary.hidden) begin().catch(console.error);
 });
 
-/** What was made of one article says nothing of another. */
+/** What was made of one article says nothing of another, nor of what has become of it. */
 function change() {
   menu.hidden = isUnavailable();
-  if (article === articleId()) return;
-  article = articleId();
+  if (about === subject()) return;
+  about = subject();
   run += 1;
   going = false;
   progress.hidden = true;

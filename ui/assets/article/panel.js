@@ -1,6 +1,7 @@
 // The article in its panel, with marks in it. Offsets count UTF-16 units. Texts are set with textContent only: nothing in an
 // article is ever read as HTML.
 import { element, get } from "../dom.js";
+import { say } from "../status.js";
 import { load } from "./load.js";
 import { paragraph } from "./paragraph.js";
 
@@ -8,6 +9,7 @@ import { paragraph } from "./paragraph.js";
 /** @import { Mark, Span } from "./paragraph.js" */
 /** @typedef {{ element: HTMLElement, first: number, last: number }} Joint  the element that stands for paragraphs with marks */
 
+const CHANGED = "The article has changed: this is how it is now.";
 const NOT_ENGLISH =
   "This article does not seem to be in English. The reader and the language model know English best, so check the quotes.";
 let wanted = ""; // the id of the article that was last asked for
@@ -35,7 +37,8 @@ function linkTo(address) {
 }
 
 /**
- * Show the article in the panel, from its beginning, unless it is there already; whether no other is wanted meanwhile.
+ * Show the article in the panel, from its beginning, unless it is there already, or is there as it was before it changed;
+ * whether no other is wanted meanwhile.
  * @param {string} id
  */
 export async function show(id) {
@@ -43,6 +46,7 @@ export async function show(id) {
   const article = await load(id);
   if (wanted !== id) return false;
   if (shown?.article === article) return true;
+  const isNew = shown?.article.id !== id;
   shown = { article, nodes: article.paragraphs.map((_, i) => paragraph(article, i, i)) };
   joints = [];
   const box = panel();
@@ -51,8 +55,10 @@ export async function show(id) {
   box.lang = article.english ? "en" : ""; // "": nobody knows which, so that it is not read out as if it were English
   const note = article.english ? [] : [element("div", { className: "note", role: "note", lang: "en" }, NOT_ENGLISH)];
   const heading = article.heading === "above" ? [element("h2", {}, article.title)] : [];
+  const { scrollTop } = box;
   box.replaceChildren(...note, ...heading, ...linkTo(article.address), ...shown.nodes);
-  box.scrollTop = 0;
+  box.scrollTop = isNew ? 0 : scrollTop;
+  if (!isNew) say(CHANGED);
   return true;
 }
 

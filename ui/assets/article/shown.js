@@ -2,16 +2,17 @@
 import { element, get } from "../dom.js";
 import { idsOf, titleOf } from "../library/library.js";
 import { onChange } from "../observer.js";
-import { articleId, isUnavailable } from "../state.js";
+import { articleId, isUnavailable, version } from "../state.js";
 import { current } from "./panel.js";
 
 const list = element("select", { id: "shown", hidden: true });
-let listed = ""; // the ids of the articles in the list
+let listed = ""; // the version and the ids of the articles in the list
 
 function follow() {
   const ids = isUnavailable() ? [] : idsOf(articleId());
-  if (ids.join(" ") !== listed) {
-    listed = ids.join(" ");
+  const now = [version(), ...ids].join(" ");
+  if (now !== listed) {
+    listed = now;
     list.replaceChildren(...ids.map((value) => element("option", { value }, titleOf(value) ?? value)));
     list.hidden = ids.length < 2;
   }

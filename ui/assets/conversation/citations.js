@@ -3,7 +3,7 @@ import { reveal, showUnavailable } from "../article/highlights.js";
 import { button, closest, find, findAll, get, scrollBehavior } from "../dom.js";
 import { idsOf, newRemoveButton } from "../library/library.js";
 import { onChange } from "../observer.js";
-import { articleId, exchanges, isDamaged, isRemoved, isUnavailable, quoteButtons } from "../state.js";
+import { articleId, exchanges, isDamaged, isRemoved, isUnavailable, quoteButtons, version } from "../state.js";
 import { shownId } from "./history.js";
 import * as preview from "./preview.js";
 
@@ -79,7 +79,7 @@ function follow() {
   const quotes = !last || last.classList.contains("abstained") ? [] : quoteButtons(last).map(({ value }) => value);
   const passages = last ? passagesOf(last) : "";
   const asked = [articleId(), shownId(), answers.length, last?.querySelector("legend")?.textContent].join("\n");
-  const key = [asked, ...quotes, passages].join("\n");
+  const key = [asked, version(), ...quotes, passages].join("\n");
   if (key === newest) return;
   if (last && !newest.startsWith(asked)) {
     last.parentElement?.scrollIntoView({ block: "start", behavior: scrollBehavior() });

@@ -1,7 +1,7 @@
 // A claim checked against the article: a form in the toolbar, and below it what the article says of each sentence.
 import { element, get } from "../dom.js";
 import { onChange } from "../observer.js";
-import { articleId, isUnavailable } from "../state.js";
+import { articleId, isUnavailable, subject } from "../state.js";
 import { announce } from "../status.js";
 
 /** @typedef {{ number: number, title: string, quote: string, range: string, place: string, pin?: object }} Cited */
@@ -9,7 +9,7 @@ import { announce } from "../status.js";
 
 const FAILED = "The claim could not be checked. Please try again.";
 /** @type {string | null} */
-let article = null; // which the result is about
+let about = null; // what the result is about
 const text = element("textarea", { rows: 2, maxLength: 2000, required: true });
 const submit = element("button", { type: "submit", className: "primary" }, "Check");
 const label = element("label", {}, element("span", {}, "Does the article say this?"), text);
@@ -77,14 +77,14 @@ function summary(sentences) {
 }
 
 async function check() {
-  const about = articleId();
-  const response = await fetch(`/check?about=${encodeURIComponent(about)}`, {
+  const asked = subject();
+  const response = await fetch(`/check?about=${encodeURIComponent(articleId())}`, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify({ claim: text.value }),
   });
   const told = await response.json();
-  if (about !== articleId()) return;
+  if (asked !== subject()) return;
   if (response.ok) show(...told.sentences.flatMap(draw));
   else show(element("p", {}, told.message));
   announce(response.ok ? summary(told.sentences) : told.message);
@@ -108,10 +108,10 @@ form.addEventListener("submit", async (event) => {
 
 menu.addEventListener("toggle", () => menu.open && text.focus());
 
-/** What was said of one article says nothing of another. */
+/** What was said of one article says nothing of another, nor of what has become of it. */
 function follow() {
-  if (article !== articleId()) show();
-  article = articleId();
+  if (about !== subject()) show();
+  about = subject();
   menu.hidden = isUnavailable();
 }
 

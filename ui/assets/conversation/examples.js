@@ -2,11 +2,11 @@
 // as they are.
 import { button, closest, fetchJson, find, get } from "../dom.js";
 import { onChange } from "../observer.js";
-import { articleId, exchanges, isRunning, isUnavailable, press, questionBox, typeInto } from "../state.js";
+import { articleId, exchanges, isRunning, isUnavailable, press, questionBox, subject, typeInto } from "../state.js";
 
 const ASK_AGAIN_AFTER = 1000; // milliseconds: the server has not found them yet
 /** @type {string | null} */
-let article = null; // whose example questions are there, or are waited for
+let about = null; // about what the example questions are that are there, or are waited for
 let late = false; // whether answers may be there without those to ask next, as they were found only later
 
 /** @param {string | null} text */
@@ -15,14 +15,14 @@ function ask(text) {
   get("#ask .primary").click();
 }
 
-/** @param {string} id */
-async function load(id) {
+/** @param {string} asked  what they are to be about */
+async function load(asked) {
   /** @type {string[] | null} */
-  const questions = await fetchJson(`/examples?about=${encodeURIComponent(id)}`);
-  if (article !== id) return;
+  const questions = await fetchJson(`/examples?about=${encodeURIComponent(articleId())}`);
+  if (about !== asked) return;
   if (!questions) {
     late = true;
-    setTimeout(() => article === id && load(id).catch(console.error), ASK_AGAIN_AFTER);
+    setTimeout(() => about === asked && load(asked).catch(console.error), ASK_AGAIN_AFTER);
     return;
   }
   get("#questions").replaceChildren(...questions.map((text) => button(text, {}, () => ask(text))));
@@ -30,12 +30,11 @@ async function load(id) {
 }
 
 function follow() {
-  const id = articleId();
-  if (article !== id) {
-    article = id;
+  if (about !== subject()) {
+    about = subject();
     late = false;
     get("#questions").replaceChildren();
-    if (!isUnavailable()) load(id).catch(console.error);
+    if (!isUnavailable()) load(about).catch(console.error);
   } else if (late && exchanges().length && !isRunning() && get("#questions").hasChildNodes()) {
     late = false;
     if (!find(".exchange:last-of-type .next")) press("suggest");

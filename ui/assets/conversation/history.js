@@ -15,10 +15,11 @@ let lastSaved = null; // the conversation as last saved
 let restoring = null; // the id of the conversation that the server was asked to show
 /** @type {string | null} */
 let nextArticle = null; // what to change to when no answer is running any more
+let changed = false; // whether the articles have, since the conversation was checked against them
 
 /** @returns {ExchangeRecord[]} */
 export const records = () => state.recordLines().map((line) => JSON.parse(line));
-export const shownId = () => saved.savedId(state.conversationId() ?? "");
+export const shownId = () => saved.savedId(state.conversationId());
 
 /**
  * Change to the article, or to several, and to what was last asked about exactly these.
@@ -52,6 +53,18 @@ function isServed({ article, exchanges }) {
   if (article) return article.split(" ").every((id) => OWN.test(id) || isShared(id));
   const cited = exchanges.flatMap(({ answer }) => answer.passages.map((passage) => passage.document_id));
   return !cited.length || cited.some(isShared);
+}
+
+/** Check the conversation against the articles, which have changed, once no answer is running and none is edited. */
+export function renew() {
+  changed = true;
+  check();
+}
+
+function check() {
+  if (!changed || state.isRunning() || find("#cancel-edit")) return;
+  changed = false;
+  show({ id: state.conversationId(), article: state.articleId(), exchanges: records() });
 }
 
 /** Save the conversation where it has changed. */
@@ -143,6 +156,7 @@ export function build() {
   );
   onChange(() => {
     save();
+    check();
     if (nextArticle !== null && !state.isRunning()) openArticle(nextArticle);
   });
 }

@@ -4,7 +4,7 @@ import { isBare } from "../article/paragraph.js";
 import { button, closest, element, find, findAll, get } from "../dom.js";
 import { idsOf, titleOf } from "../library/library.js";
 import { onChange } from "../observer.js";
-import { articleId, isUnavailable, questionBox } from "../state.js";
+import { articleId, isUnavailable, questionBox, subject } from "../state.js";
 import { say } from "../status.js";
 import { whereOf } from "./export.js";
 import * as pinned from "./pinned.js";
@@ -82,7 +82,7 @@ async function draw() {
   const { here, gone } = kept();
   const notes = [...here, ...gone];
   const shown = JSON.stringify([
-    articleId(),
+    subject(),
     isUnavailable(),
     notes.map(({ document_id, start, end }) => [document_id, start, end, titleOf(document_id)]),
   ]);

@@ -38,7 +38,7 @@ export const idsOf = (articles) => (articles ? articles.split(" ") : sharedIds()
 export function titleOf(articles) {
   const ids = idsOf(articles);
   const more = ids.length > 1 ? ` and ${ids.length - 1} more` : "";
-  return ids.every((id) => titles.has(id)) ? `${titles.get(ids[0])}${more}` : undefined;
+  return ids.length && ids.every((id) => titles.has(id)) ? `${titles.get(ids[0])}${more}` : undefined;
 }
 const isOwn = () => ownArticles.some(({ id }) => id === showing);
 
@@ -84,7 +84,6 @@ function pressed(event) {
  */
 export async function build(whatThen) {
   choose = whatThen;
-  shared = await fetchJson("/articles");
   choice.build(chosen);
   file.addEventListener("change", filesChosen);
   listen({ added: refresh, finished });
@@ -96,9 +95,15 @@ export async function build(whatThen) {
   addEventListener("focus", () => refresh().catch(console.error)); // another tab may have added or removed one
   drop.build(get("#article-panel"));
   notices.clear();
-  await refresh();
+  await renew();
   onChange(follow);
   return login;
+}
+
+/** Ask anew which articles are shared, and which are the visitor's own. */
+export async function renew() {
+  shared = await fetchJson("/articles");
+  await refresh();
 }
 
 async function refresh() {
