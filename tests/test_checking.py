@@ -5,7 +5,7 @@ import pytest
 from fakes import OverlapChecker, OverlapReader
 
 from rag.answer.attribution import Attributor
-from rag.answer.checking import LEAST_CHANCE, LEAST_CHANCE_OF_STRANGERS, Features, Judge
+from rag.answer.checking import LEAST_ANSWERING, LEAST_CHANCE, LEAST_CHANCE_OF_STRANGERS, Features, Judge
 from rag.answer.drafts import Draft, Written
 from rag.answer.question import understand
 from rag.answer.retrieval import retrieve
@@ -87,15 +87,15 @@ def test_a_judge_for_an_unknown_writer_is_that_of_the_standard_one(index: Passag
 
 
 class SureOf:
-    """Gives every claim this probability to be said by its quotes."""
+    """Gives every claim these probabilities to be said by its quotes, and to answer."""
 
-    def __init__(self, supported: float) -> None:
-        self.supported = supported
+    def __init__(self, supported: float, answers: float = 1.0) -> None:
+        self.supported, self.answers = supported, answers
         self.claims: list[Claim] = []
 
     def check(self, claims: Sequence[Claim]) -> list[Verdict]:
         self.claims += claims
-        return [Verdict(self.supported, 1.0) for _ in claims]
+        return [Verdict(self.supported, self.answers) for _ in claims]
 
 
 @pytest.mark.parametrize(("supported", "right", "said"), [(0.02, False, False), (0.1, True, False), (0.6, True, True)])
@@ -109,6 +109,14 @@ def test_what_its_sources_do_not_say_is_not_shown(
     assert judge.is_said(QUESTION, sentence) is said
     assert set(checker.claims) == {Claim(QUESTION.in_context, text, text)}
     assert not judge.is_said(QUESTION, Written(text, ()))
+
+
+def test_what_is_true_and_does_not_answer_is_not_shown_but_in_an_account(index: PassageIndex) -> None:
+    text = "Clara Lindt founded the maritime museum in 1911."
+    for answers, shown in [(LEAST_ANSWERING / 2, False), (LEAST_ANSWERING, True)]:
+        judge = Judge(index, OverlapReader(), SureOf(0.9, answers), "standard")
+        assert is_right(judge, index, Draft(text, -0.05, -9.0)) is shown
+        assert judge.is_said(QUESTION, written(index, text))
 
 
 def test_a_denial_follows_from_its_sources(index: PassageIndex) -> None:

@@ -234,6 +234,16 @@ def test_two_subjects_are_answered_apart_where_one_draft_for_both_fails(
     assert "moved to Basel" in answer.citations[1].quote
 
 
+def test_what_two_subjects_have_in_common_is_said_once(
+    index: PassageIndex, settings: Settings, model: ScriptedModel
+) -> None:
+    both = "The ferry was two hours late on Monday."
+    model.replies = ["The ferry and the museum went to Zug in 1950.", both, both.replace("The ferry", "The Ferry")]
+    pipeline = Pipeline(index, reader=OverlapReader(), checker=OverlapChecker(), model=model, settings=settings)
+    assert pipeline.answer("Where did the ferry and the museum each go?").text == f"{both} [1]"
+    assert len(model.prompts) == 3
+
+
 def test_an_account_is_not_drafted_twice(index: PassageIndex, settings: Settings, model: ScriptedModel) -> None:
     model.replies = ["Nobody in Zug knew."]
     pipeline = Pipeline(index, reader=OverlapReader(), checker=OverlapChecker(), model=model, settings=settings)

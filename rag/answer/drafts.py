@@ -49,6 +49,10 @@ class Written:
     text: str
     sources: tuple[Source, ...]
 
+    def repeats(self, other: Written) -> bool:
+        """Whether it is the other sentence, however cased."""
+        return self.text.casefold() == other.text.casefold()
+
 
 @dataclass(frozen=True, slots=True)
 class Checked:

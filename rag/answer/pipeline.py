@@ -187,7 +187,7 @@ class Pipeline:
         if draft is not None and not shown:
             for part in asked.apart:
                 _, of_part = yield from drafting.write(part, evidence.read(part, found, ()))
-                shown += of_part.shown
+                shown += tuple(one for one in of_part.shown if not any(map(one.repeats, shown)))
         if draft is not None and not shown and checked.hopeful:
             _, again = yield from drafting.write(asked, reading, failed=draft)
             shown = again.shown
