@@ -244,6 +244,17 @@ def test_what_two_subjects_have_in_common_is_said_once(
     assert len(model.prompts) == 3
 
 
+def test_numbers_of_citations_are_neither_told_to_the_writer_nor_taken_from_it(
+    index: PassageIndex, settings: Settings, model: ScriptedModel
+) -> None:
+    said = "The ferry was two hours late on Monday."
+    model.replies = [f"{said} [1]"]
+    pipeline = Pipeline(index, reader=OverlapReader(), checker=OverlapChecker(), model=model, settings=settings)
+    answer = pipeline.answer("How late was the ferry?", [Turn("Where did it go?", "It went to Basel. [1][2]")])
+    assert [statement.text for statement in answer.statements] == [said]
+    assert "It went to Basel." in [message.content for message in model.prompts[0].messages]
+
+
 def test_an_account_is_not_drafted_twice(index: PassageIndex, settings: Settings, model: ScriptedModel) -> None:
     model.replies = ["Nobody in Zug knew."]
     pipeline = Pipeline(index, reader=OverlapReader(), checker=OverlapChecker(), model=model, settings=settings)

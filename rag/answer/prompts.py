@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from rag.answer.question import without_markers
 from rag.models.llm import Message
 from rag.types import NO_ANSWER, NONE_SAYS, Turn
 
@@ -92,7 +93,7 @@ def turns(history: Sequence[Turn]) -> tuple[Message, ...]:
         for turn in history
         for message in (
             question(turn.question, ()),
-            Message("assistant", NO_ANSWER if turn.answer in ("", NONE_SAYS) else turn.answer),
+            Message("assistant", NO_ANSWER if turn.answer in ("", NONE_SAYS) else without_markers(turn.answer)),
         )
     )
 

@@ -134,7 +134,7 @@ def question_in_context(question: str, history: Sequence[Turn]) -> str:
         return question
     topic, last = _topic(history), history[-1]
     earlier = [] if topic is last else [topic.question]
-    answer = " ".join(_MARKER.sub("", last.answer).strip(" “”").split()[:MAX_ANSWER_WORDS])
+    answer = " ".join(without_markers(last.answer).strip(" “”").split()[:MAX_ANSWER_WORDS])
     answered = last.answer not in REFUSALS
     return in_context(*earlier, last.question, answer if answered else "", question)
 
@@ -180,6 +180,11 @@ def clean_question(question: str) -> str:
     if len(question) > MAX_QUESTION_CHARACTERS:
         raise UsageError(f"the question has {len(question)} characters; ask it in at most {MAX_QUESTION_CHARACTERS}")
     return question
+
+
+def without_markers(answer: str) -> str:
+    """What an answer says, without the numbers of its citations."""
+    return _MARKER.sub("", answer)
 
 
 def on_one_line(text: str) -> str:

@@ -14,7 +14,7 @@ from rag.answer.attribution import Attributor
 from rag.answer.checking import LEAST_HOPE, Judge
 from rag.answer.citing import quoted
 from rag.answer.drafts import Checked, Draft, Written
-from rag.answer.question import Question
+from rag.answer.question import Question, without_markers
 from rag.library.index import PassageIndex
 from rag.models import states
 from rag.models.checker import Checker
@@ -227,7 +227,7 @@ def drafted(
             break
     if stopped():
         return None
-    first = text.strip().split("\n")[0]
+    first = without_markers(text.strip().split("\n")[0])
     cut = len(logprobs) >= most or time.monotonic() >= deadline
     if not cut and first and not first.endswith(_ENDS):
         first += "."  # a few words, and the model had no more to say
