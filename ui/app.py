@@ -38,7 +38,7 @@ from ui.chat import Chat
 from ui.claims import add_claim_route
 from ui.kept import Kept
 from ui.keys import Keys
-from ui.operations import add_operation_routes
+from ui.operations import FRESH, add_operation_routes
 from ui.originals import add_page_routes
 from ui.overview import add_overview_route
 from ui.owners import Accounts, Owners, owner_of
@@ -52,7 +52,6 @@ from ui.waiting import Loading
 
 log = logging.getLogger(__name__)
 ASSETS = Path(__file__).parent / "assets"
-_FRESH = {"Cache-Control": "no-store"}
 ENDING_SECONDS = 30.0
 """Once the server was told to stop, what it still computes has so long to end."""
 STYLES = (
@@ -131,7 +130,7 @@ def web_app(
             found = examples.of(pipeline_of(request, about))
         except ArticleChatError:
             found = ()  # it was removed meanwhile
-        return JSONResponse(found, headers=_FRESH)
+        return JSONResponse(found, headers=FRESH)
 
     @site.get("/reading")
     def reading(request: Request, about: str = "") -> JSONResponse:
@@ -140,7 +139,7 @@ def web_app(
             share = None if chat.loads() else studies.of(pipeline_of(request, about))
         except ArticleChatError:
             share = None  # it was removed meanwhile
-        return JSONResponse({"share": share, "loads": bool(chat.loads())}, headers=_FRESH)
+        return JSONResponse({"share": share, "loads": bool(chat.loads())}, headers=FRESH)
 
     asked = named or Articles(served, shelf=shelf)
     api = api_app(asked, chat.place, studies.of, seconds=shelf.settings.answer_seconds, metrics=chat.metrics)
@@ -180,14 +179,14 @@ def _add_shared_routes(site: FastAPI, served: ServedCollection, settings: Settin
         shared articles is asked now, "" where they were removed.
         """
         index = served.index()
-        return JSONResponse({"run": run, "version": index.version if index is not None else ""}, headers=_FRESH)
+        return JSONResponse({"run": run, "version": index.version if index is not None else ""}, headers=FRESH)
 
     @site.get("/articles")
     def articles() -> JSONResponse:
         index = served.index()
         documents = index.documents.values() if index is not None else ()
         titles = [{"id": document.id, "title": document.title} for document in documents]
-        return JSONResponse(titles, headers=_FRESH)
+        return JSONResponse(titles, headers=FRESH)
 
     @site.get("/articles/{document_id}")
     def article(document_id: str) -> JSONResponse:
@@ -197,7 +196,7 @@ def _add_shared_routes(site: FastAPI, served: ServedCollection, settings: Settin
             raise HTTPException(404)
         starts = [passage.span.start for passage in index.passages if passage.document_id == document_id]
         told = article_json(document, starts, pages=pages_of(index, document_id, settings))
-        return JSONResponse(told, headers=_FRESH)
+        return JSONResponse(told, headers=FRESH)
 
 
 def _prepare(pipeline: Pipeline, examples: Examples, studies: Studies) -> None:

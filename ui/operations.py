@@ -23,7 +23,7 @@ from ui.security import is_loopback
 HEALTH, METRICS = "/health", "/metrics"
 OPEN = frozenset({HEALTH, METRICS})
 """What may be asked without a login, too, as it looks at who asks; the owner is then ""."""
-_FRESH = {"Cache-Control": "no-store"}
+FRESH = {"Cache-Control": "no-store"}
 
 
 def add_operation_routes(
@@ -38,7 +38,7 @@ def add_operation_routes(
         told: dict[str, object] = {"status": state}
         if request.scope["owner"]:
             told |= {"collection": served.name, "articles": len(served.documents), "models": served.models}
-        return JSONResponse(told, 200 if state == "ready" else 503, headers=_FRESH)
+        return JSONResponse(told, 200 if state == "ready" else 503, headers=FRESH)
 
     @site.get(METRICS)
     async def metrics(request: Request) -> Response:
@@ -47,4 +47,4 @@ def add_operation_routes(
         here = asked_here and request.headers.get("host", "").lower() != public
         if not here and not (open_metrics and request.scope["owner"]):
             return PlainTextResponse("The figures are for this computer alone; see --open-metrics", 403)
-        return Response(chat.metrics.text(), media_type=CONTENT_TYPE_LATEST, headers=_FRESH)
+        return Response(chat.metrics.text(), media_type=CONTENT_TYPE_LATEST, headers=FRESH)

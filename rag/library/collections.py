@@ -403,13 +403,17 @@ def _below(folder: Path, failed: Callable[[Path, OSError], object]) -> Iterator[
                     failed(file, error)
 
 
+def stamp(status: os.stat_result) -> tuple[int, ...]:
+    """What tells a file from what it was before: a change of it changes this."""
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
+
+
 def _stamp(path: Path) -> tuple[int, ...]:
-    """What tells the file from what it was before; nothing of one that has just gone."""
+    """That of the file; nothing of one that has just gone."""
     try:
-        status = path.stat()
+        return stamp(path.stat())
     except OSError:
         return ()
-    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
 
 
 def _resolved(path: Path) -> str:

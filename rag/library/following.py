@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from rag.errors import DocumentError, IndexUnreadableError, StorageError
 from rag.library.changes import Followed
-from rag.library.collections import Library
+from rag.library.collections import Library, stamp
 
 SECONDS = 1.0
 """Between two looks at the folder; more where a look takes long, so that looking takes a twentieth of the time."""
@@ -80,9 +80,5 @@ def _look(library: Library, folder: Path) -> _Seen | None:
             unseen[path] = f"{path}: cannot be looked at: {error.strerror or error}; allow reading it"
 
         with suppress(FileNotFoundError):  # something in it has just gone: look again
-            return _Seen({path: _stamp(path.stat()) for path in library.files([folder], failed)}, unseen)
+            return _Seen({path: stamp(path.stat()) for path in library.files([folder], failed)}, unseen)
     return None
-
-
-def _stamp(status: os.stat_result) -> tuple[int, ...]:
-    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino

@@ -8,21 +8,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from rag.errors import ModelError
-from rag.models.catalogue import STANDARD, find_writer
 from rag.models.embeddings import Embedder
 from rag.models.llm import LanguageModel, Message, Prompt
-from rag.settings import load_settings
 from rag.training.augment import asks_reason
 from rag.training.data import Corpus, Question, known_in, load_corpus
-from rag.training.side_by_side import SideBySide
+from rag.training.side_by_side import SideBySide, add_options, opened
 
 SHARES = {"squad2_train": 0.55, "qed_nq": 0.12, "fairytaleqa": 0.13, "qadiscourse": 0.13, "qamr": 0.05, "covidqa": 0.02}
 """Of the questions, by the file's name; a third of each asks for reasons."""
@@ -123,13 +119,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("data", type=Path, help="folder of question files (.jsonl)")
     parser.add_argument("--out", type=Path, required=True, help="the file to write, or to go on with")
     parser.add_argument("--count", type=int, default=9000, help="questions, about (%(default)s)")
-    parser.add_argument("--llm", default=STANDARD.name, help="the writer that rewords (%(default)s)")
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="CPU threads (%(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="(%(default)s)")
+    add_options(parser)
     arguments = parser.parse_args(argv)
-    path = find_writer(load_settings(flags={"llm": arguments.llm}))
-    if path is None:
-        raise ModelError("other words need a language model; leave --llm none away")
+    writer = opened(arguments, "other words")
     file = arguments.out
     done = known_in(file)
     questions = [
@@ -137,7 +129,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         for held, share in ((True, HELD), (False, 1 - HELD))
         for question in drawn(load_corpus(arguments.data, held=held), round(arguments.count * share), arguments.seed)
     ]
-    writer = SideBySide(path, threads=arguments.threads)
     with file.open("a", encoding="utf-8") as out:
         for line in _lines([question for question in questions if question.id not in done], writer):
             print(line, file=out, flush=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,8 +12,10 @@ import llama_cpp
 import numpy as np
 
 from rag.errors import ModelError
+from rag.models.catalogue import STANDARD, find_writer
 from rag.models.huge_pages import HugePagesLlama
 from rag.models.llm import Message, ends, tokenize
+from rag.settings import load_settings
 
 _BATCH = 1024
 """Tokens that are decoded at once, at most."""
@@ -100,3 +104,18 @@ class SideBySide:
     def _likeliest(self, row: int) -> int:
         logits = llama_cpp.llama_get_logits_ith(self._context, row)
         return int(np.argmax(np.ctypeslib.as_array(logits, shape=(self._llama.n_vocab(),))))
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """What every command accepts that has a writer say much side by side."""
+    parser.add_argument("--llm", default=STANDARD.name, help="the writer that says it (%(default)s)")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="CPU threads (%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of what is drawn (%(default)s)")
+
+
+def opened(arguments: argparse.Namespace, what: str) -> SideBySide:
+    """The writer that the options name; raises ModelError where it is not here, as `what` needs one."""
+    path = find_writer(load_settings(flags={"llm": arguments.llm}))
+    if path is None:
+        raise ModelError(f"{what} need a language model; leave --llm none away")
+    return SideBySide(path, threads=arguments.threads)

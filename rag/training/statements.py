@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
 import re
 from collections.abc import Iterator, Sequence
@@ -18,17 +17,14 @@ from itertools import islice
 from pathlib import Path
 
 from rag.answer.particulars import known, particulars
-from rag.errors import ModelError
 from rag.evaluation.metrics import recall
-from rag.models.catalogue import STANDARD, find_writer
 from rag.models.embeddings import Embedder, SentenceTransformerEmbedder
 from rag.models.llm import Message
 from rag.sentences import split_sentences
-from rag.settings import load_settings
 from rag.training.claims import falsified
 from rag.training.data import Corpus, Question, known_in, load_corpus
 from rag.training.rewording import SHARES, by_examples
-from rag.training.side_by_side import SideBySide
+from rag.training.side_by_side import SideBySide, add_options, opened
 
 LONGEST = 60
 """Tokens of a statement, at most."""
@@ -190,15 +186,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--count", type=int, default=1200, help="of each kind, about, before the wrong go (%(default)s)"
     )
-    parser.add_argument("--llm", default=STANDARD.name, help="the writer that says them (%(default)s)")
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="CPU threads (%(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="(%(default)s)")
+    add_options(parser)
     arguments = parser.parse_args(argv)
-    path = find_writer(load_settings(flags={"llm": arguments.llm}))
-    if path is None:
-        raise ModelError("statements need a language model; leave --llm none away")
+    writer = opened(arguments, "statements")
     done, embedder = known_in(arguments.out), SentenceTransformerEmbedder()
-    writer = SideBySide(path, threads=arguments.threads)
     with arguments.out.open("a", encoding="utf-8") as out:
         random_ = random.Random(arguments.seed)  # noqa: S311 (the draws are for a repeatable sample)
         for kind, asked in drawn(load_corpus(arguments.data, held=False), arguments.count, arguments.seed).items():
