@@ -70,7 +70,11 @@ TEXT_NOUNS = _words("article text story page piece document paper report")
 NUMBER_WORDS = {
     word: str(number)
     for number, word in (
-        *enumerate("two three four five six seven eight nine ten eleven twelve".split(), 2),
+        *enumerate(
+            "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+            "eighteen nineteen".split(),
+            2,
+        ),
         *zip(range(20, 100, 10), "twenty thirty forty fifty sixty seventy eighty ninety".split(), strict=True),
     )
 }

@@ -39,6 +39,24 @@ def test_words_of_the_statement_are_looked_for_in_the_quotes(tokenizer: Tokenize
     assert not any(row[10:])
 
 
+@pytest.mark.e2e
+@pytest.mark.parametrize(
+    ("said", "as_there", "quotes"),
+    [
+        (
+            "A ticket costs Fifteen crowns.",
+            "A ticket costs 15 crowns.",
+            "Since May, tickets are sold at 15 crowns each.",
+        ),
+        ("12 boats sank in 1912.", "twelve boats sank in 1912.", "In 1912 a storm sank twelve boats."),
+        ("Nine of 12,000 boats sank.", "Nine of 12,000 boats sank.", "Nine or 9 of twelve boats sank."),
+    ],
+)
+def test_numbers_are_compared_whether_in_words_or_in_digits(said: str, as_there: str, quotes: str) -> None:
+    one, other = NeuralChecker().check([Claim("", said, quotes), Claim("", as_there, quotes)])
+    assert one == other
+
+
 def test_damaged_weights_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     copy = tmp_path / WEIGHTS.name
     copy.write_bytes(WEIGHTS.read_bytes()[:-1] + b"?")

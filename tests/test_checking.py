@@ -34,7 +34,7 @@ def is_right(judge: Judge, index: PassageIndex, draft: Draft) -> bool:
 
 
 def features(index: PassageIndex, text: str, **draft: float) -> Features:
-    told = Draft(text, draft.get("confidence", -0.1), draft.get("refusal", -8.0))
+    told = Draft(text, draft.get("confidence", -0.1), draft.get("refusal", -8.0), draft.get("known", 2.0))
     return Judge(index, OverlapReader(), OverlapChecker(), "standard").examine(
         QUESTION, told, written(index, text), reading(index)
     )
@@ -53,10 +53,11 @@ def test_what_is_said_in_the_article_is_covered_and_what_is_invented_is_not(inde
 
 def test_the_writers_own_doubts_are_seen(index: PassageIndex) -> None:
     said = "Clara Lindt founded the maritime museum in 1911."
-    sure, unsure = features(index, said), features(index, said, refusal=-0.5, confidence=-1.5)
+    sure, unsure = features(index, said), features(index, said, refusal=-0.5, confidence=-1.5, known=-20.0)
     assert (sure.refusal, unsure.refusal) == (8.0, 0.5)
+    assert (sure.known, unsure.known) == (2.0, -6.0)  # nobody is believed more than so
     assert sure.confidence > unsure.confidence
-    assert replace(unsure, refusal=sure.refusal, confidence=sure.confidence) == sure
+    assert replace(unsure, refusal=sure.refusal, confidence=sure.confidence, known=sure.known) == sure
 
 
 def test_sentences_far_from_each_other_are_less_together(index: PassageIndex) -> None:
@@ -152,7 +153,7 @@ def test_a_writer_that_tells_no_probabilities_is_judged_by_the_other_witnesses(i
     )
     for text, shown in [(right, True), (invented, False)]:
         silent = judge(index).examine(QUESTION, Draft(text, None, None), written(index, text), reading(index))
-        assert (silent.refusal, silent.confidence) == (None, None)
-        sure, unsure = features(index, text, refusal=-12.0), features(index, text, refusal=0.0)
+        assert (silent.refusal, silent.confidence, silent.known) == (None, None, None)
+        sure, unsure = features(index, text, refusal=-12.0, known=4.0), features(index, text, refusal=0.0, known=-4.0)
         assert judge(index).probability(unsure) < judge(index).probability(silent) < judge(index).probability(sure)
         assert is_right(judge(index), index, Draft(text, None, None)) is shown

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from rag.answer.rewording import rewording
@@ -253,6 +254,31 @@ def test_studying_ends_when_it_is_stopped(smollm: LlamaCppModel) -> None:
     assert not smollm.knows(other)
 
 
+def test_what_it_has_in_mind_is_told_by_the_prompt_alone_and_changes_nothing(smollm: LlamaCppModel) -> None:
+    before = generate(smollm, FOUNDED)
+    founded, cost = (smollm.hidden(prompt, stopped=lambda: False) for prompt in (FOUNDED, COST))
+    assert founded is not None
+    assert cost is not None
+    assert founded.shape == cost.shape == (576,)
+    assert np.abs(founded - cost).max() > 1
+    assert generate(smollm, FOUNDED) == before
+    smollm.likelihood(FOUNDED, "No.", stopped=lambda: False)
+    again = smollm.hidden(FOUNDED, stopped=lambda: False)
+    assert again is not None
+    assert again == pytest.approx(founded, abs=1.0)  # batches round otherwise
+    assert smollm.hidden(COST, stopped=lambda: True) is None
+
+
+def test_what_is_held_is_not_read_again(smollm: LlamaCppModel) -> None:
+    generate(smollm, COST)
+    smollm.likelihood(FOUNDED, "No.", stopped=lambda: False)
+    before = evaluated(smollm)
+    smollm.likelihood(FOUNDED, "Yes.", stopped=lambda: False)
+    assert evaluated(smollm) == before
+    smollm.hidden(FOUNDED, stopped=lambda: False)
+    assert evaluated(smollm) == before + 1
+
+
 def test_an_article_that_is_nearly_read_is_known(tmp_path: Path) -> None:
     model, seen = new_model(), []
     lasting = article(tmp_path / "read")
@@ -273,6 +299,7 @@ def test_a_prompt_too_long_for_the_model_gets_no_reply() -> None:
     long = Prompt((Message("user", "word " * 600),))
     assert generate(model, long) == ""
     assert model.likelihood(long, "Yes.", stopped=lambda: False) is None
+    assert model.hidden(long, stopped=lambda: False) is None
     assert not model.study(Prompt(long.messages, 1), lambda *_: None, lambda: False)
     assert generate(model, Prompt((Message("user", "Say hello."),))) != ""
 

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import ANY
 
+import numpy as np
 import pytest
 from fakes import OverlapChecker, OverlapReader, ScriptedModel
+from safetensors.numpy import load_file
 
 from rag.answer.drafts import Draft
 from rag.answer.evidence import evidence_for
@@ -17,7 +19,9 @@ from rag.answer.studies import Studies
 from rag.answer.writing import LEAST_CONFIDENCE, SURE_REFUSAL, ArticleWriter
 from rag.library.collections import Library
 from rag.library.index import PassageIndex
+from rag.models.catalogue import STANDARD
 from rag.models.llm import Prompt, Token
+from rag.models.probe import WEIGHTS
 from rag.settings import Settings
 from rag.types import NO_ANSWER, Answer, Document, Statement, Turn
 
@@ -131,6 +135,14 @@ def test_a_written_answer_cites_the_sentence_that_says_so(
     assert answer.text == "The maritime museum was founded by Clara Lindt in 1911. [1]"
     assert answer.citations[0].quote == FOUNDED
     assert answer.short_answer == "Clara"
+
+
+def test_a_draft_tells_what_the_writers_probe_reads_off_its_state(index: PassageIndex, settings: Settings) -> None:
+    probed = ScriptedModel([FOUNDED, FOUNDED], name=Path(STANDARD.file_name).stem, reads=True)
+    assert write(index, settings, probed) == Draft(FOUNDED, ANY, ANY, None)  # it tells no state
+    probed.state = np.ones(1536, np.float32)
+    weights = load_file(WEIGHTS)[probed.name]
+    assert write(index, settings, probed) == Draft(FOUNDED, ANY, ANY, pytest.approx(float(weights.sum()), abs=1e-3))
 
 
 def test_a_writer_nearly_sure_to_refuse_is_believed(

@@ -32,16 +32,16 @@ LEAST_ANSWERING = 0.05
 """Nor is a sentence that answers with less than this probability, however true: of 190 drafts over held-out texts 96 of
 100 right ones are above, and 47 of 100 wrong ones (without it 98 and 62), many of which say the question again.
 """
-LEAST_CHANCE = 0.1
+LEAST_CHANCE = 0.15
 """A sentence that is less likely right than this is not shown. It is low, as the reader, whom the judge hears most, is
-lost where a question is in other words than the text: right drafts look far less likely there than they are."""
+lost where a question is in other words than the text: right drafts look less likely there than they are."""
 LEAST_CHANCE_OF_STRANGERS = 0.5
 """The same of a sentence with a name that the article does not have: a question's, whose answer is likely made up."""
 LEAST_HOPE = 0.05
 """After a draft that is less likely right than this, another from the same article was never shown."""
 WEIGHTS = FOLDER / "judge.json"
 _DENIES = re.compile(r"(?!^no,)\b(?:no|not|never|cannot)\b|n['’]t\b", re.IGNORECASE)
-SILENT = ("refusal", "confidence")
+SILENT = ("refusal", "confidence", "known")
 """Witnesses that may say nothing, as a model server need not tell probabilities."""
 _MOST = 6.0
 """Log-odds beyond which a witness is not believed more."""
@@ -52,16 +52,18 @@ class Features:
     """What the witnesses say of a draft; each is larger where the draft is more likely right.
 
     `article`, `quotes` and `draft` are the reader's log-odds that the article, the cited sentences and the draft itself
-    answer the question; `refusal` is how unlikely the writer found it to refuse, `confidence` how likely its own words,
-    in nats, each None where the writer does not tell; `agreement` is the share of the reader's answer that the draft
-    has; `covered` the share of its words that stand in the cited sentences, and `particulars` minus the number of its
-    names and numbers that do not; `closeness` and `relevance` are the cosines of the cited sentences with the draft and
-    with the question; `together` is minus the logarithm of the characters between the two, where two are cited.
+    answer the question; `known` is the log-odds that the writer knows the answer, `refusal` how unlikely it found it to
+    refuse, `confidence` how likely its own words, in nats, each None where the writer does not tell; `agreement` is the
+    share of the reader's answer that the draft has; `covered` the share of its words that stand in the cited sentences,
+    and `particulars` minus the number of its names and numbers that do not; `closeness` and `relevance` are the
+    cosines of the cited sentences with the draft and with the question; `together` is minus the logarithm of the
+    characters between the two, where two are cited.
     """
 
     article: float
     quotes: float
     draft: float
+    known: float | None
     refusal: float | None
     confidence: float | None
     agreement: float
@@ -146,6 +148,7 @@ class Judge:
             article=_log_odds(reading.answerable),
             quotes=_log_odds(self._reader.read(asked, documents, found, max_quotes=1).answerable),
             draft=_log_odds(self._reader.read(asked, {own.id: own}, [itself], max_quotes=1).answerable),
+            known=max(-_MOST, min(_MOST, draft.known)) if draft.known is not None else None,
             refusal=-max(draft.refusal, -12.0) if draft.refusal is not None else None,
             confidence=max(draft.confidence, -3.0) if draft.confidence is not None else None,
             agreement=_share(best or "", written.text),

@@ -102,7 +102,7 @@ class QuoteWriter:
             return None
         best = reading.quotes[0]
         prompt = rewording(question.standalone, best.highlighted or "", best.text)
-        return drafted(self._model, prompt, self._settings, stopped, most=self._settings.draft_tokens, refusal=0.0)
+        return drafted(self._model, prompt, self._settings, stopped, most=self._settings.draft_tokens)
 
     def attribute(
         self,

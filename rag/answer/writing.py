@@ -19,6 +19,7 @@ from rag.library.index import PassageIndex
 from rag.models import states
 from rag.models.checker import Checker
 from rag.models.llm import LanguageModel, Prompt
+from rag.models.probe import answered
 from rag.models.reader.quotes import Reader
 from rag.sentences import split_sentences, with_words_around
 from rag.settings import Settings
@@ -134,21 +135,35 @@ class ArticleWriter:
         """
         if failed is not None and question.at_length:
             return None
+        prompt = self.prompt(question, history, found, reading, failed=failed)
+        refusal = self._model.likelihood(prompt, NO_ANSWER, stopped=stopped)
+        if refusal is not None and refusal >= SURE_REFUSAL:
+            return Draft(NO_ANSWER, None, refusal)
+        state = self._model.hidden(prompt, stopped=stopped)
+        known = answered(self._model.name, state) if state is not None else None
+        most = LONG_TOKENS if question.at_length else self._settings.draft_tokens
+        draft = drafted(self._model, prompt, self._settings, stopped, most=most)
+        return replace(draft, refusal=refusal, known=known) if draft is not None else None
+
+    def prompt(
+        self,
+        question: Question,
+        history: Sequence[Turn],
+        found: Sequence[RetrievedPassage],
+        reading: Reading,
+        *,
+        failed: Draft | None = None,
+    ) -> Prompt:
+        """What the model is asked, behind the article where it has studied that."""
         quotes = reading.quotes if failed is None else self._like(f"{question.in_context} {failed.text}", found)
         earlier = prompts.turns(history[-TURNS:])
         article = self.article
         if article is not None and self._model.knows(article):
             hints = quotes if failed is not None else [] if question.leans else self._likely(quotes)
             asked = prompts.question(question.asked, map(self._hint, hints), at_length=question.at_length)
-            prompt = replace(article, messages=(*article.messages, *earlier, asked))
-        else:
-            asked = prompts.question(question.asked, (), at_length=question.at_length)
-            prompt = Prompt((*prompts.article(map(self._with_neighbours, quotes)), *earlier, asked))
-        refusal = self._model.likelihood(prompt, NO_ANSWER, stopped=stopped)
-        if refusal is not None and refusal >= SURE_REFUSAL:
-            return Draft(NO_ANSWER, None, refusal)
-        most = LONG_TOKENS if question.at_length else self._settings.draft_tokens
-        return drafted(self._model, prompt, self._settings, stopped, most=most, refusal=refusal)
+            return replace(article, messages=(*article.messages, *earlier, asked))
+        asked = prompts.question(question.asked, (), at_length=question.at_length)
+        return Prompt((*prompts.article(map(self._with_neighbours, quotes)), *earlier, asked))
 
     def attribute(
         self,
@@ -210,7 +225,6 @@ def drafted(
     stopped: Callable[[], bool],
     *,
     most: int,
-    refusal: float | None,
 ) -> Draft | None:
     """The first paragraph of the reply, up to its last finished sentence.
 
@@ -235,4 +249,4 @@ def drafted(
     if not finished:
         return None
     told = [logprob for logprob in logprobs if logprob is not None]
-    return Draft(first[: finished[-1].end], fmean(told) if len(told) == len(logprobs) else None, refusal)
+    return Draft(first[: finished[-1].end], fmean(told) if len(told) == len(logprobs) else None)

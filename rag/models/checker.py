@@ -7,10 +7,12 @@ and two heads look at its first column. A writer cannot check itself; this has s
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
+from rag.english import NUMBER_WORDS
 from rag.models.embeddings import packaged_model_path
 from rag.models.lazy import Lazy
 from rag.models.weights import FOLDER, fingerprint
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from rag.models.checker_network import Calibration, CheckerNetwork
 
 WEIGHTS = FOLDER / "checker.safetensors"
+_NUMBER = re.compile(rf"\b(?:{'|'.join(NUMBER_WORDS)})\b|(?<![\d.,])\d+(?![.,]?\d)", re.IGNORECASE)
+_SPELLINGS = {**NUMBER_WORDS, **{digits: word for word, digits in NUMBER_WORDS.items()}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +58,26 @@ class NeuralChecker:
     def check(self, claims: Sequence[Claim]) -> list[Verdict]:
         from rag.models.checker_network import verdicts
 
+        alike = [
+            replace(claim, question=_spelled_as(claim.question, claim), statement=_spelled_as(claim.statement, claim))
+            for claim in claims
+        ]
         with _CHECKER.held() as (network, tokenizer, calibration):
-            return verdicts(network, tokenizer, claims, calibration)
+            return verdicts(network, tokenizer, alike, calibration)
+
+
+def _spelled_as(text: str, claim: Claim) -> str:
+    """The text with its numbers in the digits, or the words, in which the claim's quotes have them: the network
+    compares pieces of words, and hardly knows that "fifteen" is "15".
+    """
+    there = {word.lower() for word in _NUMBER.findall(claim.quotes)}
+
+    def spelled(number: re.Match[str]) -> str:
+        said = number[0].lower()
+        other = _SPELLINGS.get(said, said)
+        return other if other in there and said not in there else number[0]
+
+    return _NUMBER.sub(spelled, text)
 
 
 def _load() -> tuple[CheckerNetwork, Tokenizer, Calibration]:

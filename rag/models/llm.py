@@ -19,6 +19,7 @@ from rag.models import states
 from rag.models.chat_template import framed
 from rag.models.lazy import Lazy
 from rag.models.session import CHUNK, Session
+from rag.types import FloatArray
 
 if TYPE_CHECKING:
     from llama_cpp import Llama
@@ -88,6 +89,12 @@ class LanguageModel(Protocol):
         """The log-probability that the reply begins so, in nats; None where the model does not tell."""
         ...
 
+    def hidden(self, prompt: Prompt, *, stopped: Callable[[], bool]) -> FloatArray | None:
+        """The last layer's state at the end of the prompt, (d,), from which a reply begins; None where it was stopped,
+        the prompt is longer than the context, or the model does not tell.
+        """
+        ...
+
     def knows(self, prompt: Prompt) -> bool:
         """Whether it holds, or has kept, nearly all that lasts of the prompt, so that a reply does not begin with
         reading it.
@@ -154,6 +161,10 @@ class LlamaCppModel:
             if not tokens or not self._read(llama, session, prompt, len(tokens), stopped):
                 return None
             return session.likelihood(tokens)
+
+    def hidden(self, prompt: Prompt, *, stopped: Callable[[], bool]) -> FloatArray | None:
+        with self._turn() as (llama, session):
+            return session.hidden() if self._read(llama, session, prompt, 1, stopped) else None
 
     def knows(self, prompt: Prompt) -> bool:
         with self._turn() as (llama, session):

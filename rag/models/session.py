@@ -48,6 +48,8 @@ class Session:
 
         What else was held is dropped. Afterwards `logprobs` tells what may come next.
         """
+        if self._ahead is not None and self.held == self.shared(tokens) == len(tokens):
+            return True
         from_ = min(self.shared(tokens), len(tokens) - 1)  # the last is read again: its logits are not held
         self._keep(from_)
         for start in range(from_, len(tokens), CHUNK):
@@ -77,6 +79,23 @@ class Session:
             self._keep(before)
         self._ahead = ahead
         return total
+
+    def hidden(self) -> FloatArray:
+        """The last layer's state at the last token that is held, (d,), which is read again for it."""
+        import llama_cpp
+
+        before, ahead = self.held, self.logprobs()
+        last = int(self._llama.input_ids[before - 1])
+        self._keep(before - 1)
+        llama_cpp.llama_set_embeddings(self._llama.ctx, True)
+        try:
+            self._eval([last])
+            state = llama_cpp.llama_get_embeddings_ith(self._llama.ctx, -1)
+            told = np.ctypeslib.as_array(state, shape=(self._llama.n_embd(),)).copy()
+        finally:
+            llama_cpp.llama_set_embeddings(self._llama.ctx, False)
+        self._ahead = ahead
+        return told
 
     def snapshot(self) -> bytes:
         """The state of all that is held, to be given to `restore`."""

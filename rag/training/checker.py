@@ -23,7 +23,7 @@ from rag.models.encoder import load_base, plain_tokenizer, save
 from rag.models.reader.weights import WEIGHTS as READER_WEIGHTS
 from rag.training.claims import UNKNOWN, Claims, Labelled, Shares, from_question, read_drafts, read_statements
 from rag.training.data import Corpus, load_corpus
-from rag.training.judge import fit
+from rag.training.logistic import fit
 from rag.training.train import Plan, Trainer, add_options
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def calibrate(network: CheckerNetwork, tokenizer: Tokenizer, task: Claims, batch
     for at in range(0, len(known), task.rows):
         logits, share = examine(network, tokenizer, [one.claim for one in known[at : at + task.rows]])
         values.append(torch.stack([logits[:, 0], share], dim=1).double().numpy())
-    fitted = fit(np.concatenate(values), np.array([one.supported == 1 for one in known]))
+    fitted = fit(np.concatenate(values), np.array([one.supported == 1 for one in known]), 1.0)
     return Calibration(*(round(float(value), 4) for value in fitted))
 
 

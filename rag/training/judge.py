@@ -1,8 +1,7 @@
 """A writer's drafts over questions with known answers -> the judge's weights: `python -m rag.training.judge --help`.
 
-What the witnesses say of each draft is computed anew, and a logistic model of it is fitted (Hosmer and Lemeshow 2000),
-with an L2 penalty, against whether the draft has the expected words. Questions must be of articles that the reader was
-not trained on.
+What the witnesses say of each draft is computed anew, and a logistic model of it is fitted against whether the draft
+has the expected words. Questions must be of articles that the reader was not trained on.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rag.answer.attribution import Attributor
 from rag.answer.checking import LEAST_CHANCE, SILENT, WEIGHTS, Features, Judge
@@ -31,9 +29,9 @@ from rag.settings import Settings, load_settings
 from rag.training.calibrate import reliability
 from rag.training.claims import LEAST_RIGHT
 from rag.training.drafts import read
+from rag.training.logistic import fit, out_of_fold
 
 PENALTY = 1.0
-_FOLDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +40,17 @@ class Example:
 
     features: Features
     right: bool
+    article: str
 
 
 def examples(items: Sequence[Item], library: Library, settings: Settings, written: Path) -> Iterator[Example]:
     """What the witnesses say of every draft in the file that states something."""
     lines = [json.loads(line) for line in written.read_text(encoding="utf-8").splitlines()]
-    known = {line["id"]: Draft(line["text"], line["confidence"], line["refusal"]) for line in lines if line["text"]}
+    known = {
+        line["id"]: Draft(line["text"], line["confidence"], line["refusal"], line["known"])
+        for line in lines
+        if line["text"]
+    }
     if any(None in {draft.confidence, draft.refusal} for draft in known.values()):
         raise UsageError("a judge is fitted for a writer that tells probabilities; these drafts have none")
     reader, checker = SpanReader(), NeuralChecker()
@@ -63,35 +66,7 @@ def examples(items: Sequence[Item], library: Library, settings: Settings, writte
             sentence = attributor.attribute(draft.sentences[0], found, asked.in_context)
             golds = [item.document.text[gold.start : gold.end] for gold in question.golds]
             right = any(recall(draft.text, gold) >= LEAST_RIGHT for gold in golds)
-            yield Example(judge.examine(asked, draft, sentence, reading), right)
-
-
-def fit(values: NDArray[np.float64], right: NDArray[np.bool_], steps: int = 50) -> NDArray[np.float64]:
-    """The weights and, last, the offset, (f + 1,), of the likeliest logistic model of (n, f) values (Newton).
-
-    The penalty is on the weights of the standardised values, so that no witness counts more for its unit.
-    """
-    mean, scale = values.mean(axis=0), values.std(axis=0) + 1e-9
-    inputs = np.concatenate([(values - mean) / scale, np.ones((len(values), 1))], axis=1)  # (n, f + 1)
-    penalty = PENALTY * np.diag([*([1.0] * values.shape[1]), 0.0])
-    weights = np.zeros(inputs.shape[1])
-    for _ in range(steps):
-        chance = 1 / (1 + np.exp(-np.clip(inputs @ weights, -30, 30)))
-        slope = inputs.T @ (right - chance) - penalty @ weights
-        curve = (inputs * (chance * (1 - chance))[:, None]).T @ inputs + penalty + 1e-6 * np.eye(len(weights))
-        weights = weights + np.linalg.solve(curve, slope)
-    plain = weights[:-1] / scale
-    return np.append(plain, weights[-1] - plain @ mean)
-
-
-def out_of_fold(values: NDArray[np.float64], right: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """The probability of each example, (n,), by a model that was fitted without it and its neighbours in the file."""
-    fold = np.arange(len(right)) * _FOLDS // len(right)
-    chances = np.zeros(len(right))
-    for number in range(_FOLDS):
-        weights = fit(values[fold != number], right[fold != number])
-        chances[fold == number] = 1 / (1 + np.exp(-(values[fold == number] @ weights[:-1] + weights[-1])))
-    return chances
+            yield Example(judge.examine(asked, draft, sentence, reading), right, item.document.title)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -105,12 +80,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     settings = load_settings(flags={"llm": arguments.llm})
     library, items = Library(settings), read_questions(arguments.questions)
     found = list(examples(items, library, settings, arguments.drafts))
-    values = np.array([example.features.values for example in found], np.float64)  # (n, f)
+    names = [field.name for field in fields(Features)]
+    told = np.array([example.features.values for example in found], np.float64)  # (n, f); nan where one is silent
+    values = np.where(np.isnan(told), np.nan_to_num(np.nanmean(told, axis=0)), told)
     right = np.array([example.right for example in found])
     if len(set(right[: len(right) // 2])) < 2:
         raise UsageError(f"{len(found)} drafts are too few, or all alike, to fit a judge on; ask more questions")
-    weights, chances = fit(values, right), out_of_fold(values, right)
-    names = [field.name for field in fields(Features)]
+    weights = fit(values, right, PENALTY)
+    chances = 1 / (1 + np.exp(-out_of_fold(values, right, PENALTY, [example.article for example in found])))
     for name, weight, column in zip(names, weights, values.T, strict=False):
         print(f"{name:<12} weight {weight:7.3f}   AUC alone {auc(column, right):.3f}")
     error, _ = reliability(chances, right)

@@ -9,6 +9,7 @@ import argparse
 import json
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from rag.models.writers import open_writers
 from rag.settings import load_settings
 from rag.training.augment import asks_reason
 from rag.training.data import Corpus, Question, known_in, load_corpus
+from rag.training.dialogues import Asked, asked_in_dialogue
 from rag.training.rewording import Rewording
 
 SHARES = {"squad2_train": 0.5, "qed_nq": 0.12, "fairytaleqa": 0.13, "qadiscourse": 0.1, "covidqa": 0.07, "clapnq": 0.08}
@@ -25,11 +27,19 @@ SHARES = {"squad2_train": 0.5, "qed_nq": 0.12, "fairytaleqa": 0.13, "qadiscourse
 
 
 def sample(
-    corpus: Corpus, count: int, *, paragraphs: int = 1, answerable: int = 3, unanswerable: int = 2, seed: int = 0
+    corpus: Corpus,
+    count: int,
+    *,
+    paragraphs: int = 1,
+    answerable: int = 3,
+    unanswerable: int = 2,
+    dialogues: float = 0.0,
+    seed: int = 0,
 ) -> Iterator[dict[str, Any]]:
     """About `count` documents of a question file, shuffled: each of so many neighbouring paragraphs, with at most so
     many questions that it answers, those that ask for reasons first, and so many that it does not, one of which, where
-    there is such a one, another paragraph of the article answers.
+    there is such a one, another paragraph of the article answers. The share `dialogues` of the questions of its own
+    paragraphs stand behind another one and its answer, as people ask on.
     """
     random_ = random.Random(seed)
     asked = corpus.by_document()
@@ -48,13 +58,22 @@ def sample(
     for start in made:
         first = corpus.documents[start]
         together = range(start, min(start + (paragraphs if first.title else 1), first.neighbours.stop))
-        yield _document(random_, corpus, asked, together, (answerable, unanswerable))
+        yield _document(random_, corpus, asked, together, _Most(answerable, unanswerable, dialogues))
+
+
+@dataclass(frozen=True, slots=True)
+class _Most:
+    """How many questions of a document, at most, that it answers and does not; the share of these in dialogues."""
+
+    answerable: int
+    unanswerable: int
+    dialogues: float
 
 
 def _document(
-    random_: random.Random, corpus: Corpus, asked: dict[int, list[Question]], together: range, most: tuple[int, int]
+    random_: random.Random, corpus: Corpus, asked: dict[int, list[Question]], together: range, most: _Most
 ) -> dict[str, Any]:
-    """The paragraphs as one text, with so many questions that it answers and does not, at most."""
+    """The paragraphs as one text, with its questions."""
     first = corpus.documents[together.start]
     text, places = "", {}
     for number in together:
@@ -63,8 +82,8 @@ def _document(
         text += corpus.documents[number].text
     own = [question for number in together for question in asked.get(number, ())]
     random_.shuffle(own)
-    answered = sorted((q for q in own if q.spans), key=lambda q: not asks_reason(q.text))[: most[0]]
-    not_answered = [q for q in own if not q.spans][: most[1]]
+    answered = sorted((q for q in own if q.spans), key=lambda q: not asks_reason(q.text))[: most.answerable]
+    not_answered = [q for q in own if not q.spans][: most.unanswerable]
     near = [
         question
         for number in first.neighbours
@@ -73,23 +92,26 @@ def _document(
         if question.spans and not any(corpus.documents[number].text[a:b] in text for a, b in question.spans)
     ]
     name = f"{first.source}:{together.start}"
-    questions = [_question(corpus, q, name, places, q.spans[:1]) for q in answered]
-    questions += [_question(corpus, q, name, places, ()) for q in not_answered]
-    if near and most[1]:
-        questions.append(_question(corpus, random_.choice(near), name, places, ()))
+    questions = []
+    for question in [*answered, *not_answered]:
+        said = Asked(question.text, question.spans)
+        if random_.random() < most.dialogues:
+            paragraph = corpus.documents[question.document].text
+            said = asked_in_dialogue(random_, question, asked[question.document], paragraph)
+        questions.append(_question(corpus, question, name, places, said))
+    if near and most.unanswerable:
+        other = random_.choice(near)
+        questions.append(_question(corpus, other, name, places, Asked(other.text, ())))
     return {"id": name, "title": first.title or first.source, "text": text, "questions": questions}
 
 
-def _question(
-    corpus: Corpus,
-    question: Question,
-    name: str,
-    places: dict[int, int],
-    spans: Sequence[tuple[int, int]],
-) -> dict[str, Any]:
+def _question(corpus: Corpus, question: Question, name: str, places: dict[int, int], asked: Asked) -> dict[str, Any]:
     text, shift = corpus.documents[question.document].text, places.get(question.document, 0)
-    answers = [{"text": text[start:end], "start": start + shift} for start, end in spans]
-    return {"id": f"{name}:{question.id}", "question": question.text, "answers": answers, "answerable": bool(answers)}
+    answers = [{"text": text[start:end], "start": start + shift} for start, end in asked.spans[:1]]
+    told = {"id": f"{name}:{question.id}", "question": asked.text, "answers": answers, "answerable": bool(answers)}
+    if asked.earlier:
+        told["history"] = [{"question": asked.earlier[-1], "answer": asked.answer}]
+    return told
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -103,6 +125,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--unanswerable", type=int, default=2, help="and that it does not (%(default)s)")
     parser.add_argument("--held", action="store_true", help="of the articles that nothing else is trained on")
     parser.add_argument("--reworded", type=float, default=0.0, help="the share of texts asked about in other words")
+    parser.add_argument("--dialogues", type=float, default=0.0, help="the share of questions behind another one")
     parser.add_argument("--llm", default=STANDARD.name, help="the writer that rewords (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="(%(default)s)")
     arguments = parser.parse_args(argv)
@@ -120,6 +143,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             paragraphs=arguments.paragraphs,
             answerable=arguments.answerable,
             unanswerable=arguments.unanswerable,
+            dialogues=arguments.dialogues,
             seed=arguments.seed,
         )
         for document in documents:

@@ -1,44 +1,13 @@
-"""The judge's fit on made examples, and the whole command with the packaged model as the writer."""
+"""The whole command of the judge, with the packaged model as the writer."""
 
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from rag.errors import UsageError
-from rag.evaluation.metrics import auc
 from rag.training.drafts import main as write_drafts
-from rag.training.judge import fit, main, out_of_fold
-
-
-def made(count: int = 400) -> tuple[np.ndarray, np.ndarray]:
-    """Three witnesses, in units of their own: one that tells, one that tells a little, one that tells nothing."""
-    random = np.random.default_rng(0)
-    right = random.random(count) < 0.6
-    values = np.stack(
-        [100 * (right + random.normal(0, 0.5, count)), right + random.normal(0, 2, count), random.normal(0, 1, count)],
-        1,
-    )
-    return values, right
-
-
-def test_the_fit_finds_who_tells_the_truth_whatever_the_units() -> None:
-    values, right = made()
-    weights = fit(values, right)
-    chances = 1 / (1 + np.exp(-(values @ weights[:-1] + weights[-1])))
-    assert np.abs(chances.mean() - right.mean()) < 0.01  # the offset makes a logistic model right on the whole
-    spread = weights[:-1] * values.std(axis=0)
-    assert spread[0] > spread[1] > abs(spread[2])
-    rescaled = fit(values / [100, 1, 1], right)
-    assert rescaled[:-1] == pytest.approx(weights[:-1] * [100, 1, 1], rel=1e-3)
-
-
-def test_out_of_fold_no_example_judges_itself() -> None:
-    values, right = made()
-    assert auc(values[:, 0], right) < auc(out_of_fold(values, right), right) + 0.02
-    noise = np.random.default_rng(1).normal(size=values.shape)
-    assert abs(auc(out_of_fold(noise, right), right) - 0.5) < 0.1
+from rag.training.judge import main
 
 
 @pytest.mark.e2e
@@ -61,7 +30,10 @@ def test_the_command_writes_drafts_once_and_weights_for_the_writer(
     file.write_text(json.dumps({"id": "d", "title": "D", "text": text, "questions": questions}) + "\n")
     drafts, out = tmp_path / "drafts.jsonl", tmp_path / "judge.json"
     said = ["It sank near Turku.", "Otto did.", "It cost 40 crowns.", "It sank near Oslo.", "Clara Lindt founded it."]
-    lines = [{"id": str(n), "text": text, "confidence": -0.5, "refusal": -1.0 - n} for n, text in enumerate(said)]
+    lines = [
+        {"id": str(n), "text": text, "confidence": -0.5, "refusal": -1.0 - n, "known": None}
+        for n, text in enumerate(said)
+    ]
     drafts.write_text("".join(json.dumps(line) + "\n" for line in lines))
     write = [str(file), "--out", str(drafts), "--llm", "packaged"]
     assert write_drafts(write) == 0
@@ -75,6 +47,7 @@ def test_the_command_writes_drafts_once_and_weights_for_the_writer(
     assert "out of fold" in capsys.readouterr().out
     fitted = json.loads(out.read_text())["packaged"]
     assert "refusal" in fitted["weights"]
+    assert fitted["weights"]["known"] == 0  # this writer has no probe
     assert fitted["usual"]["refusal"] == pytest.approx(3.5, abs=1.5)  # 1 to 5 as told above, and the one just written
     drafts.write_text(json.dumps({**lines[0], "confidence": None, "refusal": None}) + "\n")
     with pytest.raises(UsageError, match="for a writer that tells probabilities"):

@@ -40,6 +40,17 @@ def test_a_sample_is_a_question_file(named: Corpus, tmp_path: Path, paragraphs: 
         assert elsewhere
 
 
+def test_questions_in_dialogues_stand_behind_another_and_its_answer(named: Corpus, tmp_path: Path) -> None:
+    file = tmp_path / "questions.jsonl"
+    file.write_text("".join(json.dumps(document) + "\n" for document in sample(named, 20, dialogues=1.0, seed=1)))
+    questions = [question for item in read_questions(file) for question in item.questions]
+    behind = [question for question in questions if question.history]
+    assert len(behind) > len(questions) / 2
+    assert all(len(question.history) == 1 and question.history[0].question for question in behind)
+    assert any(question.history[0].answer for question in behind)
+    assert any(question.answerable for question in behind)
+
+
 def test_the_same_seed_gives_the_same_sample(named: Corpus) -> None:
     assert list(sample(named, 20, seed=4)) == list(sample(named, 20, seed=4))
     assert list(sample(named, 20, seed=4)) != list(sample(named, 20, seed=5))
