@@ -9,9 +9,10 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 
 from rag import Answer, ArticleChatError, BusyError, ModelError, Pipeline, Turn
-from rag.api import Metrics
+from rag.api import Metrics, Stream
 from ui.exchanges import Conversation, Exchange
 from ui.waiting import Loading, Place, WaitingLine
 from ui.watch import UnresponsiveError, Watch
@@ -121,15 +122,16 @@ class Chat:
         return "unresponsive" if self._watch.left_behind() else "ready"
 
     @contextmanager
-    def place(self, owner: str) -> Iterator[Callable[[], Awaitable[None]]]:
+    def place(self, owner: str) -> Iterator[Callable[[Pipeline], Awaitable[Stream]]]:
         """A place in the line, while the block lasts, for a question that is asked elsewhere than on the page; what it
-        gives is awaited until it is the question's turn.
+        gives is awaited until it is the question's turn, and returns what streams the answer of the pipeline.
 
-        Raises BusyError where none is left; what is awaited raises ModelError where the models could not be loaded.
+        Raises BusyError where none is left; what is awaited raises ModelError where the models could not be loaded, or
+        do not respond.
         """
         place = self._join(owner)
         try:
-            yield lambda: self._turn(place)
+            yield partial(self._turn, place)
         finally:
             self._line.leave(place)
 
@@ -147,12 +149,14 @@ class Chat:
         """How many questions are being answered."""
         return int(self._has_models() and not self._line.is_empty())
 
-    async def _turn(self, place: Place) -> None:
+    async def _turn(self, place: Place, pipeline: Pipeline) -> Stream:
         loading = self._loading
         while self._line.before(place, 0) or (loading is not None and not loading.finished.is_set()):
             await asyncio.sleep(_LOOK_EVERY)  # no thread is held meanwhile
         if loading is not None and loading.error is not None:
             raise ModelError(loading.message())
+        responsive = await asyncio.to_thread(self._responsive, pipeline)
+        return partial(responsive.astream, left=self._watch.leave)
 
     def _run(
         self,

@@ -14,7 +14,7 @@ import time
 from collections.abc import Generator, Iterable
 from typing import TypeVar
 
-from rag import ArticleChatError
+from rag import ModelError
 
 GRACE_SECONDS = 20.0
 """What was asked to end has so long for it."""
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-class UnresponsiveError(ArticleChatError):
+class UnresponsiveError(ModelError):
     """What computes an answer did not end though it was asked to."""
 
 
@@ -81,7 +81,11 @@ class Watch:
                     )
         finally:
             if thread.is_alive():
-                self._left.append((thread, min(end, time.monotonic() + GRACE_SECONDS)))
+                self.leave(thread, end)
+
+    def leave(self, thread: threading.Thread, end: float = math.inf) -> None:
+        """Leave the thread behind, which was asked to end, and has until then or at most GRACE_SECONDS for it."""
+        self._left.append((thread, min(end, time.monotonic() + GRACE_SECONDS)))
 
     def left_behind(self) -> int:
         """How many have not ended though their time for it is over; waits for none."""

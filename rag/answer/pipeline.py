@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from rag.answer.citing import cite, quoted
@@ -200,18 +201,43 @@ class Pipeline:
         yield Progress("done", replace(answer, timings_ms=clock.total(), model=self._names(drafting.failures)))
 
     async def astream(
-        self, question: str, history: Sequence[Turn] = (), *, exclude: Sequence[Citation] = ()
+        self,
+        question: str,
+        history: Sequence[Turn] = (),
+        *,
+        exclude: Sequence[Citation] = (),
+        left: Callable[[threading.Thread], object] = lambda _: None,
     ) -> AsyncGenerator[Progress]:
         """The same for asynchronous programs: each step runs in a thread. Whoever is cancelled, or goes on without the
-        rest, ends the step that runs within a moment.
+        rest, ends the step that runs within a moment, and `left` is told of the thread that has still to end.
         """
-        ended = threading.Event()
+        loop, ended = asyncio.get_running_loop(), threading.Event()
         steps = self.stream(question, history, exclude=exclude, stopped=ended.is_set)
+        made: asyncio.Queue[Progress | Exception | None] = asyncio.Queue()
+
+        def make() -> None:
+            with suppress(RuntimeError):  # the loop is closed, and nobody waits any more
+                step: Progress | Exception | None = None
+                while not ended.is_set():
+                    try:
+                        step = next(steps, None)
+                    except Exception as error:  # noqa: BLE001 - it is raised where it is waited for
+                        step = error
+                    loop.call_soon_threadsafe(made.put_nowait, step)
+                    if not isinstance(step, Progress):
+                        return
+
+        thread = threading.Thread(target=make, daemon=True)  # of a pool, the program could not end while it hangs
+        thread.start()
         try:
-            while (step := await asyncio.to_thread(next, steps, None)) is not None:
+            while (step := await made.get()) is not None:
+                if isinstance(step, Exception):
+                    raise step
                 yield step
         finally:
             ended.set()
+            if thread.is_alive():
+                left(thread)
 
     def _refusal(self, *, more: bool = False) -> str:
         """That nothing was found, or nothing `more`, in the one article or in any of several."""

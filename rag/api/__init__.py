@@ -4,7 +4,7 @@ from rag.api.articles import Articles
 from rag.api.bodies import receive_body
 from rag.api.errors import RefusedError, error_response
 from rag.api.metrics import Metrics
-from rag.api.routes import API, api_app
+from rag.api.routes import API, Stream, api_app
 from rag.api.served import ServedCollection
 from rag.api.sockets import bind
 
@@ -14,6 +14,7 @@ __all__ = [
     "Metrics",
     "RefusedError",
     "ServedCollection",
+    "Stream",
     "api_app",
     "bind",
     "error_response",

@@ -15,7 +15,7 @@ import asyncio
 import io
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import AbstractContextManager, aclosing, contextmanager
 from functools import partial
 from typing import Any, TypeAlias, TypeVar
@@ -27,7 +27,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from rag.answer.pipeline import Pipeline
+from rag.answer.pipeline import Pipeline, Progress
 from rag.api.articles import Articles, Named
 from rag.api.bodies import receive_body
 from rag.api.citations import Json, char_range
@@ -38,7 +38,7 @@ from rag.api.replies import Reply
 from rag.api.requests import LONGEST_REQUEST, Request, read_completion, read_response
 from rag.api.responses import ModelResponse
 from rag.errors import ArticleChatError
-from rag.types import Answer, Citation
+from rag.types import Answer, Citation, Turn
 
 API = "/v1"
 """Where the site mounts it."""
@@ -49,10 +49,15 @@ Form: TypeAlias = Callable[[Request, Pipeline, Callable[[Citation], str]], Reply
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-Places: TypeAlias = Callable[[str], AbstractContextManager[Callable[[], Awaitable[None]]]]
-"""Gives an owner's question a place in the line while the block lasts, and what is awaited until it is its turn.
+Stream: TypeAlias = Callable[[str, Sequence[Turn]], AsyncGenerator[Progress]]
+"""What a pipeline's `astream` gives for a question and the conversation before it."""
+ItsTurn: TypeAlias = Callable[[Pipeline], Awaitable[Stream]]
+Places: TypeAlias = Callable[[str], AbstractContextManager[ItsTurn]]
+"""Gives an owner's question a place in the line while the block lasts, and what is awaited until it is its turn: what
+streams the pipeline's answer.
 
-Raises BusyError where no place is left; what is awaited, ModelError where the models could not be loaded.
+Raises BusyError where no place is left; what is awaited, ModelError where the models could not be loaded or do not
+respond.
 """
 
 
@@ -149,15 +154,15 @@ class _Api:
         for one in told:
             yield one
 
-    async def _steps(self, reply: Reply, turn: Callable[[], Awaitable[None]]) -> AsyncIterator[Answer]:
+    async def _steps(self, reply: Reply, turn: ItsTurn) -> AsyncIterator[Answer]:
         """The answer as it grows, once it is the question's turn. Only what computes it has the deadline: who reads it
         may take their time.
         """
         with self._metrics.question() as asked:
             with _told():
-                await turn()
+                stream = await turn(reply.pipeline)
             deadline = None if self._seconds is None else asyncio.get_running_loop().time() + self._seconds
-            async with aclosing(reply.pipeline.astream(reply.request.question, reply.request.history)) as steps:
+            async with aclosing(stream(reply.request.question, reply.request.history)) as steps:
                 while True:
                     with _told():
                         async with asyncio.timeout_at(deadline):

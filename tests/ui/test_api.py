@@ -361,9 +361,11 @@ def test_what_takes_too_long_is_stopped_and_refused(settings, article, path, ask
     assert not gated.begun.is_set() or gated.was_stopped.wait(60)
 
 
-def test_the_deadline_never_cuts_into_who_reads_slowly(pipeline):
+def test_the_deadline_never_cuts_into_who_reads_slowly(settings, article):
     """It ends what computes the answer; a stream is then told so, however late it is read."""
-    app, told = api_app(Articles(ServedCollection(pipeline, "seeds")), Chat().place, seconds=0.2), []
+    gated, told = GatedModel(ANSWER), []
+    articles = Articles(ServedCollection(pipeline_over(settings, article, model=gated), "seeds"))
+    app = api_app(articles, Chat().place, seconds=0.2)
     sent = [
         {"type": "http.request", "body": json.dumps({"model": "seeds", "messages": ASKED, "stream": True}).encode()}
     ]
@@ -383,6 +385,7 @@ def test_the_deadline_never_cuts_into_who_reads_slowly(pipeline):
         thread.submit(asyncio.run, app(scope, receive, send)).result(60)
     assert "it took too long and was stopped" in "".join(told)
     assert told[-1] == ""
+    assert not gated.begun.is_set() or gated.was_stopped.wait(60)
 
 
 @FORMS

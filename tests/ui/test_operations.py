@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -169,6 +170,33 @@ def test_a_model_that_hangs_is_told_of(settings, article, monkeypatch):
     chat = Chat(seconds=0.1)
     with served(pipeline_over(settings, article), chat=chat) as url:
         list(chat.ask(pipeline_over(settings, article, model=model), QUESTION, Conversation(), "visit"))
+        response = httpx.get(f"{url}/health")
+        assert (response.status_code, response.json()["status"]) == (503, "unresponsive")
+        assert figures(url)["article_chat_unresponsive"] == 1
+        model.let.set()
+        while httpx.get(f"{url}/health").status_code != 200:  # until the thread has ended
+            pass
+        assert figures(url)["article_chat_unresponsive"] == 0
+
+
+@pytest.mark.parametrize("hangs_up", [False, True], ids=["of who waits", "of who hung up"])
+def test_a_model_that_hangs_in_an_answer_of_the_api_is_told_of_and_keeps_nobody_from_quotes(
+    settings, article, monkeypatch, hangs_up
+):
+    monkeypatch.setattr(watch, "GRACE_SECONDS", 0.1)
+    model = DeafModel("Clara Lindt.")
+    brief = replace(settings, answer_seconds=600 if hangs_up else 2)
+    with served(pipeline_over(settings, article, model=model), shelf=shelf_in(brief)) as url:
+        if hangs_up:
+            body = {"model": "seeds", "messages": [{"role": "user", "content": QUESTION}], "stream": True}
+            with httpx.stream("POST", f"{url}/v1/chat/completions", json=body, timeout=PATIENCE / 1000):
+                assert model.begun.wait(60)
+        else:
+            assert ask(url).status_code == 504
+        for _ in range(2):
+            quoted = ask(url)
+            assert quoted.status_code == 200
+            assert quoted.json()["citations"]
         response = httpx.get(f"{url}/health")
         assert (response.status_code, response.json()["status"]) == (503, "unresponsive")
         assert figures(url)["article_chat_unresponsive"] == 1
