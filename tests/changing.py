@@ -14,9 +14,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
-from fakes import FakeEmbedder
+from fakes import FakeEmbedder, OverlapChecker, OverlapReader
 
+from rag.answer.pipeline import Pipeline
 from rag.library.collections import Library
+from rag.library.index import PassageIndex
 from rag.library.shelf import Shelf
 from rag.settings import Settings
 from rag.types import Document
@@ -46,6 +48,15 @@ def texts_in(home: Path) -> Texts:
         "collection": {d.title: d.text for d in library.open(COLLECTION).documents.values()} if there else {},
         "shelf": {d.title: d.text for index in kept for d in index.documents.values()},
     }
+
+
+def check_citations(index: PassageIndex, home: Path) -> None:
+    """That an answer cites something, and that exactly."""
+    pipeline = Pipeline(index, reader=OverlapReader(), checker=OverlapChecker(), settings=settings_of(home))
+    answer = pipeline.answer("What is at which version?")
+    assert answer.citations
+    for citation in answer.citations:
+        assert index.documents[citation.document_id].text[citation.start : citation.end] == citation.quote
 
 
 def change(home: Path, random_: random.Random, now: Texts) -> tuple[Texts, Callable[[], object]]:

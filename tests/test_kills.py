@@ -9,12 +9,9 @@ import time
 from pathlib import Path
 
 import hypothesis
-from changing import COLLECTION, OWNER, Texts, library_of, settings_of, texts_in
-from fakes import OverlapChecker, OverlapReader
+from changing import COLLECTION, OWNER, Texts, check_citations, library_of, settings_of, texts_in
 
 import rag
-from rag.answer.pipeline import Pipeline
-from rag.library.index import PassageIndex
 from rag.library.shelf import Shelf
 
 PROGRAM = Path(__file__).parent / "changing.py"
@@ -38,14 +35,6 @@ def killed(home: Path, seed: int, seconds: float) -> tuple[Texts, Texts, int]:
         process.kill()
         told = [json.loads(line) for line in [first, *process.stdout] if line.endswith("\n")]
     return told[-2] if len(told) > 1 else told[-1], told[-1], len(told) - 1
-
-
-def check_citations(index: PassageIndex, home: Path) -> None:
-    pipeline = Pipeline(index, reader=OverlapReader(), checker=OverlapChecker(), settings=settings_of(home))
-    answer = pipeline.answer("What is at which version?")
-    assert answer.citations
-    for citation in answer.citations:
-        assert index.documents[citation.document_id].text[citation.start : citation.end] == citation.quote
 
 
 def test_whenever_it_is_killed_what_is_kept_is_old_or_new_and_can_be_cited(home: Path) -> None:
