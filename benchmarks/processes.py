@@ -55,7 +55,7 @@ class Process:
             self._running = subprocess.Popen(  # noqa: S603  # our own command
                 command,
                 cwd=root,
-                env=_environment(),
+                env=environment(),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
@@ -92,7 +92,7 @@ class Process:
             self._running.communicate()
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """The environment of a system: none of the developer's settings, no network, no telemetry."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ARTICLE_CHAT_")}
     offline = ("HF_HUB_OFFLINE", "ANONYMIZED_TELEMETRY", "LANGSMITH_TRACING", "TOKENIZERS_PARALLELISM")
