@@ -156,6 +156,19 @@ def test_a_writer_nearly_sure_to_refuse_is_believed(
     assert write(index, settings, model) == Draft(FOUNDED, ANY, model.refusal)
 
 
+def test_a_writer_that_rather_knows_is_not_believed_when_it_would_refuse(
+    index: PassageIndex, settings: Settings
+) -> None:
+    probed = ScriptedModel([FOUNDED], name=Path(STANDARD.file_name).stem, reads=True)
+    probed.refusal, weights = 0.0, load_file(WEIGHTS)[probed.name]
+    probed.state = -weights[:-1]
+    assert write(index, settings, probed) == Draft(NO_ANSWER, None, 0.0, ANY)
+    probed.state = weights[:-1]  # its own weights are the surest state
+    while (drafted := write(index, settings, probed)) is not None and drafted.known < 0:
+        probed.state = probed.state * 2
+    assert drafted == Draft(FOUNDED, ANY, 0.0, ANY)
+
+
 class Stumbling(ScriptedModel):
     """Finds none of its words likely."""
 

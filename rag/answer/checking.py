@@ -37,7 +37,7 @@ LEAST_CHANCE = 0.15
 lost where a question is in other words than the text: right drafts look less likely there than they are."""
 LEAST_CHANCE_OF_STRANGERS = 0.5
 """The same of a sentence with a name that the article does not have: a question's, whose answer is likely made up."""
-LEAST_HOPE = 0.05
+LEAST_HOPE = 0.03
 """After a draft that is less likely right than this, another from the same article was never shown."""
 WEIGHTS = FOLDER / "judge.json"
 _DENIES = re.compile(r"(?!^no,)\b(?:no|not|never|cannot)\b|n['’]t\b", re.IGNORECASE)

@@ -41,8 +41,8 @@ NEAREST = 3
 TURNS = 2
 """So many earlier questions and answers stand in the prompt."""
 SURE_REFUSAL = -2.0
-"""From this log-probability of a refusal on, in nats, the writer is believed: of 26 drafts that it wrote in the place
-of such a refusal, over training questions and others, 2 were right."""
+"""From this log-probability of a refusal on, in nats, the writer is believed, unless its state tells that it rather
+knows the answer: of 38 drafts that it wrote in the place of such a refusal 2 were right, of 10 others 3."""
 LEAST_CONFIDENCE = -0.6
 """A draft whose tokens are less likely than this on average, in nats, is one that the writer stumbled over: of 8 such
 drafts 1 was right."""
@@ -137,10 +137,10 @@ class ArticleWriter:
             return None
         prompt = self.prompt(question, history, found, reading, failed=failed)
         refusal = self._model.likelihood(prompt, NO_ANSWER, stopped=stopped)
-        if refusal is not None and refusal >= SURE_REFUSAL:
-            return Draft(NO_ANSWER, None, refusal)
         state = self._model.hidden(prompt, stopped=stopped)
         known = answered(self._model.name, state) if state is not None else None
+        if refusal is not None and refusal >= SURE_REFUSAL and (known is None or known < 0):
+            return Draft(NO_ANSWER, None, refusal, known)
         most = LONG_TOKENS if question.at_length else self._settings.draft_tokens
         draft = drafted(self._model, prompt, self._settings, stopped, most=most)
         return replace(draft, refusal=refusal, known=known) if draft is not None else None
