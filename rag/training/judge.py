@@ -82,12 +82,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     found = list(examples(items, library, settings, arguments.drafts))
     names = [field.name for field in fields(Features)]
     told = np.array([example.features.values for example in found], np.float64)  # (n, f); nan where one is silent
-    values = np.where(np.isnan(told), np.nan_to_num(np.nanmean(told, axis=0)), told)
+    silent = np.isnan(told)
+    usual = np.where(silent, 0.0, told).sum(axis=0) / np.maximum(1, (~silent).sum(axis=0))
+    values = np.where(silent, usual, told)
     right = np.array([example.right for example in found])
-    if len(set(right[: len(right) // 2])) < 2:
+    articles = [example.article for example in found]
+    if len(set(right[: len(right) // 2])) < 2 or len(set(articles)) < 2:
         raise UsageError(f"{len(found)} drafts are too few, or all alike, to fit a judge on; ask more questions")
     weights = fit(values, right, PENALTY)
-    chances = 1 / (1 + np.exp(-out_of_fold(values, right, PENALTY, [example.article for example in found])))
+    chances = 1 / (1 + np.exp(-out_of_fold(values, right, PENALTY, articles)))
     for name, weight, column in zip(names, weights, values.T, strict=False):
         print(f"{name:<12} weight {weight:7.3f}   AUC alone {auc(column, right):.3f}")
     error, _ = reliability(chances, right)
@@ -102,7 +105,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         rounded = {name: round(float(weight), 4) for name, weight in zip(names, weights, strict=False)}
         known[arguments.llm] = {
             "weights": rounded,
-            "usual": {name: round(float(values[:, names.index(name)].mean()), 2) for name in SILENT},
+            "usual": {name: round(float(usual[names.index(name)]), 2) for name in SILENT},
             "offset": round(float(weights[-1]), 4),
             "examples": len(found),
         }

@@ -27,7 +27,11 @@ def test_the_command_writes_drafts_once_and_weights_for_the_writer(
         for n, (q, gold) in enumerate(asked)
     ]
     file = tmp_path / "questions.jsonl"
-    file.write_text(json.dumps({"id": "d", "title": "D", "text": text, "questions": questions}) + "\n")
+    articles = [
+        {"id": name, "title": name, "text": text, "questions": asked}
+        for name, asked in (("c", questions[:3]), ("d", questions[3:]))
+    ]
+    file.write_text("".join(json.dumps(article) + "\n" for article in articles))
     drafts, out = tmp_path / "drafts.jsonl", tmp_path / "judge.json"
     said = ["It sank near Turku.", "Otto did.", "It cost 40 crowns.", "It sank near Oslo.", "Clara Lindt founded it."]
     lines = [
