@@ -9,7 +9,7 @@ from safetensors.numpy import load_file, save_file
 from rag.errors import ModelError
 from rag.models import probe
 from rag.models.catalogue import STANDARD
-from rag.models.probe import answered
+from rag.models.probe import answered, has_probe
 
 
 @pytest.fixture
@@ -32,6 +32,12 @@ def test_a_state_is_weighed_by_the_probe_of_its_writer() -> None:
 def test_a_writer_without_a_probe_or_of_another_size_tells_nothing() -> None:
     assert answered("other", np.zeros(2, np.float32)) is None
     assert answered("small", np.zeros(3, np.float32)) is None
+
+
+@pytest.mark.usefixtures("weights")
+def test_the_state_is_worth_reading_only_of_a_writer_with_a_probe() -> None:
+    assert has_probe("small")
+    assert not has_probe("other")
 
 
 @pytest.mark.parametrize("damage", [lambda data: data[:-1], lambda data: data[:-2] + b"\0\0", lambda _: b""])

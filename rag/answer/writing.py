@@ -19,7 +19,7 @@ from rag.library.index import PassageIndex
 from rag.models import states
 from rag.models.checker import Checker
 from rag.models.llm import LanguageModel, Prompt
-from rag.models.probe import answered
+from rag.models.probe import answered, has_probe
 from rag.models.reader.quotes import Reader
 from rag.sentences import split_sentences, with_words_around
 from rag.settings import Settings
@@ -137,7 +137,7 @@ class ArticleWriter:
             return None
         prompt = self.prompt(question, history, found, reading, failed=failed)
         refusal = self._model.likelihood(prompt, NO_ANSWER, stopped=stopped)
-        state = self._model.hidden(prompt, stopped=stopped)
+        state = self._model.hidden(prompt, stopped=stopped) if has_probe(self._model.name) else None
         known = answered(self._model.name, state) if state is not None else None
         if refusal is not None and refusal >= SURE_REFUSAL and (known is None or known < 0):
             return Draft(NO_ANSWER, None, refusal, known)

@@ -15,6 +15,11 @@ from rag.types import FloatArray
 WEIGHTS = FOLDER / "probes.safetensors"
 
 
+def has_probe(writer: str) -> bool:
+    """Whether the state of the writer of that name tells anything, and is worth reading."""
+    return writer in _probes(WEIGHTS)
+
+
 def answered(writer: str, state: FloatArray) -> float | None:
     """The log-odds that the article answers, by the (d,) state of the writer of that name; None where it has no probe,
     or one for states of another size.

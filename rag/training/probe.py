@@ -1,8 +1,8 @@
 """A writer's states at the ends of questions -> its probe: `python -m rag.training.probe --help`.
 
 Each question is asked as the pipeline asks it, of a writer that has read its article, and its state is kept; nothing is
-written. A logistic model of the states is fitted against whether the article answers. An interrupted run
-goes on where it stopped.
+written. A logistic model of the states is fitted against whether the article answers. An interrupted run goes on where
+it stopped.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ def seen(
     kept.mkdir(parents=True, exist_ok=True)
     reader, checker = SpanReader(), NeuralChecker()
     for item in items:
-        told = "\n".join([model.name, item.document.text, *(question.text for question in item.questions)])
+        asked_of_it = [repr((question.text, question.history)) for question in item.questions]
+        told = "\n".join([model.name, item.document.text, *asked_of_it])
         file = kept / f"{hashlib.sha256(told.encode()).hexdigest()[:32]}.npz"
         if not file.exists():
             index = library.index_of([item.document])
@@ -74,10 +75,11 @@ def seen(
                     )
                 states.append(state.astype(np.float16))
             partial = file.with_suffix(".partial.npz")
-            np.savez(partial, states=states, answerable=[question.answerable for question in item.questions])
+            np.savez(partial, states=states)
             partial.replace(file)
         with np.load(file) as loaded:
-            yield Seen(item.document.title, loaded["states"], loaded["answerable"])
+            answerable = np.array([question.answerable for question in item.questions])
+            yield Seen(item.document.title, loaded["states"], answerable)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -17,12 +17,11 @@ from rag.training.probe import main
 TEXT = "The ferry sank near Turku in 1890. Clara Lindt founded the museum in Basel. The dam cost 40 crowns."
 
 
-def line(number: int, *, answerable: bool = True) -> str:
+def line(number: int) -> str:
     asked = [("Where did it sink?", "Turku"), ("Who founded it?", "Clara Lindt"), ("What did it cost?", "40 crowns")]
     questions = [
         {"id": f"{number}{n}", "question": question, "answers": [{"text": gold, "start": TEXT.index(gold)}]}
         for n, (question, gold) in enumerate(asked)
-        if answerable
     ]
     questions += [{"id": f"{number}x", "question": "Who won the race?", "answers": [], "answerable": False}]
     return (
