@@ -25,7 +25,8 @@ LIGHT_WORDS = (
         "a an the and or but so then also else other others another more any anything anyone something someone there "
         "that one ones of in on at to for from by with about as if not no yes tell me us you i we please again too "
         "say says said happen happened happens mean means go went come came get got make made next after before later "
-        "exactly really long many much often old first last time year day way reason kind example"
+        "exactly really long many much often old first last time year day way reason kind example "
+        "explain describe elaborate detail details further give show"
     )
 )
 """Words that carry no topic of their own: a question of nothing but these asks about what was said before."""

@@ -202,6 +202,11 @@ class Turn:
     question: str
     answer: str = ""
 
+    @property
+    def answered(self) -> bool:
+        """Whether something was said, and no refusal."""
+        return bool(self.answer) and self.answer not in REFUSALS
+
 
 @dataclass(frozen=True, slots=True)
 class Citation:

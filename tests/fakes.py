@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import threading
+import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
@@ -131,9 +132,17 @@ class ScriptedModel:
     def knows(self, prompt: Prompt) -> bool:
         return prompt in self.studied
 
-    def study(self, prompt: Prompt, progress: Callable[[int, int], None], stopped: Callable[[], bool]) -> bool:
+    def study(
+        self,
+        prompt: Prompt,
+        progress: Callable[[int, int], None],
+        stopped: Callable[[], bool],
+        busy: Callable[[], bool] = lambda: False,
+    ) -> bool:
         total = sum(len(message.content.split()) for message in prompt.messages)
         for done in range(0, total + 1, max(1, total // 4)):
+            while busy() and not stopped():
+                time.sleep(0.01)
             if stopped():
                 return False
             progress(done, total)

@@ -57,6 +57,25 @@ def test_numbers_are_compared_whether_in_words_or_in_digits(said: str, as_there:
     assert one == other
 
 
+def test_what_is_word_for_word_a_sentence_of_the_quotes_is_said_by_them_whatever_was_asked() -> None:
+    asked = "Why were the tickets sold out ; because it rained, said a man who had come from afar ; and how is he now?"
+    quotes = "The ferry lost $1.5 million. Nobody saw it, he said."
+    said, cut, other, more = NeuralChecker().check(
+        [
+            Claim(asked, text, quotes)
+            for text in (
+                "the Ferry lost $1.5 million",
+                "Nobody saw it.",
+                "The ferry lost $15 million.",
+                f"{quotes} It sank.",
+            )
+        ]
+    )
+    assert said.supported == 1
+    assert said.answers < 1
+    assert max(cut.supported, other.supported, more.supported) < 1
+
+
 def test_damaged_weights_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     copy = tmp_path / WEIGHTS.name
     copy.write_bytes(WEIGHTS.read_bytes()[:-1] + b"?")

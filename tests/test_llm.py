@@ -246,6 +246,21 @@ def test_questions_are_let_in_while_it_studies_and_it_goes_on_where_it_was(
     assert generate(smollm, article(memory), max_tokens=8) == generate(new_model(), article(memory), max_tokens=8)
 
 
+def test_studying_does_nothing_while_questions_are_answered(smollm: LlamaCppModel) -> None:
+    other = Prompt((Message("user", f"Something else again. {STORY}"),), 1)
+    told: list[int] = []
+    looks: list[int] = []
+
+    def busy() -> bool:  # from the second chunk on, ten looks long
+        if told:
+            looks.append(len(told))
+        return 0 < len(looks) <= 10
+
+    assert smollm.study(other, lambda done, _: told.append(done), lambda: False, busy)
+    assert looks[:10] == [1] * 10
+    assert len(told) > 1
+
+
 def test_studying_ends_when_it_is_stopped(smollm: LlamaCppModel) -> None:
     seen: list[int] = []
     other = Prompt((Message("user", f"Something else. {STORY}"),), 1)

@@ -42,6 +42,8 @@ def test_a_question_that_stands_alone_is_left_alone(question: str) -> None:
         "When was this?",
         "Did it win any awards?",
         "Who said that?",
+        "Tell me more about that",
+        "can you explain that in more detail?",
     ],
 )
 def test_a_question_that_leans_on_the_conversation_gets_the_last_that_did_not(question: str) -> None:

@@ -23,7 +23,7 @@ from rag.models.catalogue import STANDARD
 from rag.models.llm import Prompt, Token
 from rag.models.probe import WEIGHTS
 from rag.settings import Settings
-from rag.types import NO_ANSWER, Answer, Document, Statement, Turn
+from rag.types import NO_ANSWER, NOTHING_ELSE, Answer, Document, Statement, Turn
 
 QUESTION = "Who founded the maritime museum?"
 FOUNDED = "Clara Lindt founded the maritime museum in 1911."
@@ -85,14 +85,12 @@ def test_what_was_said_before_stands_as_the_conversation_that_it_was(
     index: PassageIndex, settings: Settings, model: ScriptedModel
 ) -> None:
     write(index, settings, model, "When did it move?", Turn(QUESTION, FOUNDED), Turn("What did it cost?", NO_ANSWER))
-    said = [(m.role, m.content) for m in model.prompts[0].messages[-5:]]
+    said = [(m.role, m.content) for m in model.prompts[0].messages[-3:]]
     assert said == [
         ("user", f"Question: {QUESTION}"),
         ("assistant", FOUNDED),
-        ("user", "Question: What did it cost?"),
-        ("assistant", NO_ANSWER),
         ("user", "Question: When did it move?"),
-    ]
+    ], "a refusal is nothing that was said"
 
 
 @pytest.mark.parametrize(
@@ -269,6 +267,24 @@ def test_what_two_subjects_have_in_common_is_said_once(
     assert len(model.prompts) == 3
 
 
+def test_more_is_told_of_what_stands_around_what_was_said_and_nothing_twice(
+    index: PassageIndex, settings: Settings, model: ScriptedModel
+) -> None:
+    late, moved = "The ferry was two hours late on Monday.", "The museum moved to Basel after the war."
+    pipeline = Pipeline(index, reader=OverlapReader(), checker=OverlapChecker(), model=model, settings=settings)
+    pipeline.study()
+    history = [Turn("Where did the museum go?", f"{moved} [1]")]
+    model.replies = [f"{moved} {late}"]
+    assert [said.text for said in pipeline.answer("Tell me more about that", history).statements] == [late]
+    assert "- Clara Lindt founded the maritime museum" in model.prompts[0].messages[-1].content
+    model.replies = [moved]
+    nothing_more = pipeline.answer("Tell me more about that", history)
+    assert nothing_more.text == NOTHING_ELSE
+    assert not nothing_more.citations
+    model.replies = [moved]
+    assert pipeline.answer("Tell me more about the museum", history).statements == (Statement(moved, (1,)),)
+
+
 def test_numbers_of_citations_are_neither_told_to_the_writer_nor_taken_from_it(
     index: PassageIndex, settings: Settings, model: ScriptedModel
 ) -> None:
@@ -352,6 +368,26 @@ def test_what_is_kept_in_memory_only_is_read_again_after_something_else(
         studies.stop()
     owl, bat, again = model.studied
     assert owl == again != bat
+
+
+def test_reading_waits_for_questions_but_not_for_ever(
+    choices: list[Pipeline], model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    questions = threading.Event()
+    questions.set()
+    studies = Studies(questions.is_set)
+    try:
+        studies.of(choices[0])
+        time.sleep(0.2)
+        assert not model.studied
+        questions.clear()
+        read_to_the_end(studies, choices[0])
+        questions.set()
+        monkeypatch.setattr("rag.answer.studies.PATIENCE_SECONDS", 0.1)
+        read_to_the_end(studies, choices[1])
+        assert len(model.studied) == 2
+    finally:
+        studies.stop()
 
 
 def test_of_too_many_that_wait_the_first_are_forgotten(

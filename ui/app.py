@@ -249,7 +249,7 @@ def serve(
         served = ServedCollection(build_pipeline(library.open(collection), settings), collection, library)
         loading = Loading(served.warm_up)
         chat = Chat(loading, seconds=settings.answer_seconds)
-        examples, studies, digests = Examples(chat.is_busy), Studies(), Digests(chat.is_busy)
+        examples, studies, digests = Examples(chat.is_busy), Studies(chat.is_busy), Digests(chat.is_busy)
         shelf = Shelf(library, settings)
         named = Articles(served, library=library if accounts is None else None, shelf=shelf)
         site = web_app(

@@ -99,7 +99,7 @@ class Judge:
         """
         denies = _DENIES.search(written.text) is not None
         likely = LEAST_CHANCE if denies or not self._strangers(written) else LEAST_CHANCE_OF_STRANGERS
-        verdict = self._verdict(question, written) if chance >= likely else None
+        verdict = self._verdict(question, written, question.in_context) if chance >= likely else None
         if verdict is None:
             return False
         return denies or (verdict.supported >= LEAST_SUPPORTED and verdict.answers >= LEAST_ANSWERING)
@@ -110,14 +110,16 @@ class Judge:
 
     def is_said(self, question: Question, written: Written) -> bool:
         """Whether the cited sentences say all of a sentence of an account, whatever was asked."""
-        verdict = self._verdict(question, written)
+        verdict = self._verdict(question, written, "")
         return verdict is not None and verdict.supported >= LEAST_SUPPORTED_OF_ACCOUNTS
 
-    def _verdict(self, question: Question, written: Written) -> Verdict | None:
-        """What the checker says of the sentence with its sources; None where it has none, or something is invented."""
+    def _verdict(self, question: Question, written: Written, asked: str) -> Verdict | None:
+        """What the checker, `asked` so, says of the sentence with its sources; None where it has none, or something is
+        invented.
+        """
         if not written.sources or self.invented(question, written):
             return None
-        [verdict] = self._checker.check([Claim(question.in_context, written.text, " ".join(self._texts(written)))])
+        [verdict] = self._checker.check([Claim(asked, written.text, " ".join(self._texts(written)))])
         return verdict
 
     def invented(self, question: Question, written: Written) -> set[str]:

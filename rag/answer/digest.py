@@ -107,7 +107,7 @@ def digest(
     yield so_far
     so_far = replace(so_far, timeline=timeline(index), done=2)
     yield so_far
-    pipeline.study(stopped=stopped)
+    pipeline.study(stopped=stopped, busy=busy)
     for summary in _answers(pipeline, [SUMMARISE], go_on, disturbed):
         so_far = replace(so_far, summary=None if summary.abstained else _in_quotes(summary), done=3)
         yield so_far

@@ -51,9 +51,9 @@ class Written:
     text: str
     sources: tuple[Source, ...]
 
-    def repeats(self, other: Written) -> bool:
+    def repeats(self, other: str) -> bool:
         """Whether it is the other sentence, however cased."""
-        return self.text.casefold() == other.text.casefold()
+        return self.text.casefold() == other.casefold()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from rag.answer.citing import cite, quoted
 from rag.answer.claims import CheckedClaim, ClaimChecker
 from rag.answer.drafts import Checked, Draft, Source, Written
 from rag.answer.evidence import evidence_for
-from rag.answer.question import Question, understand
+from rag.answer.question import Question, understand, without_markers
 from rag.answer.retrieval import retrieve
 from rag.answer.rewording import QuoteWriter
 from rag.answer.writing import ArticleWriter, Writer
@@ -25,6 +25,7 @@ from rag.models.checker import Checker, NeuralChecker
 from rag.models.llm import LanguageModel
 from rag.models.reader.quotes import Reader, SpanReader
 from rag.models.writers import open_writers
+from rag.sentences import sentence_texts
 from rag.settings import Settings
 from rag.types import (
     NO_ANSWER,
@@ -117,16 +118,19 @@ class Pipeline:
         return bool(self._writers) and self._writers[0].article is not None
 
     def study(
-        self, progress: Callable[[int, int], None] = lambda *_: None, stopped: Callable[[], bool] = lambda: False
+        self,
+        progress: Callable[[int, int], None] = lambda *_: None,
+        stopped: Callable[[], bool] = lambda: False,
+        busy: Callable[[], bool] = lambda: False,
     ) -> bool:
         """Let the language model read the whole article, once, where it can: answers are better and sooner afterwards.
 
-        Questions are answered meanwhile. `progress` is told how many tokens are read, of how many. False where there is
-        nothing to read, or it was stopped.
+        Questions are answered meanwhile, and sooner if nothing is read while `busy()`. `progress` is told how many
+        tokens are read, of how many. False where there is nothing to read, or it was stopped.
         """
         for model, writer in zip(self._models, self._writers, strict=True):
             try:
-                if writer.article is None or not model.study(writer.article, progress, stopped):
+                if writer.article is None or not model.study(writer.article, progress, stopped, busy):
                     return False
             except ServerError as error:
                 log.warning("%s", error)
@@ -188,12 +192,16 @@ class Pipeline:
         if draft is not None and not shown:
             for part in asked.apart:
                 _, of_part = yield from drafting.write(part, evidence.read(part, found, ()))
-                shown += tuple(one for one in of_part.shown if not any(map(one.repeats, shown)))
+                shown += _without_repeated(of_part.shown, [one.text for one in shown])
         if draft is not None and not shown and checked.hopeful:
             _, again = yield from drafting.write(asked, reading, failed=draft)
             shown = again.shown
-        if shown:
-            answer = self._by_statements(answer, shown, reading)
+        more = asked.leans and asked.at_length  # of what was said
+        unsaid = _without_repeated(shown, _said(history)) if more else shown
+        if unsaid:
+            answer = self._by_statements(answer, unsaid, reading)
+        elif shown:
+            answer = replace(answer, citations=(), short_answer=None, refusal=self._refusal(more=True))
         elif draft is None or stopped() or reading.answerable >= drafting.writers[0].sure:
             answer = by_quote
         else:
@@ -301,6 +309,15 @@ def build_pipeline(index: PassageIndex, settings: Settings) -> Pipeline:
         stand_ins=models[1:],
         settings=settings,
     )
+
+
+def _without_repeated(written: Sequence[Written], said: Sequence[str]) -> tuple[Written, ...]:
+    return tuple(one for one in written if not any(map(one.repeats, said)))
+
+
+def _said(history: Sequence[Turn]) -> list[str]:
+    """The sentences of earlier answers."""
+    return [sentence for turn in history for sentence in sentence_texts(without_markers(turn.answer))]
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from rag.answer.question import without_markers
 from rag.models.llm import Message
-from rag.types import NO_ANSWER, NONE_SAYS, Turn
+from rag.types import NO_ANSWER, Turn
 
 _SYSTEM = (
     "You answer questions about an article. Answer in one short, complete sentence with facts from the article only. "
@@ -91,10 +91,7 @@ def turns(history: Sequence[Turn]) -> tuple[Message, ...]:
     return tuple(
         message
         for turn in history
-        for message in (
-            question(turn.question, ()),
-            Message("assistant", NO_ANSWER if turn.answer in ("", NONE_SAYS) else without_markers(turn.answer)),
-        )
+        for message in (question(turn.question, ()), Message("assistant", without_markers(turn.answer)))
     )
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from rag.english import AUXILIARIES, LIGHT_WORDS, PRONOUNS, QUESTION_WORDS, TEXT_NOUNS
 from rag.errors import UsageError
-from rag.types import REFUSALS, Turn
+from rag.types import Turn
 
 _WORD = re.compile(r"\w+(?:['’]\w+)?")
 _OPENINGS = re.compile(
@@ -135,8 +135,7 @@ def question_in_context(question: str, history: Sequence[Turn]) -> str:
     topic, last = _topic(history), history[-1]
     earlier = [] if topic is last else [topic.question]
     answer = " ".join(without_markers(last.answer).strip(" “”").split()[:MAX_ANSWER_WORDS])
-    answered = last.answer not in REFUSALS
-    return in_context(*earlier, last.question, answer if answered else "", question)
+    return in_context(*earlier, last.question, answer if last.answered else "", question)
 
 
 def parts(question: str) -> list[str]:

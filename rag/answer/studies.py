@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Callable
 
 from rag.answer.background import Articles, Background
 from rag.answer.pipeline import Pipeline
 from rag.errors import ArticleChatError
 from rag.library.index import PassageIndex
 
+PATIENCE_SECONDS = 20.0
+"""So long reading waits for questions that follow each other; then it goes on between their steps, as all of them are
+answered better and sooner once the article is read."""
 _READ = 1.0
 log = logging.getLogger(__name__)
 
 
 class Studies:
-    """Has the language model read the articles that people open; questions come first, whenever they come."""
+    """Has the language model read the articles that people open; questions come first, whenever they come: while
+    `busy()` it waits, at most PATIENCE_SECONDS.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, busy: Callable[[], bool] = lambda: False) -> None:
+        self._busy = busy
+        self._busy_since: float | None = None
         self._shares = Background("studies", self._study, 0.0)
         self._latest: Articles | None = None
 
@@ -51,8 +60,17 @@ class Studies:
             self._shares.note(articles, done / total)
 
         try:
-            pipeline.study(progress, lambda: not self._shares.wants(articles))
+            pipeline.study(progress, lambda: not self._shares.wants(articles), self._waits)
         except ArticleChatError as error:
             log.warning("an article could not be read by the language model: %s", error)
         finally:
             self._shares.note(articles, _READ)
+
+    def _waits(self) -> bool:
+        """Whether to wait for questions, which share the processor with reading."""
+        if not self._busy():
+            self._busy_since = None
+            return False
+        now = time.monotonic()
+        self._busy_since = self._busy_since or now
+        return now - self._busy_since < PATIENCE_SECONDS

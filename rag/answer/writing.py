@@ -37,9 +37,11 @@ yet no more answers were right with it (46 for 50 of 75).
 HINT_WORDS = 12
 """Words of a quote on both sides of those that answer."""
 NEAREST = 3
-"""So many sentences stand before a question that is answered anew."""
+"""So many sentences stand before a question that is answered anew, or asks for more of what was said."""
 TURNS = 2
-"""So many earlier questions and answers stand in the prompt."""
+"""So many earlier questions and answers stand in the prompt, refusals left out: a small model that has seen itself
+refuse does so again. Of seven follow-ups after a refusal four were refused with it in the prompt, and none without it,
+where six drafts in the place of three were right."""
 SURE_REFUSAL = -2.0
 """From this log-probability of a refusal on, in nats, the writer is believed, unless its state tells that it rather
 knows the answer: of 38 drafts that it wrote in the place of such a refusal 2 were right, of 10 others 3."""
@@ -155,12 +157,20 @@ class ArticleWriter:
         failed: Draft | None = None,
     ) -> Prompt:
         """What the model is asked, behind the article where it has studied that."""
-        quotes = reading.quotes if failed is None else self._like(f"{question.in_context} {failed.text}", found)
-        earlier = prompts.turns(history[-TURNS:])
+        more = question.leans and question.at_length  # of what was said before: it stands around that
+        quotes = list(reading.quotes)
+        if failed is not None or more:
+            quotes = self._like(f"{question.in_context} {failed.text if failed is not None else ''}", found)
+        earlier = prompts.turns([turn for turn in history if turn.answered][-TURNS:])
         article = self.article
         if article is not None and self._model.knows(article):
-            hints = quotes if failed is not None else [] if question.leans else self._likely(quotes)
-            asked = prompts.question(question.asked, map(self._hint, hints), at_length=question.at_length)
+            if more:
+                hints = [self._with_neighbours(quote) for quote in quotes]
+            elif failed is not None:
+                hints = [self._hint(quote) for quote in quotes]
+            else:
+                hints = [] if question.leans else [self._hint(quote) for quote in self._likely(quotes)]
+            asked = prompts.question(question.asked, hints, at_length=question.at_length)
             return replace(article, messages=(*article.messages, *earlier, asked))
         asked = prompts.question(question.asked, (), at_length=question.at_length)
         return Prompt((*prompts.article(map(self._with_neighbours, quotes)), *earlier, asked))

@@ -16,6 +16,7 @@ from rag.english import NUMBER_WORDS
 from rag.models.embeddings import packaged_model_path
 from rag.models.lazy import Lazy
 from rag.models.weights import FOLDER, fingerprint
+from rag.sentences import sentence_texts
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 WEIGHTS = FOLDER / "checker.safetensors"
 _NUMBER = re.compile(rf"\b(?:{'|'.join(NUMBER_WORDS)})\b|(?<![\d.,])\d+(?![.,]?\d)", re.IGNORECASE)
+_WORD = re.compile(r"\d[\d.,]*\d|\w+")
 _SPELLINGS = {**NUMBER_WORDS, **{digits: word for word, digits in NUMBER_WORDS.items()}}
 
 
@@ -63,7 +65,23 @@ class NeuralChecker:
             for claim in claims
         ]
         with _CHECKER.held() as (network, tokenizer, calibration):
-            return verdicts(network, tokenizer, alike, calibration)
+            told = verdicts(network, tokenizer, alike, calibration)
+        return [
+            replace(verdict, supported=1.0) if _is_word_for_word(claim) else verdict
+            for claim, verdict in zip(claims, told, strict=True)
+        ]
+
+
+def _is_word_for_word(claim: Claim) -> bool:
+    """Whether the statement is the quotes, or a sentence of them. The network, which sees the question first, may doubt
+    even that, where it is long.
+    """
+    said = _words(claim.statement)
+    return bool(said) and any(_words(text) == said for text in (claim.quotes, *sentence_texts(claim.quotes)))
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.lower())
 
 
 def _spelled_as(text: str, claim: Claim) -> str:

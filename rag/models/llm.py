@@ -101,9 +101,15 @@ class LanguageModel(Protocol):
         """
         ...
 
-    def study(self, prompt: Prompt, progress: Callable[[int, int], None], stopped: Callable[[], bool]) -> bool:
-        """Read what lasts of the prompt and keep it, letting questions in between; False where it was stopped, or is
-        longer than the context.
+    def study(
+        self,
+        prompt: Prompt,
+        progress: Callable[[int, int], None],
+        stopped: Callable[[], bool],
+        busy: Callable[[], bool] = lambda: False,
+    ) -> bool:
+        """Read what lasts of the prompt and keep it, letting whoever else wants the model in between, and doing nothing
+        while `busy()`; False where it was stopped, or is longer than the context.
 
         `progress` is told how many tokens are read, of how many.
         """
@@ -172,11 +178,21 @@ class LlamaCppModel:
             held = session.shared(tokens) >= len(tokens) - NEARLY_READ
             return held or (prompt.memory is not None and states.exists(prompt.memory, self._key(tokens)))
 
-    def study(self, prompt: Prompt, progress: Callable[[int, int], None], stopped: Callable[[], bool]) -> bool:
+    def study(
+        self,
+        prompt: Prompt,
+        progress: Callable[[int, int], None],
+        stopped: Callable[[], bool],
+        busy: Callable[[], bool] = lambda: False,
+    ) -> bool:
+        def gives_way() -> bool:
+            return self._waiting > 0 or busy()
+
         done, state = 0, b""
         while not stopped():
-            while self._waiting:
+            if gives_way():
                 time.sleep(0.02)
+                continue
             with self._turn(study=True) as (llama, session):
                 tokens = self._lasting(llama, prompt)
                 if len(tokens) >= self._context_tokens:
@@ -184,7 +200,7 @@ class LlamaCppModel:
                 self._recall(session, tokens, prompt.memory)
                 if session.shared(tokens) < done:  # a question has taken its place
                     session.restore(tokens[:done], state)
-                while done < len(tokens) and not stopped() and not self._waiting:
+                while done < len(tokens) and not stopped() and not gives_way():
                     done = min(len(tokens), max(done, session.shared(tokens)) + CHUNK)
                     session.read(tokens[:done], lambda: False)
                     progress(done, len(tokens))

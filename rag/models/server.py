@@ -112,14 +112,20 @@ class ServerModel:
     def knows(self, prompt: Prompt) -> bool:
         return hash(prompt.messages[: prompt.lasting]) in self._studied
 
-    def study(self, prompt: Prompt, progress: Callable[[int, int], None], stopped: Callable[[], bool]) -> bool:
+    def study(
+        self,
+        prompt: Prompt,
+        progress: Callable[[int, int], None],
+        stopped: Callable[[], bool],
+        busy: Callable[[], bool] = lambda: False,
+    ) -> bool:
         """As the protocol says; the server keeps what it read as long as it likes, and answers whether or not."""
         lasting = prompt.messages[: prompt.lasting]
         total = _tokens(lasting)
 
         while not stopped():
             before = self._begun
-            if self._asked:
+            if self._asked or busy():
                 time.sleep(0.05)
                 continue
 
