@@ -142,6 +142,22 @@ def test_a_question_about_something_in_it_is_not(question: str) -> None:
     assert not asks_overview(question)
 
 
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("and the mayor?", "What about the mayor?"),
+        ("But the other side ?", "What about the other side?"),
+        ("and what did the mayor say?", "and what did the mayor say?"),
+        ("and did the mayor come?", "and did the mayor come?"),
+        ("and then?", "and then?"),
+        ("and that is all, or so he said, of the mayor?", "and that is all, or so he said, of the mayor?"),
+        ("What about the mayor?", "What about the mayor?"),
+    ],
+)
+def test_a_writer_is_asked_whole_questions(asked: str, told: str) -> None:
+    assert understand(asked, [Turn("What did the ferryman say?", "That it was late.")]).told == told
+
+
 def test_a_question_is_understood_once() -> None:
     history = [Turn("Who was Ada Lovelace?", "A poet's daughter.")]
     question = understand(" Where was she\nborn and when? ", history)

@@ -24,6 +24,8 @@ _OPENINGS = re.compile(
 )
 # "is it true that …": no pronoun that stands for something.
 _EXPLETIVE = re.compile(r"\bit (?:true|possible|likely|known|clear|the case|that)\b", re.IGNORECASE)
+_ELLIPSIS = re.compile(r"(?:and|but) (?P<rest>[^?!.,;:]+)[?!. ]*", re.IGNORECASE)
+_MOST_LEFT = 5  # words that stand for a question
 _MARKER = re.compile(r"\s*\[\d+\]")
 _WH = "|".join(sorted(QUESTION_WORDS))
 _TWO_QUESTIONS = re.compile(rf"((?:{_WH})\b.*[^\s,]),? and ((?:{_WH})\b.*)", re.IGNORECASE)
@@ -84,6 +86,16 @@ class Question:
     def leans(self) -> bool:
         """Whether it is understood only from what was said before."""
         return self.asked != self.standalone
+
+    @property
+    def told(self) -> str:
+        """As a model that writes is asked it: of "and the mayor?" a small one says who the mayor is."""
+        ellipsis = _ELLIPSIS.fullmatch(self.asked)
+        words = ellipsis["rest"].lower().split() if ellipsis is not None else []
+        names = len(words) <= _MOST_LEFT and not (QUESTION_WORDS | AUXILIARIES).intersection(words)
+        if ellipsis is None or not names or LIGHT_WORDS.issuperset(words):
+            return self.asked
+        return f"What about {ellipsis['rest'].strip()}?"
 
     @property
     def apart(self) -> tuple[Question, ...]:

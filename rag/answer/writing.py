@@ -170,9 +170,9 @@ class ArticleWriter:
                 hints = [self._hint(quote) for quote in quotes]
             else:
                 hints = [] if question.leans else [self._hint(quote) for quote in self._likely(quotes)]
-            asked = prompts.question(question.asked, hints, at_length=question.at_length)
+            asked = prompts.question(question.told, hints, at_length=question.at_length)
             return replace(article, messages=(*article.messages, *earlier, asked))
-        asked = prompts.question(question.asked, (), at_length=question.at_length)
+        asked = prompts.question(question.told, (), at_length=question.at_length)
         return Prompt((*prompts.article(map(self._with_neighbours, quotes)), *earlier, asked))
 
     def attribute(
