@@ -91,6 +91,8 @@ def test_what_was_said_before_stands_as_the_conversation_that_it_was(
         ("assistant", FOUNDED),
         ("user", "Question: When did it move?"),
     ], "a refusal is nothing that was said"
+    write(index, settings, model, "When did the museum move?", Turn(QUESTION, FOUNDED))
+    assert FOUNDED not in [message.content for message in model.prompts[-1].messages], "it stands alone"
 
 
 @pytest.mark.parametrize(
@@ -291,7 +293,7 @@ def test_numbers_of_citations_are_neither_told_to_the_writer_nor_taken_from_it(
     said = "The ferry was two hours late on Monday."
     model.replies = [f"{said} [1]"]
     pipeline = Pipeline(index, reader=OverlapReader(), checker=OverlapChecker(), model=model, settings=settings)
-    answer = pipeline.answer("How late was the ferry?", [Turn("Where did it go?", "It went to Basel. [1][2]")])
+    answer = pipeline.answer("How late was it on Monday?", [Turn("Where did it go?", "It went to Basel. [1][2]")])
     assert [statement.text for statement in answer.statements] == [said]
     assert "It went to Basel." in [message.content for message in model.prompts[0].messages]
 

@@ -39,9 +39,10 @@ HINT_WORDS = 12
 NEAREST = 3
 """So many sentences stand before a question that is answered anew, or asks for more of what was said."""
 TURNS = 2
-"""So many earlier questions and answers stand in the prompt, refusals left out: a small model that has seen itself
-refuse does so again. Of seven follow-ups after a refusal four were refused with it in the prompt, and none without it,
-where six drafts in the place of three were right."""
+"""So many earlier questions and answers stand in the prompt of a question that leans on them; of 20 others 9 were
+answered from the right place without them, in two thirds of the time, 8 with them. Refusals are left out: a small model
+that has seen itself refuse does so again. Of seven follow-ups after a refusal four were refused with it in the prompt,
+and none without it, where six drafts in the place of three were right."""
 SURE_REFUSAL = -2.0
 """From this log-probability of a refusal on, in nats, the writer is believed, unless its state tells that it rather
 knows the answer: of 38 drafts that it wrote in the place of such a refusal 2 were right, of 10 others 3."""
@@ -161,7 +162,7 @@ class ArticleWriter:
         quotes = list(reading.quotes)
         if failed is not None or more:
             quotes = self._like(f"{question.in_context} {failed.text if failed is not None else ''}", found)
-        earlier = prompts.turns([turn for turn in history if turn.answered][-TURNS:])
+        earlier = prompts.turns([turn for turn in history if turn.answered][-TURNS:] if question.leans else ())
         article = self.article
         if article is not None and self._model.knows(article):
             if more:
