@@ -23,7 +23,7 @@ from rag.models.catalogue import STANDARD
 from rag.models.llm import Prompt, Token
 from rag.models.probe import WEIGHTS
 from rag.settings import Settings
-from rag.types import NO_ANSWER, NOTHING_ELSE, Answer, Document, Statement, Turn
+from rag.types import NO_ANSWER, NOTHING_ELSE, Answer, Document, Reading, Statement, Turn
 
 QUESTION = "Who founded the maritime museum?"
 FOUNDED = "Clara Lindt founded the maritime museum in 1911."
@@ -304,6 +304,21 @@ def test_an_account_is_not_drafted_twice(index: PassageIndex, settings: Settings
     answer = pipeline.answer("Tell me more about the museum")
     assert len(model.prompts) == 1
     assert "Zug" not in answer.text
+
+
+@pytest.mark.parametrize(("who", "quoted"), [("somebody", True), ("Zoltan", False), ("Clara Lindt", True)])
+def test_a_sure_readers_quote_stands_for_a_failed_draft_unless_the_question_names_a_stranger(
+    index: PassageIndex, settings: Settings, model: ScriptedModel, who: str, quoted: bool
+) -> None:
+    class SureReader(OverlapReader):
+        def read(self, *arguments: Any, **options: Any) -> Reading:
+            return replace(super().read(*arguments, **options), answerable=0.9)
+
+    model.replies = ["Zug sold 700 ships in 1950."]
+    pipeline = Pipeline(index, reader=SureReader(), checker=OverlapChecker(), model=model, settings=settings)
+    answer = pipeline.answer(f"What did {who} say of the ferry?")
+    assert [statement.verbatim for statement in answer.statements] == [True] * quoted
+    assert answer.abstained is not quoted
 
 
 def test_what_the_writer_does_not_find_is_refused(

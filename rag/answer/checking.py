@@ -129,9 +129,17 @@ class Judge:
         """
         return particulars(written.text) - known([*self._texts(written), question.standalone])
 
+    def unknown(self, question: Question) -> set[str]:
+        """The names of the question that stand nowhere in the articles."""
+        names = _names(question.standalone)
+        if not names:
+            return names
+        documents = self._index.documents.values()
+        return names - known(text for document in documents for text in (document.title, document.text))
+
     def _strangers(self, written: Written) -> set[str]:
         """The names of the sentence that stand nowhere in the articles that it cites."""
-        names = {name for name in particulars(written.text) if name.isalpha()} - known(self._texts(written))
+        names = _names(written.text) - known(self._texts(written))
         if not names:
             return names  # mostly so, and articles may be long
         cited = {source.document_id for source in written.sources}
@@ -183,6 +191,10 @@ def _fitted(writer: str) -> tuple[tuple[float, ...], tuple[float, ...], float]:
     names = Features.__slots__
     usual = tuple(fitted["usual"].get(name, 0.0) for name in names)
     return tuple(fitted["weights"][name] for name in names), usual, fitted["offset"]
+
+
+def _names(text: str) -> set[str]:
+    return {name for name in particulars(text) if name.isalpha()}
 
 
 def _as_passage(source: Source, text: str) -> RetrievedPassage:

@@ -83,10 +83,6 @@ class QuoteWriter:
         self._reader = reader
         self._settings = settings
 
-    @property
-    def sure(self) -> float:
-        return self._settings.abstain_below
-
     def write(
         self,
         question: Question,
@@ -98,7 +94,7 @@ class QuoteWriter:
         failed: Draft | None = None,
     ) -> Draft | None:
         """As the protocol says; None, too, for what is about the whole article or not likely enough answered."""
-        if failed is not None or question.about_whole or reading.answerable < self.sure:
+        if failed is not None or question.about_whole or not self.trusts(question, reading):
             return None
         best = reading.quotes[0]
         prompt = rewording(question.standalone, best.highlighted or "", best.text)
@@ -132,6 +128,10 @@ class QuoteWriter:
                 break
             shown.append(sentence)
         return Checked(tuple(shown))
+
+    def trusts(self, question: Question, reading: Reading) -> bool:  # noqa: ARG002
+        """Wherever it is likely enough to answer."""
+        return reading.answerable >= self._settings.abstain_below
 
     def _answers(self, sentence: str, question: str, short_answer: str | None) -> bool:
         """Whether the reader, asked the same question of the sentence, finds most of the short answer again: a true

@@ -46,6 +46,8 @@ and none without it, where six drafts in the place of three were right."""
 SURE_REFUSAL = -2.0
 """From this log-probability of a refusal on, in nats, the writer is believed, unless its state tells that it rather
 knows the answer: of 38 drafts that it wrote in the place of such a refusal 2 were right, of 10 others 3."""
+SURE_READER = 0.8
+"""From this probability on, the reader is believed though no draft may be shown."""
 LEAST_CONFIDENCE = -0.6
 """A draft whose tokens are less likely than this on average, in nats, is one that the writer stumbled over: of 8 such
 drafts 1 was right."""
@@ -89,9 +91,8 @@ class Writer(Protocol):
         """Those of the sentences that may be shown."""
         ...
 
-    @property
-    def sure(self) -> float:
-        """The reader's probability from which on its quote is shown though nothing that was written may be."""
+    def trusts(self, question: Question, reading: Reading) -> bool:
+        """Whether the reader's quote is shown though nothing that was written may be."""
         ...
 
 
@@ -101,8 +102,6 @@ class ArticleWriter:
     Until the model has studied the article, and where it is too long, the quotes stand in its place with the sentences
     around them.
     """
-
-    sure = 0.8
 
     def __init__(
         self, model: LanguageModel, index: PassageIndex, reader: Reader, checker: Checker, settings: Settings
@@ -201,6 +200,12 @@ class ArticleWriter:
             if self._judge.is_right(question, sentence, chance)
         )
         return Checked(tuple(shown), hopeful=max(chances, default=0.0) >= LEAST_HOPE)
+
+    def trusts(self, question: Question, reading: Reading) -> bool:
+        """Where the reader is sure, and the question names nobody whom the articles do not: the reader then finds what
+        somebody else said.
+        """
+        return reading.answerable >= SURE_READER and not self._judge.unknown(question)
 
     def _likely(self, quotes: Sequence[Quote]) -> list[Quote]:
         """Those of the best quotes that are worth a hint, in the order of the text."""
