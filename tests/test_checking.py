@@ -11,7 +11,7 @@ from rag.answer.question import understand
 from rag.answer.retrieval import retrieve
 from rag.library.index import PassageIndex
 from rag.models.checker import Claim, Verdict
-from rag.types import Reading
+from rag.types import Reading, Turn
 
 QUESTION = understand("Who founded the maritime museum?")
 
@@ -118,6 +118,18 @@ def test_what_is_true_and_does_not_answer_is_not_shown_but_in_an_account(index: 
         judge = Judge(index, OverlapReader(), SureOf(0.9, answers), "standard")
         assert is_right(judge, index, Draft(text, -0.05, -9.0)) is shown
         assert judge.is_said(QUESTION, written(index, text))
+
+
+def test_a_question_that_leans_is_checked_with_and_without_the_answer_before_it(index: PassageIndex) -> None:
+    class Mistaken(SureOf):
+        def check(self, claims: Sequence[Claim]) -> list[Verdict]:
+            self.claims += claims
+            return [Verdict(0.0, 0.9) if "Basel" in claim.question else Verdict(0.9, 0.0) for claim in claims]
+
+    text, checker = "Clara Lindt founded the maritime museum in 1911.", Mistaken(1.0)
+    asked = understand("Who founded it?", [Turn("Where did the museum move?", "To Basel.")])
+    assert Judge(index, OverlapReader(), checker, "standard").is_right(asked, written(index, text), 0.9)
+    assert [claim.question for claim in checker.claims] == [asked.in_context, asked.standalone]
 
 
 def test_a_denial_follows_from_its_sources(index: PassageIndex) -> None:

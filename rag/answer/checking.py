@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
 from functools import cache
 
@@ -100,7 +100,9 @@ class Judge:
         """
         denies = _DENIES.search(written.text) is not None
         likely = LEAST_CHANCE if denies or not self._strangers(written) else LEAST_CHANCE_OF_STRANGERS
-        verdict = self._verdict(question, written, question.in_context) if chance >= likely else None
+        verdict = (
+            self._verdict(question, written, [question.in_context, question.standalone]) if chance >= likely else None
+        )
         if verdict is None:
             return False
         return denies or (verdict.supported >= LEAST_SUPPORTED and verdict.answers >= LEAST_ANSWERING)
@@ -111,17 +113,18 @@ class Judge:
 
     def is_said(self, question: Question, written: Written) -> bool:
         """Whether the cited sentences say all of a sentence of an account, whatever was asked."""
-        verdict = self._verdict(question, written, "")
+        verdict = self._verdict(question, written, [""])
         return verdict is not None and verdict.supported >= LEAST_SUPPORTED_OF_ACCOUNTS
 
-    def _verdict(self, question: Question, written: Written, asked: str) -> Verdict | None:
-        """What the checker, `asked` so, says of the sentence with its sources; None where it has none, or something is
-        invented.
+    def _verdict(self, question: Question, written: Written, asked: Iterable[str]) -> Verdict | None:
+        """The best that the checker, asked in these ways, says of the sentence with its sources; None where it has
+        none, or something is invented. A long conversation before a question, which it never learnt, may mislead it.
         """
         if not written.sources or self.invented(question, written):
             return None
-        [verdict] = self._checker.check([Claim(asked, written.text, " ".join(self._texts(written)))])
-        return verdict
+        quotes = " ".join(self._texts(written))
+        told = self._checker.check([Claim(way, written.text, quotes) for way in dict.fromkeys(asked)])
+        return Verdict(max(one.supported for one in told), max(one.answers for one in told))
 
     def invented(self, question: Question, written: Written) -> set[str]:
         """The names and numbers of the sentence that neither its sources nor the question have, whatever else speaks
