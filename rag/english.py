@@ -17,6 +17,8 @@ AUXILIARIES = _words(
 PRONOUNS = _words(
     "he him his himself she her hers herself it its itself they them their theirs themselves this these those"
 )
+DETERMINERS = _words("the a an my your our no each every some any many much most more all both few several")
+"""Words that a noun follows, which a pronoun after it may stand for."""
 LIGHT_WORDS = (
     QUESTION_WORDS
     | AUXILIARIES

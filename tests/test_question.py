@@ -22,6 +22,8 @@ from rag.types import REFUSALS, Turn
         "What is the capital of France?",
         "Why did the ferry sink and who was on it?",
         "List the reasons for the strike",
+        "How many people lost their homes?",
+        "Why did Maria Holt leave her firm?",
     ],
 )
 def test_a_question_that_stands_alone_is_left_alone(question: str) -> None:
@@ -42,6 +44,9 @@ def test_a_question_that_stands_alone_is_left_alone(question: str) -> None:
         "When was this?",
         "Did it win any awards?",
         "Who said that?",
+        "Who founded it?",
+        "who called it political?",
+        "Was there anyone opposed to him in this?",
         "Tell me more about that",
         "can you explain that in more detail?",
     ],

@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rag.english import AUXILIARIES, LIGHT_WORDS, PRONOUNS, QUESTION_WORDS, TEXT_NOUNS
+from rag.english import AUXILIARIES, DETERMINERS, LIGHT_WORDS, NUMBER_WORDS, PRONOUNS, QUESTION_WORDS, TEXT_NOUNS
 from rag.errors import UsageError
 from rag.types import Turn
 
@@ -116,16 +116,18 @@ def stands_alone(question: str) -> bool:
     """Whether the question can be understood without what was said before it."""
     if _OPENINGS.search(question.strip()):
         return False
-    words = [word.lower().replace("’", "'") for word in _WORD.findall(_EXPLETIVE.sub(" ", question))]
+    said = _WORD.findall(_EXPLETIVE.sub(" ", question))
+    words = [word.lower().replace("’", "'") for word in said]
     if all(word in LIGHT_WORDS for word in words):
         return False
-    topic_seen = False
+    topic_seen = noun_seen = False
     for i, word in enumerate(words):
         if word in PRONOUNS:
             is_subject = i > 0 and words[i - 1] in AUXILIARIES  # "what songs did they record"
-            if is_subject or not topic_seen:
+            if is_subject or not (topic_seen and noun_seen):  # "who founded it"
                 return False
         topic_seen = topic_seen or word not in LIGHT_WORDS
+        noun_seen = noun_seen or word in DETERMINERS or word in NUMBER_WORDS or (i > 0 and not said[i].islower())
     return True
 
 
