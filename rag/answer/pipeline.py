@@ -196,8 +196,7 @@ class Pipeline:
         if draft is not None and not shown and checked.hopeful:
             _, again = yield from drafting.write(asked, reading, failed=draft)
             shown = again.shown
-        more = asked.leans and asked.at_length  # of what was said
-        unsaid = _without_repeated(shown, _said(history)) if more else shown
+        unsaid = _without_repeated(shown, _said(history)) if asked.wants_more else shown
         if unsaid:
             answer = self._by_statements(answer, unsaid, reading)
         elif shown:

@@ -88,6 +88,11 @@ class Question:
         return self.asked != self.standalone
 
     @property
+    def wants_more(self) -> bool:
+        """Whether it asks for more of what was said before."""
+        return self.leans and self.at_length
+
+    @property
     def told(self) -> str:
         """As a model that writes is asked it: of "and the mayor?" a small one says who the mayor is."""
         ellipsis = _ELLIPSIS.fullmatch(self.asked)

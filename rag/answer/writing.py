@@ -156,21 +156,17 @@ class ArticleWriter:
         *,
         failed: Draft | None = None,
     ) -> Prompt:
-        """What the model is asked, behind the article where it has studied that."""
-        more = question.leans and question.at_length  # of what was said before: it stands around that
-        quotes = list(reading.quotes)
-        if failed is not None or more:
-            quotes = self._like(f"{question.in_context} {failed.text if failed is not None else ''}", found)
+        """What the model is asked, behind the article where it has studied that. More of what was said before stands
+        around that.
+        """
+        like = failed.text if failed is not None else "" if question.wants_more else None
+        quotes = self._like(f"{question.in_context} {like}", found) if like is not None else list(reading.quotes)
         earlier = prompts.turns([turn for turn in history if turn.answered][-TURNS:] if question.leans else ())
         article = self.article
         if article is not None and self._model.knows(article):
-            if more:
-                hints = [self._with_neighbours(quote) for quote in quotes]
-            elif failed is not None:
-                hints = [self._hint(quote) for quote in quotes]
-            else:
-                hints = [] if question.leans else [self._hint(quote) for quote in self._likely(quotes)]
-            asked = prompts.question(question.told, hints, at_length=question.at_length)
+            hints = quotes if like is not None else [] if question.leans else self._likely(quotes)
+            words = self._with_neighbours if question.wants_more else self._hint
+            asked = prompts.question(question.told, map(words, hints), at_length=question.at_length)
             return replace(article, messages=(*article.messages, *earlier, asked))
         asked = prompts.question(question.told, (), at_length=question.at_length)
         return Prompt((*prompts.article(map(self._with_neighbours, quotes)), *earlier, asked))
