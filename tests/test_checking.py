@@ -127,7 +127,7 @@ def test_a_question_that_leans_is_checked_with_and_without_the_answer_before_it(
             return [Verdict(0.0, 0.9) if "Basel" in claim.question else Verdict(0.9, 0.0) for claim in claims]
 
     text, checker = "Clara Lindt founded the maritime museum in 1911.", Mistaken(1.0)
-    asked = understand("Who founded it?", [Turn("Where did the museum move?", "To Basel.")])
+    asked = understand("When did she found it?", [Turn("Where did the museum move?", "To Basel.")])
     assert Judge(index, OverlapReader(), checker, "standard").is_right(asked, written(index, text), 0.9)
     assert [claim.question for claim in checker.claims] == [asked.in_context, asked.standalone]
 

@@ -88,6 +88,11 @@ class Question:
         return self.asked != self.standalone
 
     @property
+    def points_back(self) -> bool:
+        """Whether what was said before may be needed to answer it, though it may be found without."""
+        return self.leans or points_back(self.asked)
+
+    @property
     def wants_more(self) -> bool:
         """Whether it asks for more of what was said before."""
         return self.leans and self.at_length
@@ -121,19 +126,28 @@ def stands_alone(question: str) -> bool:
     """Whether the question can be understood without what was said before it."""
     if _OPENINGS.search(question.strip()):
         return False
-    said = _WORD.findall(_EXPLETIVE.sub(" ", question))
-    words = [word.lower().replace("’", "'") for word in said]
+    words = [word.lower().replace("’", "'") for word in _WORD.findall(_EXPLETIVE.sub(" ", question))]
     if all(word in LIGHT_WORDS for word in words):
         return False
-    topic_seen = noun_seen = False
+    topic_seen = False
     for i, word in enumerate(words):
         if word in PRONOUNS:
             is_subject = i > 0 and words[i - 1] in AUXILIARIES  # "what songs did they record"
-            if is_subject or not (topic_seen and noun_seen):  # "who founded it"
+            if is_subject or not topic_seen:
                 return False
         topic_seen = topic_seen or word not in LIGHT_WORDS
-        noun_seen = noun_seen or word in DETERMINERS or word in NUMBER_WORDS or (i > 0 and not said[i].islower())
     return True
+
+
+def points_back(question: str) -> bool:
+    """Whether the question has a pronoun before which there is no noun that it may stand for: "who founded it"."""
+    noun_seen = False
+    for i, word in enumerate(_WORD.findall(_EXPLETIVE.sub(" ", question))):
+        lowered = word.lower().replace("’", "'")
+        if lowered in PRONOUNS and not noun_seen:
+            return True
+        noun_seen = noun_seen or lowered in DETERMINERS or lowered in NUMBER_WORDS or (i > 0 and not word.islower())
+    return False
 
 
 def standalone_question(question: str, history: Sequence[Turn]) -> str:

@@ -39,7 +39,7 @@ HINT_WORDS = 12
 NEAREST = 3
 """So many sentences stand before a question that is answered anew, or asks for more of what was said."""
 TURNS = 2
-"""So many earlier questions and answers stand in the prompt of a question that leans on them; of 20 others 9 were
+"""So many earlier questions and answers stand in the prompt of a question that points back to them; of 20 others 9 were
 answered from the right place without them, in two thirds of the time, 8 with them. Refusals are left out: a small model
 that has seen itself refuse does so again. Of seven follow-ups after a refusal four were refused with it in the prompt,
 and none without it, where six drafts in the place of three were right."""
@@ -161,7 +161,7 @@ class ArticleWriter:
         """
         like = failed.text if failed is not None else "" if question.wants_more else None
         quotes = self._like(f"{question.in_context} {like}", found) if like is not None else list(reading.quotes)
-        earlier = prompts.turns([turn for turn in history if turn.answered][-TURNS:] if question.leans else ())
+        earlier = prompts.turns([turn for turn in history if turn.answered][-TURNS:] if question.points_back else ())
         article = self.article
         if article is not None and self._model.knows(article):
             hints = quotes if like is not None else [] if question.leans else self._likely(quotes)
