@@ -11,7 +11,7 @@ from rag.answer.pipeline import Pipeline
 from rag.errors import ArticleChatError
 from rag.library.index import PassageIndex
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 """So long reading waits for questions that follow each other; then it goes on between their steps, as all of them are
 answered better and sooner once the article is read."""
 _READ = 1.0
