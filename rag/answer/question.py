@@ -126,7 +126,7 @@ def stands_alone(question: str) -> bool:
     """Whether the question can be understood without what was said before it."""
     if _OPENINGS.search(question.strip()):
         return False
-    words = [word.lower().replace("’", "'") for word in _WORD.findall(_EXPLETIVE.sub(" ", question))]
+    words = [word.lower() for word in _words(question)]
     if all(word in LIGHT_WORDS for word in words):
         return False
     topic_seen = False
@@ -142,8 +142,8 @@ def stands_alone(question: str) -> bool:
 def points_back(question: str) -> bool:
     """Whether the question has a pronoun before which there is no noun that it may stand for: "who founded it"."""
     noun_seen = False
-    for i, word in enumerate(_WORD.findall(_EXPLETIVE.sub(" ", question))):
-        lowered = word.lower().replace("’", "'")
+    for i, word in enumerate(_words(question)):
+        lowered = word.lower()
         if lowered in PRONOUNS and not noun_seen:
             return True
         noun_seen = noun_seen or lowered in DETERMINERS or lowered in NUMBER_WORDS or (i > 0 and not word.islower())
@@ -197,6 +197,11 @@ def asks_more(question: str) -> bool:
 def in_context(*parts: str) -> str:
     """Earlier questions and an answer, oldest first, and a question as one text; empty parts are left out."""
     return _SEPARATOR.join(part.strip() for part in parts if part.strip())
+
+
+def _words(question: str) -> list[str]:
+    """The words of a question, with straight apostrophes, without an "it" that stands for nothing."""
+    return [word.replace("’", "'") for word in _WORD.findall(_EXPLETIVE.sub(" ", question))]
 
 
 def _topic(history: Sequence[Turn]) -> Turn:
