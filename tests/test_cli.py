@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import FakeEmbedder
+from fakes import FakeEmbedder, ScriptedModel
 from files import book, nav_entry, zipped
 
+import rag.answer.pipeline
 import rag.cli.commands
 from rag.cli import main
 from rag.cli.arguments import build_parser
@@ -129,6 +130,21 @@ def test_a_terminal_sees_which_step_runs(
         err.index(step) for step in ("looking", "choosing")
     )
     assert err.endswith("\r\033[K")
+
+
+def test_ask_lets_the_language_model_read_the_article_first(
+    run: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = ScriptedModel(["Clara Lindt founded the maritime museum in 1911."], reads=True)
+    monkeypatch.setattr(rag.answer.pipeline, "open_writers", lambda _: [model])
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert run("ask", QUESTION) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("Clara Lindt founded the maritime museum in 1911. [1]")
+    assert [prompt.messages[: len(read.messages)] for prompt in model.prompts for read in model.studied] == [
+        read.messages for read in model.studied
+    ]
+    assert 0 < err.index("reading the article once: 50%") < err.index("looking for passages")
 
 
 def test_index_list_and_remove(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

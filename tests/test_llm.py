@@ -3,7 +3,6 @@
 import os
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +10,10 @@ import pytest
 
 from rag.answer.rewording import rewording
 from rag.errors import ModelError
-from rag.models import states
+from rag.models import llm, states
 from rag.models.catalogue import PACKAGED, find
 from rag.models.chat_template import framed
-from rag.models.llm import NEARLY_READ, LlamaCppModel, Message, Prompt
-from rag.models.session import CHUNK
+from rag.models.llm import LlamaCppModel, Message, Prompt
 from rag.settings import Settings
 
 pytestmark = pytest.mark.e2e
@@ -37,10 +35,10 @@ def smollm() -> LlamaCppModel:
     return new_model()
 
 
-def new_model(context_tokens: int = 4096) -> LlamaCppModel:
+def new_model(context_tokens: int = 4096, cache: Path | None = None) -> LlamaCppModel:
     path = find(PACKAGED, Settings())
     assert path is not None
-    return LlamaCppModel(path, threads=2, context_tokens=context_tokens)
+    return LlamaCppModel(path, threads=2, context_tokens=context_tokens, cache=cache)
 
 
 def generate(model: LlamaCppModel, prompt: Prompt, max_tokens: int = 40) -> str:
@@ -192,7 +190,10 @@ def test_the_common_start_of_prompts_is_read_once(smollm: LlamaCppModel) -> None
     assert evaluated(smollm) - before < 100
 
 
-def test_what_lasts_is_studied_once_and_kept_for_another_process(tmp_path: Path) -> None:
+def test_what_lasts_is_studied_once_and_kept_for_another_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(llm, "LONGEST_WAIT", 0.0)
     memory = tmp_path / "read"
     model, told = new_model(), []
     assert not model.knows(article(memory))
@@ -208,6 +209,36 @@ def test_what_lasts_is_studied_once_and_kept_for_another_process(tmp_path: Path)
     assert generate(other, article(memory), max_tokens=8) == reply
     assert evaluated(other) - before < 60
     assert not other.knows(Prompt((*article().messages[:1], Message("user", f"Another. {STORY}")), 2, memory))
+
+
+def test_an_introduction_is_read_once_for_all_articles_and_processes(tmp_path: Path) -> None:
+    rules = Message("system", f"Answer briefly. {STORY}")
+
+    def about(text: str) -> Prompt:
+        messages = (rules, Message("user", text), Message("user", "Who was carried?"))
+        return Prompt(messages, 2, introduction=1)
+
+    first, second = about("The ferry sank."), about("The museum was founded by Clara Lindt.")
+    expected = [generate(new_model(), prompt, max_tokens=8) for prompt in (first, second)]
+    model = new_model(cache=tmp_path)
+    assert generate(model, first, max_tokens=8) == expected[0]
+    (state,) = (tmp_path / states.FOLDER).iterdir()
+    kept = state.read_bytes()
+    other = new_model(cache=tmp_path)
+    assert generate(other, second, max_tokens=8) == expected[1]
+    assert evaluated(other) < 100 < evaluated(model)
+    state.write_bytes(kept[:-1] + bytes([kept[-1] ^ 1]))  # damaged, it is read and kept again
+    assert generate(new_model(cache=tmp_path), second, max_tokens=8) == expected[1]
+    assert state.read_bytes() == kept
+
+
+def test_an_introduction_that_is_stopped_is_not_kept(tmp_path: Path) -> None:
+    prompt = Prompt((Message("system", STORY), Message("user", "Who?")), 1, introduction=1)
+    model, looks = new_model(cache=tmp_path), []
+    tokens = model.generate(prompt, max_tokens=4, seconds=60, stopped=lambda: bool(looks.append(0) or len(looks) > 3))
+    assert list(tokens) == []
+    assert 0 < evaluated(model) < 700
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_damaged_state_is_removed_and_the_text_read_again(tmp_path: Path) -> None:
@@ -261,7 +292,8 @@ def test_studying_does_nothing_while_questions_are_answered(smollm: LlamaCppMode
     assert len(told) > 1
 
 
-def test_studying_ends_when_it_is_stopped(smollm: LlamaCppModel) -> None:
+def test_studying_ends_when_it_is_stopped(smollm: LlamaCppModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(llm, "LONGEST_WAIT", 0.0)
     seen: list[int] = []
     other = Prompt((Message("user", f"Something else. {STORY}"),), 1)
     assert not smollm.study(other, lambda done, _: seen.append(done), lambda: bool(seen))
@@ -294,17 +326,17 @@ def test_what_is_held_is_not_read_again(smollm: LlamaCppModel) -> None:
     assert evaluated(smollm) == before + 1
 
 
-def test_an_article_that_is_nearly_read_is_known(tmp_path: Path) -> None:
+def test_an_article_that_is_soon_read_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model, seen = new_model(), []
     lasting = article(tmp_path / "read")
-
-    def stopped_when(unread: int) -> Callable[[], bool]:
-        return lambda: bool(seen) and seen[-1][1] - seen[-1][0] <= unread
-
-    assert not model.study(lasting, lambda *told: seen.append(told), stopped_when(NEARLY_READ + 3 * CHUNK))
-    assert not model.knows(lasting)
-    assert not model.study(lasting, lambda *told: seen.append(told), stopped_when(NEARLY_READ))
-    assert model.knows(lasting)
+    assert not model.knows(lasting)  # nobody has seen how quickly it reads
+    assert not model.study(lasting, lambda *told: seen.append(told), lambda: len(seen) == 4)
+    done, total = seen[-1]
+    with model._turn() as (_, session):
+        seconds = (total - done) * session.seconds
+    for longest, known in ((0.9 * seconds, False), (1.1 * seconds, True)):
+        monkeypatch.setattr(llm, "LONGEST_WAIT", longest)
+        assert model.knows(lasting) == known
     assert not list(tmp_path.iterdir())
     assert generate(model, lasting, max_tokens=8) == generate(new_model(), lasting, max_tokens=8)
 

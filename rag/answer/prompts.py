@@ -75,7 +75,7 @@ def article(texts: Iterable[str], *, examples: bool = True) -> tuple[Message, ..
     """The beginning of every prompt about the texts, each of an article or a part of one: what is wanted, examples
     unless the writer was tuned to do without, the texts.
     """
-    introduction = _INTRODUCTION if examples else _INTRODUCTION[:1]
+    introduction = INTRODUCTION if examples else INTRODUCTION[:1]
     return (*introduction, *_reading("\n[…]\n".join(" ".join(text.split()) for text in texts)))
 
 
@@ -99,7 +99,7 @@ def _reading(text: str) -> tuple[Message, Message]:
     return Message("user", f"Article:\n{text}"), Message("assistant", _READ)
 
 
-_INTRODUCTION = (
+INTRODUCTION = (
     Message("system", _SYSTEM),
     *(
         message
@@ -110,3 +110,4 @@ _INTRODUCTION = (
         )
     ),
 )
+"""What comes before every article."""

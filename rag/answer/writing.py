@@ -119,7 +119,7 @@ class ArticleWriter:
             return None
         messages = prompts.article(document.text for document in self._index.documents.values())
         memory = self._index.folder / states.FOLDER if self._index.folder is not None else None
-        return Prompt(messages, len(messages), memory)
+        return Prompt(messages, len(messages), memory, len(prompts.INTRODUCTION))
 
     def write(
         self,
@@ -169,7 +169,9 @@ class ArticleWriter:
             asked = prompts.question(question.told, map(words, hints), at_length=question.at_length)
             return replace(article, messages=(*article.messages, *earlier, asked))
         asked = prompts.question(question.told, (), at_length=question.at_length)
-        return Prompt((*prompts.article(map(self._with_neighbours, quotes)), *earlier, asked))
+        read = prompts.article(map(self._with_neighbours, quotes))
+        introduction = len(prompts.INTRODUCTION)
+        return Prompt((*read, *earlier, asked), introduction, introduction=introduction)
 
     def attribute(
         self,

@@ -133,6 +133,8 @@ def _ask(context: _Context) -> int:
     pipeline = build_pipeline(context.library.open(arguments.collection), context.settings)
     answer: Answer
     try:
+        _show_step("reading the article once")
+        pipeline.study(lambda read, of: _show_step(f"reading the article once: {read / of:.0%}"))
         for progress in pipeline.stream(question, history):
             _show_step(_STEPS.get(progress.stage, ""))
             answer = progress.answer

@@ -29,9 +29,12 @@ LEAST_READER = 400_000_000
 """Bytes of the smallest model that reads an article rather than rewording a quote; about half a billion weights."""
 _ONE_AT_A_TIME = threading.Lock()
 """llama.cpp is not thread-safe: whoever loads or runs a model, in the whole process, holds this."""
-NEARLY_READ = 320
-"""An article of which at most so many tokens are unread is read to its end before it is asked about: the quotes that
-would stand in its place are as many."""
+LONGEST_WAIT = 25.0
+"""An article whose unread part takes at most so many seconds to read is read to its end before it is asked about. The
+quotes that would stand in its place, some 300 tokens, are read sooner, and answer less."""
+
+INTRODUCTIONS_MB = 100.0
+"""States of introductions are kept up to so much, 25 MB each with the standard writer: those of earlier versions go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +48,14 @@ class Message:
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """Messages to which a reply is wanted. The first `lasting` of them, such as an article, come again with the next
-    question; what a model holds of them may be kept in the folder `memory`.
+    question; what a model holds of them may be kept in the folder `memory`. The first `introduction` of those come
+    before every article.
     """
 
     messages: tuple[Message, ...]
     lasting: int = 0
     memory: Path | None = None
+    introduction: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +101,7 @@ class LanguageModel(Protocol):
         ...
 
     def knows(self, prompt: Prompt) -> bool:
-        """Whether it holds, or has kept, nearly all that lasts of the prompt, so that a reply does not begin with
-        reading it.
-        """
+        """Whether it holds, or has kept, all that lasts of the prompt, or nearly: it reads the rest soon."""
         ...
 
     def study(
@@ -120,13 +123,17 @@ class LlamaCppModel:
     """A GGUF file run by llama.cpp; it loads on first use, once, and reads nothing twice that prompts share.
 
     Message contents are tokenised without special tokens, so that a text which holds `<|im_start|>` stays a text.
-    Raises ModelError, on first use, where the file cannot be loaded.
+    What it holds after an introduction is kept below the folder `cache`, where one is given. Raises ModelError, on
+    first use, where the file cannot be loaded.
     """
 
-    def __init__(self, path: Path, *, threads: int = 2, context_tokens: int = CONTEXT_TOKENS) -> None:
+    def __init__(
+        self, path: Path, *, threads: int = 2, context_tokens: int = CONTEXT_TOKENS, cache: Path | None = None
+    ) -> None:
         self._path = path
         self._threads = threads
         self._context_tokens = context_tokens
+        self._cache = cache
         self._loaded = Lazy(self._load, _ONE_AT_A_TIME)
         self._waiting = 0  # how many want the model while it studies
         self._count = threading.Lock()
@@ -175,8 +182,10 @@ class LlamaCppModel:
     def knows(self, prompt: Prompt) -> bool:
         with self._turn() as (llama, session):
             tokens = self._lasting(llama, prompt)
-            held = session.shared(tokens) >= len(tokens) - NEARLY_READ
-            return held or (prompt.memory is not None and states.exists(prompt.memory, self._key(tokens)))
+            unread = len(tokens) - session.shared(tokens)
+            if not unread or unread * session.seconds <= LONGEST_WAIT:
+                return True
+            return prompt.memory is not None and states.exists(prompt.memory, self._key(tokens))
 
     def study(
         self,
@@ -197,7 +206,7 @@ class LlamaCppModel:
                 tokens = self._lasting(llama, prompt)
                 if len(tokens) >= self._context_tokens:
                     return False
-                self._recall(session, tokens, prompt.memory)
+                self._recall(llama, session, prompt, stopped)
                 if session.shared(tokens) < done:  # a question has taken its place
                     session.restore(tokens[:done], state)
                 while done < len(tokens) and not stopped() and not gives_way():
@@ -233,15 +242,30 @@ class LlamaCppModel:
         if len(tokens) + more > self._context_tokens:
             return False
         if prompt.lasting:
-            self._recall(session, self._lasting(llama, prompt), prompt.memory)
+            self._recall(llama, session, prompt, stopped)
         return session.read(tokens, stopped)
 
-    def _recall(self, session: Session, tokens: Sequence[int], memory: Path | None) -> None:
-        """Hold the tokens, where their state was kept and more of them than now would have to be read."""
-        if memory is not None and session.shared(tokens) < len(tokens) - CHUNK:
-            state = states.load(memory, self._key(tokens))
-            if state is not None and not session.restore(tokens, state):
-                states.remove(memory, self._key(tokens))
+    def _recall(self, llama: Llama, session: Session, prompt: Prompt, stopped: Callable[[], bool]) -> None:
+        """Hold what lasts of the prompt, where its state was kept; else its introduction, read and kept for all."""
+        if self._restored(session, self._lasting(llama, prompt), prompt.memory) or not self._cache:
+            return
+        introduction = tokenize(llama, prompt.messages[: prompt.introduction], reply=False)
+        memory = self._cache / states.FOLDER
+        if not self._restored(session, introduction, memory) and session.read(introduction, stopped):
+            states.save(memory, self._key(introduction), session.snapshot())
+            states.trim(self._cache, INTRODUCTIONS_MB)
+
+    def _restored(self, session: Session, tokens: Sequence[int], memory: Path | None) -> bool:
+        """Whether the tokens are held: already, or as their state was kept and is held now."""
+        if session.shared(tokens) >= len(tokens) - CHUNK:
+            return True
+        state = states.load(memory, self._key(tokens)) if memory is not None else None
+        if memory is None or state is None:
+            return False
+        if not session.restore(tokens, state):
+            states.remove(memory, self._key(tokens))
+            return False
+        return True
 
     def _lasting(self, llama: Llama, prompt: Prompt) -> list[int]:
         """The tokens that every prompt with the same lasting messages begins with."""

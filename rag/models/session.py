@@ -36,6 +36,11 @@ class Session:
         """The number of tokens whose state is held."""
         return int(self._llama.n_tokens)
 
+    @property
+    def seconds(self) -> float:
+        """What reading a token takes of late; infinite, where little was read."""
+        return self._reading.seconds
+
     def shared(self, tokens: Sequence[int]) -> int:
         """How many tokens, from the first on, are held already."""
         held = self._llama.input_ids[: self.held]

@@ -39,6 +39,11 @@ class Threads:
                 return choice
         return min(self._choices, key=lambda choice: self._seconds[choice])
 
+    @property
+    def seconds(self) -> float:
+        """What a token takes with the better number; infinite, where nothing was measured."""
+        return min(self._seconds.values(), default=math.inf)
+
     def took(self, threads: int, seconds: float) -> None:
         """So long a token took with so many threads."""
         self._tried[threads] = time.monotonic()

@@ -37,5 +37,5 @@ def open_writers(settings: Settings) -> tuple[LanguageModel, ...]:
     """
     servers, own = addresses(settings)
     path = find_writer(replace(settings, llm=own))
-    here = [LlamaCppModel(path, threads=settings.threads)] if path is not None else []
+    here = [LlamaCppModel(path, threads=settings.threads, cache=settings.model_cache)] if path is not None else []
     return (*(ServerModel(Client(address)) for address in servers), *here)
