@@ -66,6 +66,15 @@ COMMON_WORDS = _words(
 )
 """Words that are in every article, and so are part of no name."""
 
+SPEECH_VERBS = _words(
+    "said says say told tells tell thinks think thought believes believe believed argues argue argued claims claimed "
+    "calls called wants want wanted warns warned insists insisted denies denied writes wrote sees see saw feels felt "
+    "hopes hoped asks asked explains explained adds added agrees agreed suggests suggested notes noted criticized "
+    "criticised praises praised describes described dismisses dismissed rejects rejected supports supported opposes "
+    "opposed promises promised"
+)
+"""What speakers do, or think."""
+
 FORMS_OF_ADDRESS = _words("mr mrs ms miss dr prof sir")
 TEXT_NOUNS = _words("article text story page piece document paper report")
 """What people call the article that they ask about."""

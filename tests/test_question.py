@@ -191,3 +191,10 @@ def test_a_question_is_understood_once() -> None:
         "What do Moon want?",
     ]
     assert understand("What do they and Moon want?", [Turn("Who came?", "Two did.")]).apart == ()
+
+
+def test_what_happened_to_something_is_asked_of_that_alone() -> None:
+    history = [Turn("Who built the mill?", "Clara Lindt built the mill. [1]")]
+    asked = understand("what happened to it?", history)
+    assert (asked.leans, asked.at_length, asked.wants_more) == (True, False, False)
+    assert understand("what else happened?", history).wants_more

@@ -287,13 +287,14 @@ def test_more_is_told_of_what_stands_around_what_was_said_and_nothing_twice(
     assert pipeline.answer("Tell me more about the museum", history).statements == (Statement(moved, (1,)),)
 
 
-def test_numbers_of_citations_are_neither_told_to_the_writer_nor_taken_from_it(
-    index: PassageIndex, settings: Settings, model: ScriptedModel
+@pytest.mark.parametrize("form", ["{} [1]", "{} [1][2]", "“{}” [1]"])
+def test_numbers_of_citations_and_marks_of_quotes_are_neither_told_to_the_writer_nor_taken_from_it(
+    index: PassageIndex, settings: Settings, model: ScriptedModel, form: str
 ) -> None:
     said = "The ferry was two hours late on Monday."
-    model.replies = [f"{said} [1]"]
+    model.replies = [form.format(said)]
     pipeline = Pipeline(index, reader=OverlapReader(), checker=OverlapChecker(), model=model, settings=settings)
-    answer = pipeline.answer("How late was it on Monday?", [Turn("Where did it go?", "It went to Basel. [1][2]")])
+    answer = pipeline.answer("How late was it on Monday?", [Turn("Where did it go?", form.format("It went to Basel."))])
     assert [statement.text for statement in answer.statements] == [said]
     assert "It went to Basel." in [message.content for message in model.prompts[0].messages]
 

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
 from functools import cache
 
-from rag.answer.drafts import Draft, Source, Written
+from rag.answer.drafts import Draft, Source, Written, denies
 from rag.answer.particulars import known, particulars
 from rag.answer.question import Question
+from rag.answer.speakers import misattributed
 from rag.library.index import PassageIndex, lexical_tokens
 from rag.models.catalogue import STANDARD
 from rag.models.checker import Checker, Claim, Verdict
@@ -41,7 +41,6 @@ LEAST_CHANCE_OF_STRANGERS = 0.5
 LEAST_HOPE = 0.03
 """After a draft that is less likely right than this, another from the same article was never shown."""
 WEIGHTS = FOLDER / "judge.json"
-_DENIES = re.compile(r"(?!^no,)\b(?:no|not|never|cannot)\b|n['’]t\b", re.IGNORECASE)
 SILENT = ("refusal", "confidence", "known")
 """Witnesses that may say nothing, as a model server need not tell probabilities."""
 _MOST = 6.0
@@ -98,14 +97,14 @@ class Judge:
         What it denies follows from its sources rather than stands in them; of that the checker, which learnt denials
         from made-up falsehoods, knows too little to forbid it. "No," alone denies only what was asked.
         """
-        denies = _DENIES.search(written.text) is not None
-        likely = LEAST_CHANCE if denies or not self._strangers(written) else LEAST_CHANCE_OF_STRANGERS
+        denied = denies(written.text)
+        likely = LEAST_CHANCE if denied or not self._strangers(written) else LEAST_CHANCE_OF_STRANGERS
         verdict = (
             self._verdict(question, written, [question.in_context, question.standalone]) if chance >= likely else None
         )
         if verdict is None:
             return False
-        return denies or (verdict.supported >= LEAST_SUPPORTED and verdict.answers >= LEAST_ANSWERING)
+        return denied or (verdict.supported >= LEAST_SUPPORTED and verdict.answers >= LEAST_ANSWERING)
 
     def chance(self, question: Question, draft: Draft, written: Written, reading: Reading) -> float:
         """How likely a sentence of the draft is right, in [0, 1], whether its sources say it or not."""
@@ -118,11 +117,15 @@ class Judge:
 
     def _verdict(self, question: Question, written: Written, asked: Iterable[str]) -> Verdict | None:
         """The best that the checker, asked in these ways, says of the sentence with its sources; None where it has
-        none, or something is invented. A long conversation before a question, which it never learnt, may mislead it.
+        none, something is invented, or somebody is given another's words. A long conversation before a question, which
+        it never learnt, may mislead it.
         """
         if not written.sources or self.invented(question, written):
             return None
-        quotes = " ".join(self._texts(written))
+        texts = self._texts(written)
+        if misattributed(written.text, question.standalone, texts, self._reader):
+            return None
+        quotes = " ".join(texts)
         told = self._checker.check([Claim(way, written.text, quotes) for way in dict.fromkeys(asked)])
         return Verdict(max(one.supported for one in told), max(one.answers for one in told))
 

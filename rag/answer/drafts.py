@@ -14,6 +14,22 @@ _REFUSES = re.compile(
     r"|.*\b(?:is|are|was|were) not (?:said|mentioned|stated|specified)(?: in the (?:article|text))?\.",
     re.IGNORECASE | re.DOTALL,
 )
+_DENIES = re.compile(r"(?!^no,)\b(?:no|not|never|cannot)\b|n['’]t\b", re.IGNORECASE)
+_YES = re.compile(r"yes,? +", re.IGNORECASE)
+
+
+def denies(text: str) -> bool:
+    """Whether the text denies something, by more than a "No," that it begins with."""
+    return _DENIES.search(text) is not None
+
+
+def without_false_yes(answer: str, asked: str) -> str:
+    """The answer without its "Yes,", where it goes on to deny something, and the question does not: "can it sail?"
+    "Yes, it cannot sail before May."
+    """
+    first, *_ = sentence_texts(answer) or [""]
+    yes = _YES.match(answer)
+    return answer[yes.end() :] if yes is not None and denies(first) and not denies(asked) else answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ _EXPLETIVE = re.compile(r"\bit (?:true|possible|likely|known|clear|the case|that
 _ELLIPSIS = re.compile(r"(?:and|but) (?P<rest>[^?!.,;:]+)[?!. ]*", re.IGNORECASE)
 _MOST_LEFT = 5  # words that stand for a question
 _MARKER = re.compile(r"\s*\[\d+\]")
+_QUOTE = re.compile(r"“([^“”]*)”")
 _WH = "|".join(sorted(QUESTION_WORDS))
 _TWO_QUESTIONS = re.compile(rf"((?:{_WH})\b.*[^\s,]),? and ((?:{_WH})\b.*)", re.IGNORECASE)
 _NAME = r"(?-i:[A-Z])[^\s,?]*"
@@ -57,7 +58,7 @@ _OVERVIEW = re.compile(
 )
 _AT_LENGTH = re.compile(
     r"^(?:please |can you |could you )*(?:summari[sz]e|sum up|list|outline|describe|explain|tell me (?:more|all|about)"
-    r"|what (?:else )?happened|(?:give|show) me (?:an? |the |some )?(?:overview|summary|details|outline))\b"
+    r"|what (?:else )?happened(?! to\b)|(?:give|show) me (?:an? |the |some )?(?:overview|summary|details|outline))\b"
     r"|\bin (?:more |greater |full )?detail\b|\b(?:a|the) (?:whole|full) story\b",
     re.IGNORECASE,
 )
@@ -220,8 +221,10 @@ def clean_question(question: str) -> str:
 
 
 def without_markers(answer: str) -> str:
-    """What an answer says, without the numbers of its citations."""
-    return _MARKER.sub("", answer)
+    """What an answer says, without the numbers of its citations, nor the marks of one that is a quote."""
+    bare = _MARKER.sub("", answer)
+    quote = _QUOTE.fullmatch(bare.strip())
+    return quote[1] if quote is not None else bare
 
 
 def on_one_line(text: str) -> str:

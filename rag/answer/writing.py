@@ -13,7 +13,7 @@ from rag.answer import prompts
 from rag.answer.attribution import Attributor
 from rag.answer.checking import LEAST_HOPE, Judge
 from rag.answer.citing import quoted
-from rag.answer.drafts import Checked, Draft, Written
+from rag.answer.drafts import Checked, Draft, Written, without_false_yes
 from rag.answer.question import Question, without_markers
 from rag.library.index import PassageIndex
 from rag.models import states
@@ -145,7 +145,9 @@ class ArticleWriter:
             return Draft(NO_ANSWER, None, refusal, known)
         most = LONG_TOKENS if question.at_length else self._settings.draft_tokens
         draft = drafted(self._model, prompt, self._settings, stopped, most=most)
-        return replace(draft, refusal=refusal, known=known) if draft is not None else None
+        if draft is None:
+            return None
+        return replace(draft, text=without_false_yes(draft.text, question.asked), refusal=refusal, known=known)
 
     def prompt(
         self,

@@ -34,7 +34,7 @@ LONGEST_WAIT = 25.0
 quotes that would stand in its place, some 300 tokens, are read sooner, and answer less."""
 
 INTRODUCTIONS_MB = 100.0
-"""States of introductions are kept up to so much, 25 MB each with the standard writer: those of earlier versions go."""
+"""States of introductions are kept up to so much, 17 MB each with the standard writer: those of earlier versions go."""
 
 
 @dataclass(frozen=True, slots=True)
