@@ -140,6 +140,8 @@ def test_a_denial_follows_from_its_sources(index: PassageIndex) -> None:
         ("No, Otto Brandt did not found the maritime museum in 1911.", False),  # invented
         ("No, Clara Lindt founded the maritime museum in 1911.", False),  # denies nothing that is said
         ("Yes, Clara Lindt founded the maritime museum in 1911.", False),
+        ("Clara Lindt founded the maritime museum in 1911 because it was not there.", False),  # a reason is a claim
+        ("Clara Lindt did not found the maritime museum because it was there in 1911.", True),
     ]:
         assert is_right(judge, index, Draft(text, -0.05, -9.0)) is shown
 

@@ -1,9 +1,18 @@
 """Whose words are whose, as the trained reader finds them."""
 
-import pytest
+from collections.abc import Sequence
 
+import pytest
+from fakes import FakeEmbedder
+
+from rag.answer.checking import Judge
+from rag.answer.drafts import Source, Written
+from rag.answer.question import understand
 from rag.answer.speakers import misattributed
+from rag.library.index import Chunking, PassageIndex
+from rag.models.checker import Claim, Verdict
 from rag.models.reader.quotes import SpanReader
+from rag.types import Document, Span
 
 pytestmark = pytest.mark.e2e
 QUESTION = "What do Anna Berg and Tom Reyes say about the ferry?"
@@ -41,3 +50,20 @@ def test_words_of_another_are_noticed(text: str, sources: list[str]) -> None:
 )
 def test_the_words_of_whom_they_name_or_may_mean_are_let_through(text: str, sources: list[str]) -> None:
     assert not misattributed(text, QUESTION, sources, SpanReader())
+
+
+def test_words_of_another_are_not_shown_however_sure_the_checker_is(embedder: FakeEmbedder) -> None:
+    class Sure:
+        def check(self, claims: Sequence[Claim]) -> list[Verdict]:
+            return [Verdict(1.0, 1.0) for _ in claims]
+
+    said = "The captain Lars Holm said that the ferry was unsafe."
+    document = Document("ferry", "The ferry", f"{said} Anna Berg runs the museum.", "ferry.txt")
+    judge = Judge(
+        PassageIndex.build([document], embedder=embedder, chunking=Chunking(40, 15)), SpanReader(), Sure(), "standard"
+    )
+    asked, source = understand("What did Anna Berg say?"), Source("ferry", Span(0, len(said)), 1.0)
+    for speaker, shown in (("Lars Holm", True), ("Anna Berg", False)):
+        written = Written(f"{speaker} said that the ferry was unsafe.", (source,))
+        assert judge.is_right(asked, written, 0.9) is shown
+        assert judge.is_said(asked, written) is shown

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
 from functools import cache
@@ -41,6 +42,7 @@ LEAST_CHANCE_OF_STRANGERS = 0.5
 LEAST_HOPE = 0.03
 """After a draft that is less likely right than this, another from the same article was never shown."""
 WEIGHTS = FOLDER / "judge.json"
+_REASON = re.compile(r"\b(?:because|by)\b")
 SILENT = ("refusal", "confidence", "known")
 """Witnesses that may say nothing, as a model server need not tell probabilities."""
 _MOST = 6.0
@@ -95,9 +97,10 @@ class Judge:
         answers.
 
         What it denies follows from its sources rather than stands in them; of that the checker, which learnt denials
-        from made-up falsehoods, knows too little to forbid it. "No," alone denies only what was asked.
+        from made-up falsehoods, knows too little to forbid it. "No," alone denies only what was asked, and what a
+        reason denies is claimed as anything is.
         """
-        denied = denies(written.text)
+        denied = denies(_REASON.split(written.text)[0])
         likely = LEAST_CHANCE if denied or not self._strangers(written) else LEAST_CHANCE_OF_STRANGERS
         verdict = (
             self._verdict(question, written, [question.in_context, question.standalone]) if chance >= likely else None
