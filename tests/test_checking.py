@@ -5,7 +5,15 @@ import pytest
 from fakes import OverlapChecker, OverlapReader
 
 from rag.answer.attribution import Attributor
-from rag.answer.checking import LEAST_ANSWERING, LEAST_CHANCE, LEAST_CHANCE_OF_STRANGERS, Features, Judge
+from rag.answer.checking import (
+    LEAST_ANSWERING,
+    LEAST_CHANCE,
+    LEAST_CHANCE_OF_STRANGERS,
+    LEAST_SUPPORTED,
+    LIKELY,
+    Features,
+    Judge,
+)
 from rag.answer.drafts import Draft, Written
 from rag.answer.question import understand
 from rag.answer.retrieval import retrieve
@@ -116,8 +124,25 @@ def test_what_is_true_and_does_not_answer_is_not_shown_but_in_an_account(index: 
     text = "Clara Lindt founded the maritime museum in 1911."
     for answers, shown in [(LEAST_ANSWERING / 2, False), (LEAST_ANSWERING, True)]:
         judge = Judge(index, OverlapReader(), SureOf(0.9, answers), "standard")
-        assert is_right(judge, index, Draft(text, -0.05, -9.0)) is shown
+        assert judge.is_right(QUESTION, written(index, text), 0.5) is shown
         assert judge.is_said(QUESTION, written(index, text))
+
+
+@pytest.mark.parametrize(
+    ("chance", "supported", "answers", "shown"),
+    [
+        (LIKELY, LEAST_SUPPORTED / 2, LEAST_ANSWERING / 2, True),
+        (LIKELY, LEAST_SUPPORTED / 9, 1.0, False),
+        (LIKELY, 1.0, LEAST_ANSWERING / 9, False),
+        (LIKELY - 0.01, LEAST_SUPPORTED / 2, 1.0, False),
+    ],
+)
+def test_of_what_the_judge_finds_likely_the_checker_need_be_less_sure(
+    index: PassageIndex, chance: float, supported: float, answers: float, shown: bool
+) -> None:
+    judge = Judge(index, OverlapReader(), SureOf(supported, answers), "standard")
+    sentence = written(index, "Clara Lindt founded the maritime museum in 1911.")
+    assert judge.is_right(QUESTION, sentence, chance) is shown
 
 
 def test_a_question_that_leans_is_checked_with_and_without_the_answer_before_it(index: PassageIndex) -> None:
