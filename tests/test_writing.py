@@ -101,6 +101,8 @@ def test_what_was_said_before_stands_as_the_conversation_that_it_was(
         (FOUNDED, [FOUNDED]),
         (f"{FOUNDED} It moved to Basel.\nQuestion: more", [FOUNDED, "It moved to Basel."]),
         (NO_ANSWER, []),
+        (f'{FOUNDED} "', [FOUNDED]),
+        ('She said: "We shall see."', ['She said: "We shall see."']),
         ("In 1911", ["In 1911."]),
         (f"{FOUNDED} {'and ' * 200}", [FOUNDED]),
         ("and " * 200, None),

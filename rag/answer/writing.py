@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -51,6 +52,7 @@ SURE_READER = 0.8
 LEAST_CONFIDENCE = -0.6
 """A draft whose tokens are less likely than this on average, in nats, is one that the writer stumbled over: of 8 such
 drafts 1 was right."""
+_BEGUN_QUOTE = re.compile(r"\s[\"“]$")
 _ENDS = (".", "!", "?", '"', "”", "’", "'")
 LONG_TOKENS = 220
 """Tokens of an answer in three to six sentences, at most."""
@@ -257,7 +259,7 @@ def drafted(
             break
     if stopped():
         return None
-    first = without_markers(text.strip().split("\n")[0])
+    first = _BEGUN_QUOTE.sub("", without_markers(text.strip().split("\n")[0]))
     cut = len(logprobs) >= most or time.monotonic() >= deadline
     if not cut and first and not first.endswith(_ENDS):
         first += "."  # a few words, and the model had no more to say
