@@ -326,6 +326,16 @@ def test_what_is_held_is_not_read_again(smollm: LlamaCppModel) -> None:
     assert evaluated(smollm) == before + 1
 
 
+def test_an_article_longer_than_the_context_is_not_known_however_soon_it_were_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(llm, "LONGEST_WAIT", 1e9)
+    for tokens, known in ((2048, True), (512, False)):
+        model = new_model(context_tokens=tokens)
+        generate(model, FOUNDED, max_tokens=1)
+        assert model.knows(article()) is known
+
+
 def test_an_article_that_is_soon_read_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model, seen = new_model(), []
     lasting = article(tmp_path / "read")

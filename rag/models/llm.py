@@ -101,7 +101,9 @@ class LanguageModel(Protocol):
         ...
 
     def knows(self, prompt: Prompt) -> bool:
-        """Whether it holds, or has kept, all that lasts of the prompt, or nearly: it reads the rest soon."""
+        """Whether it holds all that lasts of the prompt, or has kept it, or soon reads the rest; not where it is longer
+        than the context.
+        """
         ...
 
     def study(
@@ -182,6 +184,8 @@ class LlamaCppModel:
     def knows(self, prompt: Prompt) -> bool:
         with self._turn() as (llama, session):
             tokens = self._lasting(llama, prompt)
+            if len(tokens) >= self._context_tokens:
+                return False
             unread = len(tokens) - session.shared(tokens)
             if not unread or unread * session.seconds <= LONGEST_WAIT:
                 return True
