@@ -146,7 +146,8 @@ def test_the_command_line_says_who_wrote_and_instead_of_whom(
 ) -> None:
     monkeypatch.setattr("rag.answer.pipeline.SpanReader", OverlapReader)
     monkeypatch.setattr("rag.answer.pipeline.NeuralChecker", OverlapChecker)
-    server, _ = start(refuses(404), says("Yes."), says(FOUNDED))
+    read = (refuses(404), says("Yes."))  # the article, before it is asked about
+    server, _ = start(*read, says("Yes."), says(FOUNDED))
     llm = f"{server.url}#first, {server.url}#second, none"
     code = main(["ask", QUESTION, "--json", "--home", str(home), "--llm", llm], embedder=FakeEmbedder())
     told = capsys.readouterr()
