@@ -22,9 +22,9 @@ from rag.answer.speakers import misattributed
 from rag.library.index import PassageIndex, lexical_tokens
 from rag.models.catalogue import STANDARD
 from rag.models.checker import Checker, Claim, Verdict
-from rag.models.reader.quotes import Reader
+from rag.models.reader.quotes import Reader, read_alone
 from rag.models.weights import FOLDER
-from rag.types import Document, Passage, Reading, RetrievedPassage, Span
+from rag.types import Passage, Reading, RetrievedPassage
 
 LEAST_SUPPORTED, LEAST_SUPPORTED_OF_ACCOUNTS = 0.1, 0.5
 """A sentence is shown where its sources say all of it with this probability: of 87 drafts, most of them about news in
@@ -163,15 +163,13 @@ class Judge:
         documents, texts = self._index.documents, self._texts(written)
         cited = "\n".join(texts)
         found = [_as_passage(source, text) for source, text in zip(written.sources, texts, strict=True)]
-        own = Document("draft", "", written.text, "")
-        itself = _as_passage(Source(own.id, Span(0, len(written.text)), 1.0), written.text)
         asked = question.in_context
         best = reading.quotes[0].highlighted if reading.quotes else None
         vectors = self._index.embedder.embed([written.text, question.standalone, cited])  # (3, d)
         return Features(
             article=_log_odds(reading.answerable),
             quotes=_log_odds(self._reader.read(asked, documents, found, max_quotes=1).answerable),
-            draft=_log_odds(self._reader.read(asked, {own.id: own}, [itself], max_quotes=1).answerable),
+            draft=_log_odds(read_alone(self._reader, asked, written.text).answerable),
             known=max(-_MOST, min(_MOST, draft.known)) if draft.known is not None else None,
             refusal=-max(draft.refusal, -12.0) if draft.refusal is not None else None,
             confidence=max(draft.confidence, -3.0) if draft.confidence is not None else None,

@@ -27,9 +27,10 @@ def without_false_yes(answer: str, asked: str) -> str:
     """The answer without its "Yes,", where it goes on to deny something, and the question does not: "can it sail?"
     "Yes, it cannot sail before May."
     """
-    first, *_ = sentence_texts(answer) or [""]
     yes = _YES.match(answer)
-    return answer[yes.end() :] if yes is not None and denies(first) and not denies(asked) else answer
+    if yes is None or denies(asked) or not denies(sentence_texts(answer)[0]):
+        return answer
+    return answer[yes.end() :]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from rag.answer.drafts import Checked, Draft, Source, Written
 from rag.answer.question import Question
 from rag.answer.writing import drafted
 from rag.models.llm import LanguageModel, Message, Prompt
-from rag.models.reader.quotes import Reader
+from rag.models.reader.quotes import Reader, read_alone
 from rag.settings import Settings
-from rag.types import Document, Passage, Reading, RetrievedPassage, Span, Turn
+from rag.types import Reading, RetrievedPassage, Turn
 
 _SYSTEM = "Say the answer to the question in one short sentence with the words of the quote."
 # They copy and shorten rather than rephrase, since that is what a small model does well and what can be checked. A
@@ -139,10 +139,7 @@ class QuoteWriter:
         """
         if short_answer is None:
             return True
-        draft = Document("draft", "draft", sentence, source="")
-        whole = Passage(draft.id, Span(0, len(sentence)), sentence)
-        reading = self._reader.read(question, {draft.id: draft}, [RetrievedPassage(whole, 1.0)], max_quotes=1)
-        found = next((quote.highlighted for quote in reading.quotes), None)
+        found = next((quote.highlighted for quote in read_alone(self._reader, question, sentence).quotes), None)
         words = re.findall(r"\w+", short_answer.lower())
         again = set(re.findall(r"\w+", (found or "").lower()))
         return 2 * sum(word in again for word in words) >= len(words)

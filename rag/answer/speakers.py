@@ -9,8 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from rag.answer.particulars import known, particulars
 from rag.english import DETERMINERS, PRONOUNS, SPEECH_VERBS
-from rag.models.reader.quotes import Reader
-from rag.types import Document, Passage, RetrievedPassage, Span
+from rag.models.reader.quotes import Reader, read_alone
 
 LEAST_FOUND = 0.2
 """The reader's answer is believed from this probability on."""
@@ -44,10 +43,7 @@ def _sayings(text: str) -> Iterator[tuple[str, set[str], str]]:
 
 def _speaker(says: str, cited: str, reader: Reader) -> str:
     """Who says so in the cited sentences, in their words; "" where the reader does not find it."""
-    document = Document("cited", "", cited, "")
-    span = Span(0, len(cited))
-    passage = RetrievedPassage(Passage(document.id, span, cited, (span,)), 1.0)
-    reading = reader.read(f"Who {says}?", {document.id: document}, [passage], max_quotes=1)
+    reading = read_alone(reader, f"Who {says}?", cited)
     found = reading.quotes[0].highlighted if reading.quotes and reading.answerable >= LEAST_FOUND else None
     return found or ""
 

@@ -263,8 +263,7 @@ class LlamaCppModel:
         """Whether the tokens are held: already, or as their state was kept and is held now."""
         if session.shared(tokens) >= len(tokens) - CHUNK:
             return True
-        state = states.load(memory, self._key(tokens)) if memory is not None else None
-        if memory is None or state is None:
+        if memory is None or (state := states.load(memory, self._key(tokens))) is None:
             return False
         if not session.restore(tokens, state):
             states.remove(memory, self._key(tokens))

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from rag.models.reader.weights import READER
 from rag.sentences import WORD, with_words_around
-from rag.types import Document, Quote, Reading, RetrievedPassage, Span
+from rag.types import Document, Passage, Quote, Reading, RetrievedPassage, Span
 
 MAX_QUOTE_WORDS = 50
 CONTEXT_WORDS = 12
@@ -30,6 +30,13 @@ class Reader(Protocol):
     ) -> Reading:
         """At most `max_quotes` quotes from the passages, best first, and the probability that they answer."""
         ...
+
+
+def read_alone(reader: Reader, question: str, text: str) -> Reading:
+    """What the reader finds in a text of no document, such as a draft; at most one quote."""
+    document, span = Document("alone", "", text, ""), Span(0, len(text))
+    passage = RetrievedPassage(Passage(document.id, span, text, (span,)), 1.0)
+    return reader.read(question, {document.id: document}, [passage], max_quotes=1)
 
 
 class SpanReader:
