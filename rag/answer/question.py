@@ -66,7 +66,8 @@ _MAX_BACK = 6
 MAX_QUESTION_CHARACTERS = 1000
 MAX_ANSWER_WORDS = 30
 """So much of an earlier answer helps to understand a question that leans on it."""
-_SEPARATOR = " ; "
+SEPARATOR = " ; "
+"""Between a question and what was said before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ class Question:
     @property
     def apart(self) -> tuple[Question, ...]:
         """Its parts as questions of their own; none, where one of them is not understood without the rest."""
-        alone = not self.leans and all(_SEPARATOR not in part for part in self.parts)
+        alone = not self.leans and all(SEPARATOR not in part for part in self.parts)
         return tuple(understand(part) for part in self.parts) if alone else ()
 
 
@@ -197,7 +198,7 @@ def asks_more(question: str) -> bool:
 
 def in_context(*parts: str) -> str:
     """Earlier questions and an answer, oldest first, and a question as one text; empty parts are left out."""
-    return _SEPARATOR.join(part.strip() for part in parts if part.strip())
+    return SEPARATOR.join(part.strip() for part in parts if part.strip())
 
 
 def _words(question: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Train the checker on drafts, questions and statements, evaluate it, and write its weights.
+"""Train the checker on lessons, questions and statements, evaluate it, and write its weights.
 
 Stopped with Ctrl-C or SIGTERM it writes a checkpoint, and the same command goes on from there.
 """
@@ -16,25 +16,28 @@ import numpy as np
 import torch
 from safetensors import safe_open
 
+from rag.answer.question import understand
 from rag.evaluation.metrics import auc
+from rag.models.checker import Claim
 from rag.models.checker_network import Calibration, CheckerNetwork, examine, verdicts
 from rag.models.embeddings import packaged_model_path
 from rag.models.encoder import load_base, plain_tokenizer, save
 from rag.models.reader.weights import WEIGHTS as READER_WEIGHTS
-from rag.training.claims import UNKNOWN, Claims, Labelled, Shares, from_question, read_drafts, read_statements
+from rag.training.claims import UNKNOWN, Claims, Labelled, Shares, from_question, nearest, read_statements
 from rag.training.data import Corpus, load_corpus
+from rag.training.lessons import Lesson, Taught, read_lessons
 from rag.training.logistic import fit
 from rag.training.train import Plan, Trainer, add_options
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from tokenizers import Tokenizer
 
 DEFAULTS = Plan(steps=4000, encoder_rate=8e-5, evaluate_every=500)
 STATEMENTS = ("foolmetwice.jsonl", "support.jsonl")
 """Files of the data folder with statements and evidence; drawn equally often."""
-AS_USED = Shares(contrasts=0.0)
+AS_USED = Shares(lessons=0.0, statements=0.0, contrasts=0.0)
 """Claims that it is calibrated on: none that are made to mislead."""
 _HELD = 600
 """Claims of a kind that are evaluated on."""
@@ -44,8 +47,9 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     made = argparse.ArgumentParser(prog="python -m rag.training.checker", description=__doc__)
     made.add_argument("data", type=Path, help=f"folder of question files, and of {' and '.join(STATEMENTS)}")
-    made.add_argument("--drafts", type=Path, action="append", default=[], help="file of drafts to learn from")
-    made.add_argument("--held-drafts", type=Path, action="append", default=[], help="file of drafts to evaluate on")
+    made.add_argument(
+        "--lessons", type=Path, help="folder of lessons to learn from; those in its `held` are evaluated on"
+    )
     made.add_argument("--statements", type=Path, action="append", default=[], help="file of further statements")
     made.add_argument("--start", type=Path, default=READER_WEIGHTS, help="weights to begin with (the reader's)")
     add_options(made, DEFAULTS)
@@ -61,20 +65,21 @@ def main(arguments: list[str] | None = None) -> None:
     tokenizer = plain_tokenizer(model)
     network = start(model / "model.safetensors", told.start)
     files = [path for name in STATEMENTS if (path := told.data / name).exists()] + told.statements
-    drafts = [drafted for path in told.drafts for drafted in read_drafts(path)]
+    lessons = read_lessons(told.lessons) if told.lessons else []
+    apart = read_lessons(told.lessons / "held") if told.lessons else []
     task = Claims(
         questions_of(load_corpus(told.data, held=False)),
         [read_statements(path, held=False) for path in files],
-        drafts,
+        lessons,
         tokenizer,
         seed=told.seed,
         rows=told.rows,
     )
-    held = held_out(told.data, files, told.held_drafts)
+    held = held_out(told.data, files, apart)
     unseen = Claims(
         questions_of(load_corpus(told.data, held=True)),
-        [read_statements(path, held=True) for path in told.statements],
-        [drafted for path in told.held_drafts for drafted in read_drafts(path)],
+        [],
+        [],
         tokenizer,
         seed=told.seed,
         rows=told.rows,
@@ -83,7 +88,7 @@ def main(arguments: list[str] | None = None) -> None:
     plan = Plan(told.steps, told.seed, told.rate, save_every=100, evaluate_every=told.evaluate_every)
     trainer = Trainer(network, task, plan, told.checkpoint, torch.device(told.device))
     resumed = trainer.resume(replan=told.replan)
-    print(f"{len(drafts)} drafts, {'resumed' if resumed else 'new'} at step {trainer.step}", flush=True)
+    print(f"{len(lessons)} articles with lessons, {'resumed' if resumed else 'new'} at step {trainer.step}", flush=True)
     signal.signal(signal.SIGTERM, lambda *_: trainer.stop())
     signal.signal(signal.SIGINT, lambda *_: trainer.stop())
     trainer.run(lambda current: evaluate(current, tokenizer, held))
@@ -125,7 +130,7 @@ def questions_of(corpus: Corpus) -> Corpus:
     return Corpus(corpus.documents, asked)
 
 
-def held_out(data: Path, statements: Sequence[Path], drafts: Sequence[Path]) -> dict[str, list[Labelled]]:
+def held_out(data: Path, statements: Sequence[Path], lessons: Sequence[Taught]) -> dict[str, list[Labelled]]:
     """Claims by kind, of articles and evidences that nothing was learnt from; deterministic."""
     random_ = random.Random(0)  # noqa: S311
     corpus = questions_of(load_corpus(data, held=True))
@@ -135,12 +140,18 @@ def held_out(data: Path, statements: Sequence[Path], drafts: Sequence[Path]) -> 
     for path in statements:
         known = read_statements(path, held=True)
         found[path.stem] = random_.sample(known, min(_HELD, len(known)))
-    for path in drafts:
-        found[path.stem] = [
-            Labelled(drafted.claim, float(drafted.right and drafted.cites_gold), float(drafted.right))
-            for drafted in read_drafts(path)
-        ]
+    told = [(taught, lesson) for taught in lessons for lesson in taught.lessons]
+    found["lessons"] = [labelled for taught, lesson in told for labelled in of_lesson(taught, lesson)]
     return found
+
+
+def of_lesson(taught: Taught, lesson: Lesson) -> Iterator[Labelled]:
+    """The answer with the sentences that say so, and the false one with those that are like it."""
+    asked = understand(lesson.question, lesson.before).in_context
+    if lesson.evidence:
+        yield Labelled(Claim(asked, lesson.answer, taught.text(lesson)), 1.0, 1.0)
+    if lesson.wrong:
+        yield Labelled(Claim(asked, lesson.wrong, nearest(taught.document.text, lesson.wrong)), 0.0, 0.0)
 
 
 def evaluate(

@@ -1,10 +1,10 @@
 # ruff: noqa: S311 (the draws are for repeatable augmentation)
 """The stream of claims that the checker learns from: a function of its sources, seed and step alone.
 
-Three sources: a writer's own drafts, told right from wrong by the expected words; questions, with their answers, their
-sentences and others as statements; and statements with evidence. What is supported is also made unsupported, by
-another name or number, a negation, exchanged roles, other quotes, or something added that they do not say; and
-`contrasts` makes statements of a quote's own words that it does not say.
+Three sources: lessons, with what should and what should not be answered; questions, with their answers, their sentences
+and others as statements; and statements with evidence. What is supported is also made unsupported, by another name or
+number, a negation, exchanged roles, other quotes, or something added that they do not say; and `contrasts` makes
+statements of a quote's own words that it does not say.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional
 
+from rag.answer.question import understand
 from rag.evaluation.metrics import recall
 from rag.models.checker import Claim
 from rag.models.checker_network import CheckerNetwork, encode
@@ -36,9 +37,8 @@ if TYPE_CHECKING:
 
     from rag.models.encoder import Dropout
     from rag.training.data import Corpus, Question
+    from rag.training.lessons import Lesson, Taught
 
-LEAST_RIGHT, MOST_WRONG = 0.6, 0.3
-"""A draft with this share of the words of an expected answer is right; with less than the other it is wrong."""
 UNKNOWN = -1.0
 """The label of what is not known of a claim."""
 _AUXILIARY = re.compile(
@@ -57,56 +57,17 @@ class Labelled:
 
 
 @dataclass(frozen=True)
-class Drafted:
-    """A sentence that a writer drafted, its sources, and whether it is right; `golds` are the expected answers, and
-    `document` tells questions about the same text.
-    """
-
-    document: str
-    question: str
-    statement: str
-    quotes: tuple[str, ...]
-    golds: tuple[str, ...]
-    right: bool
-    cites_gold: bool
-
-    @property
-    def claim(self) -> Claim:
-        """The sentence as an answer to its question, resting on its sources."""
-        return Claim(self.question, self.statement, " ".join(self.quotes))
-
-
-@dataclass(frozen=True)
 class Shares:
     """Of all claims."""
 
-    drafts: float = 0.2
-    statements: float = 0.35
+    lessons: float = 0.3
+    statements: float = 0.3
     contrasts: float = 0.2
     """Statements of a quote's own words, half of which it does not say, with those that others are said to deny."""
     joined: float = 0.15
     """Two claims as one, of the quotes of both, or of one: those do not say all of it."""
     stripped: float = 0.3
     """Quotes without capitals and punctuation; of these, one statement in three as well."""
-
-
-def read_drafts(path: Path) -> list[Drafted]:
-    """The drafts of a file whose rightness is clear.
-
-    It is what `python -m rag.training.drafts` writes.
-    """
-    found = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        record = json.loads(line)
-        golds = tuple(record["golds"])
-        whole = " ".join(sentence["text"] for sentence in record["sentences"])
-        best = max((recall(whole, gold) for gold in golds), default=0.0)
-        if len(record["sentences"]) != 1 or MOST_WRONG <= best < LEAST_RIGHT:
-            continue
-        only, right = record["sentences"][0], best >= LEAST_RIGHT
-        sources, cites = tuple(only["sources"]), only["cites_gold"]
-        found.append(Drafted(record["document"], record["question"], only["text"], sources, golds, right, cites))
-    return found
 
 
 def read_statements(path: Path, *, held: bool) -> list[Labelled]:
@@ -121,22 +82,37 @@ def read_statements(path: Path, *, held: bool) -> list[Labelled]:
     ]
 
 
-def from_draft(random_: random.Random, drafted: Drafted, others: Sequence[Drafted]) -> Labelled:
-    """The draft as it is, or made unsupported, or as an answer to another question about the same text."""
-    supported, claim = 1.0 if drafted.right and drafted.cites_gold else UNKNOWN, drafted.claim
+def from_lesson(random_: random.Random, taught: Taught, lesson: Lesson) -> Labelled:
+    """The answer to learn or the false one, with the sentences that say so or are like it; or the answer as one to
+    another question, with others' sentences, or made unsupported.
+    """
+    understood = understand(lesson.question, lesson.before)
+    asked = random_.choice((understood.in_context, understood.standalone))
     draw = random_.random()
-    if drafted.right and draw < 0.2:
-        changed = falsified(random_, claim.statement, claim.quotes)
-        if changed is not None:
-            return Labelled(replace(claim, statement=changed), 0.0, UNKNOWN)
-    if drafted.right and others and draw < 0.6:
+    if lesson.wrong and (draw < 0.4 or (lesson.refused and draw < 0.8)):
+        like = nearest(taught.document.text, lesson.wrong)
+        quotes = taught.text(lesson) if lesson.evidence and random_.random() < 0.6 else like
+        return Labelled(Claim(asked, lesson.wrong, quotes), 0.0, 0.0)
+    if lesson.refused:
+        said = nearest(taught.document.text, asked)
+        return Labelled(Claim(asked, said, said), 1.0, 0.0)
+    claim = Claim(asked, lesson.answer, taught.text(lesson))
+    others = [other for other in taught.lessons if not set(other.evidence) & set(lesson.evidence)]
+    if draw < 0.5 and others:
         other = random_.choice(others)
-        apart = not any(recall(drafted.statement, gold) >= MOST_WRONG for gold in other.golds)
-        if draw < 0.5 and other.question != drafted.question and apart:
-            return Labelled(replace(claim, question=other.question), supported, 0.0)
-        if not set(other.quotes) & set(drafted.quotes) and other.quotes:
-            return Labelled(replace(claim, quotes=" ".join(other.quotes)), 0.0, UNKNOWN)
-    return Labelled(claim, supported, float(drafted.right))
+        return Labelled(replace(claim, question=understand(other.question, other.before).in_context), 1.0, 0.0)
+    if draw < 0.57 and (apart := [other for other in others if other.evidence]):
+        return Labelled(replace(claim, quotes=taught.text(random_.choice(apart))), 0.0, UNKNOWN)
+    if draw < 0.64 and (changed := falsified(random_, claim.statement, claim.quotes)) is not None:
+        return Labelled(replace(claim, statement=changed), 0.0, UNKNOWN)
+    return Labelled(claim, 1.0, 1.0)
+
+
+def nearest(text: str, said: str) -> str:
+    """The two sentences of the text that have most of what was said, in their order."""
+    sentences = [text[span.start : span.end] for span in split_sentences(text)]
+    best = sorted(sorted(range(len(sentences)), key=lambda n: -recall(sentences[n], said))[:2])
+    return " ".join(sentences[number] for number in best)
 
 
 def from_question(random_: random.Random, corpus: Corpus, question: Question, peers: Sequence[Question]) -> Labelled:
@@ -281,7 +257,7 @@ class Claims:
         self,
         corpus: Corpus,
         statements: Sequence[Sequence[Labelled]],
-        drafts: Sequence[Drafted],
+        lessons: Sequence[Taught],
         tokenizer: Tokenizer,
         *,
         seed: int,
@@ -289,12 +265,10 @@ class Claims:
         shares: Shares | None = None,
         group: int = 16,
     ) -> None:
-        self._corpus, self._statements, self._drafts, self._tokenizer = corpus, statements, drafts, tokenizer
+        self._corpus, self._statements, self._tokenizer = corpus, statements, tokenizer
+        self._lessons = [(taught, lesson) for taught in lessons for lesson in taught.lessons]
         self._seed, self.rows, self._group, self._shares = seed, rows, group, shares or Shares()
         self._peers = corpus.by_document()
-        self._siblings: dict[str, list[Drafted]] = {}
-        for drafted in drafts:
-            self._siblings.setdefault(drafted.document, []).append(drafted)
         self._pool = functools.lru_cache(2)(self._grouped)
 
     def batch(self, step: int) -> tuple[Labelled, ...]:
@@ -332,17 +306,16 @@ class Claims:
     def _drawn(self, random_: random.Random) -> Labelled:
         shares = self._shares
         weights = {
-            self._of_draft: shares.drafts if self._drafts else 0.0,
+            self._of_lesson: shares.lessons if self._lessons else 0.0,
             self._of_statement: shares.statements if self._statements else 0.0,
             self._of_contrast: shares.contrasts,
-            self._of_question: 1 - shares.drafts - shares.statements - shares.contrasts,
+            self._of_question: 1 - shares.lessons - shares.statements - shares.contrasts,
         }
         (draw,) = random_.choices(list(weights), list(weights.values()))
         return draw(random_)
 
-    def _of_draft(self, random_: random.Random) -> Labelled:
-        drafted = random_.choice(self._drafts)
-        return from_draft(random_, drafted, self._siblings[drafted.document])
+    def _of_lesson(self, random_: random.Random) -> Labelled:
+        return from_lesson(random_, *random_.choice(self._lessons))
 
     def _of_statement(self, random_: random.Random) -> Labelled:
         return random_.choice(random_.choice(self._statements))

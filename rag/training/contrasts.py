@@ -90,27 +90,6 @@ def declarative(question: str, answer: str, before: str = "in") -> str | None:
     return f"{said[:1].upper()}{said[1:]}." if said else None
 
 
-def closed(random_: random.Random, text: str, question: str, golds: Sequence[Span]) -> tuple[str, bool] | None:
-    """The question as one to be answered with yes or no, and whether with yes: half of them ask about something else
-    of the answering sentence. None where its grammar is not one of the few that can be turned without a parser.
-    """
-    gold, asked = golds[0], " ".join(question.split()).rstrip("? ")
-    around = _sentence_around(text, gold)
-    if around is None:
-        return None
-    answer, others = text[slice(*gold)], _others(text, around, golds, question, ())
-    if len(answer.split()) > _MOST_WORDS:
-        return None
-    is_so = not others or random_.random() < 0.5
-    said = answer if is_so else random_.choice(others)
-    if found := _WHEN.fullmatch(asked):
-        place = _placed(said, preposition(text[: gold[0]]))
-        return f"{found['verb'].capitalize()} {found['rest']} {place}?", is_so
-    if found := re.fullmatch(rf"who (?P<rest>(?!(?:{_AUX})\b).+)", asked, re.IGNORECASE):
-        return f"Was it {said} who {found['rest']}?", is_so
-    return None
-
-
 def contrasted(
     random_: random.Random, text: str, question: str, golds: Sequence[Span], peers: Sequence[Span]
 ) -> tuple[str, str, bool] | None:
@@ -121,7 +100,7 @@ def contrasted(
     around = _sentence_around(text, gold)
     if around is None:
         return None
-    answer, before, sentence = text[slice(*gold)], preposition(text[: gold[0]]), text[slice(*around)]
+    answer, before, sentence = text[slice(*gold)], _preposition(text[: gold[0]]), text[slice(*around)]
     right = declarative(question, answer, before)
     others = _others(text, around, golds, question, peers)
     if right is None or not others or recall(sentence, right) < _LEAST_SAID:
@@ -138,14 +117,14 @@ def contrasted(
 
 def framed(random_: random.Random, sentence: str) -> tuple[str, bool]:
     """The sentence inside another one, and whether that says that it is so."""
-    said = lowered(re.sub(r"[.!?]+[\"”’']?$", "", sentence.strip()))
+    said = _lowered(re.sub(r"[.!?]+[\"”’']?$", "", sentence.strip()))
     asserted = random_.random() < 0.5
     frame = random_.choice(_ASSERTED if asserted else _UNASSERTED)
     made = frame.format(said=said, who=random_.choice(_SPEAKERS))
     return made[:1].upper() + made[1:], asserted
 
 
-def lowered(sentence: str) -> str:
+def _lowered(sentence: str) -> str:
     """The sentence as it stands inside another one: its first word in lower case, unless it may be a name."""
     return sentence[:1].lower() + sentence[1:] if sentence.split(" ", 1)[0].lower() in _LOWERED else sentence
 
@@ -174,7 +153,7 @@ def _others(text: str, around: Span, golds: Sequence[Span], question: str, peers
     return sorted({other for other in found if not set(squad_words(other)) & (answers | said) and squad_words(other)})
 
 
-def preposition(before: str) -> str:
+def _preposition(before: str) -> str:
     """That which a text ends with, for a time or place that comes next; "in" where it ends otherwise."""
     found = _BEFORE.search(before)
     return found[1].lower() if found else "in"

@@ -24,6 +24,7 @@ from rag.models.reader.quotes import Reader, SpanReader
 from rag.models.writers import open_writers
 from rag.settings import Settings, load_settings
 from rag.training.data import known_in
+from rag.training.lessons import read_lessons
 from rag.types import Reading, RetrievedPassage
 
 
@@ -73,6 +74,13 @@ def write_drafts(items: Sequence[Item], library: Library, settings: Settings, ou
                 print(json.dumps(line, ensure_ascii=False), file=file, flush=True)
 
 
+def questions_of(path: Path) -> list[Item]:
+    """The documents and questions of a question file, or of lessons: a folder of these, or a file of text."""
+    if path.is_dir() or path.suffix == ".txt":
+        return [taught.item for taught in read_lessons(path)]
+    return read_questions(path)
+
+
 def read(
     question: Question, index: PassageIndex, reader: Reader, settings: Settings
 ) -> tuple[list[RetrievedPassage], Reading]:
@@ -85,14 +93,14 @@ def read(
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the drafts that are missing."""
     parser = argparse.ArgumentParser(prog="python -m rag.training.drafts", description=__doc__)
-    parser.add_argument("questions", type=Path, help="question file, as `article-chat evaluate` takes it")
+    parser.add_argument("questions", type=Path, help="question file, or lessons")
     parser.add_argument("--out", type=Path, required=True, help="file of drafts; what is in it is not written again")
     parser.add_argument("--llm", default=STANDARD.name, help="the writer (%(default)s)")
     parser.add_argument("--threads", type=int, help="CPU threads; default: as set")
     arguments = parser.parse_args(argv)
     flags = {"llm": arguments.llm} | ({"threads": arguments.threads} if arguments.threads else {})
     settings = load_settings(flags=flags)
-    write_drafts(read_questions(arguments.questions), Library(settings), settings, arguments.out)
+    write_drafts(questions_of(arguments.questions), Library(settings), settings, arguments.out)
     return 0
 
 

@@ -8,7 +8,7 @@ import random
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from rag.answer.question import in_context
+from rag.answer.question import SEPARATOR, in_context
 from rag.training import augment
 from rag.training.augment import Marked
 from rag.training.batches import BoundaryBatch, Example, SpanBatch, boundary_batch, span_batch
@@ -55,6 +55,7 @@ DEFAULT_MIX = Mix(
         "clapnq": 2.0,
         "qamr": 0.15,
         "foolmetwice": 1.0,
+        "lessons": 12.0,  # the only ones that ask as readers do, and a fiftieth of all
     }
 )
 
@@ -140,7 +141,7 @@ def compose(random_: random.Random, stream: Stream, question: Question) -> Examp
     document = corpus.documents[question.document]
     words = random_.randint(*mix.words)
     asked = Asked(question.text, question.spans)
-    if random_.random() < mix.history:
+    if random_.random() < mix.history and SEPARATOR not in question.text:  # it is in a conversation already
         own = [corpus.questions[n] for n in stream.by_document[question.document]]
         asked = asked_in_dialogue(random_, question, own, document.text)
     text, centre, marked = asked.text, question.document, Marked(document.text, asked.spans)

@@ -1,7 +1,8 @@
 """A writer's drafts over questions with known answers -> the judge's weights: `python -m rag.training.judge --help`.
 
-What the witnesses say of each draft is computed anew, and a logistic model of it is fitted against whether the draft
-has the expected words. Questions must be of articles that the reader was not trained on.
+What the witnesses say of each draft is computed anew, and a logistic model of it is fitted against whether the draft is
+right: as somebody who read it says, in its line ("right"), else where it has the expected words. Questions must be of
+articles that neither reader nor writer was trained on.
 """
 
 from __future__ import annotations
@@ -20,18 +21,19 @@ from rag.answer.drafts import Draft
 from rag.answer.question import understand
 from rag.errors import UsageError
 from rag.evaluation.metrics import auc, recall
-from rag.evaluation.questions import Item, read_questions
+from rag.evaluation.questions import Item
 from rag.library.collections import Library
 from rag.models.catalogue import STANDARD
 from rag.models.checker import NeuralChecker
 from rag.models.reader.quotes import SpanReader
 from rag.settings import Settings, load_settings
 from rag.training.calibrate import reliability
-from rag.training.claims import LEAST_RIGHT
-from rag.training.drafts import read
+from rag.training.drafts import questions_of, read
 from rag.training.logistic import fit, out_of_fold
 
 PENALTY = 1.0
+LEAST_RIGHT = 0.6
+"""A draft with this share of the words of an expected answer has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Example:
 def examples(items: Sequence[Item], library: Library, settings: Settings, written: Path) -> Iterator[Example]:
     """What the witnesses say of every draft in the file that states something."""
     lines = [json.loads(line) for line in written.read_text(encoding="utf-8").splitlines()]
+    told = {line["id"]: line["right"] for line in lines if "right" in line}
     known = {
         line["id"]: Draft(line["text"], line["confidence"], line["refusal"], line["known"])
         for line in lines
@@ -65,20 +68,21 @@ def examples(items: Sequence[Item], library: Library, settings: Settings, writte
             found, reading = read(asked, index, reader, settings)
             sentence = attributor.attribute(draft.sentences[0], found, asked.in_context)
             golds = [item.document.text[gold.start : gold.end] for gold in question.golds]
-            right = any(recall(draft.text, gold) >= LEAST_RIGHT for gold in golds)
+            has_words = any(recall(draft.text, gold) >= LEAST_RIGHT for gold in golds)
+            right = told.get(question.id, has_words)
             yield Example(judge.examine(asked, draft, sentence, reading), right, item.document.title)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the drafts that are missing, fit the judge on all of them, and print how well each witness tells."""
     parser = argparse.ArgumentParser(prog="python -m rag.training.judge", description=__doc__)
-    parser.add_argument("questions", type=Path, help="question file, as `article-chat evaluate` takes it")
+    parser.add_argument("questions", type=Path, help="question file, or lessons")
     parser.add_argument("--drafts", type=Path, required=True, help="what `python -m rag.training.drafts` wrote")
     parser.add_argument("--llm", default=STANDARD.name, help="the writer; weights are kept under this name")
     parser.add_argument("--out", type=Path, help=f"where to write the weights, such as {WEIGHTS.name}")
     arguments = parser.parse_args(argv)
     settings = load_settings(flags={"llm": arguments.llm})
-    library, items = Library(settings), read_questions(arguments.questions)
+    library, items = Library(settings), questions_of(arguments.questions)
     found = list(examples(items, library, settings, arguments.drafts))
     names = [field.name for field in fields(Features)]
     told = np.array([example.features.values for example in found], np.float64)  # (n, f); nan where one is silent

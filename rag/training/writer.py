@@ -27,9 +27,8 @@ from rag.evaluation.metrics import recall
 from rag.models.chat_template import framed
 from rag.models.llm import Message
 from rag.sentences import sentence_texts
-from rag.training.augment import Marked, casual, strip
-from rag.training.dialogues import follow_up
-from rag.training.targets import Lesson, read_lessons
+from rag.training.augment import Marked, strip
+from rag.training.lessons import Lesson, Taught, read_lessons
 from rag.training.train import Schedule
 
 if TYPE_CHECKING:
@@ -54,18 +53,14 @@ SAVE_EVERY = 10
 
 @dataclass(frozen=True)
 class Shares:
-    """Of all conversations: about a text without punctuation; with hints before each question. Of the hints: those
-    with one that does not answer, in place of the one that does or beside it. Of the questions: those that name what
-    the one before named by a pronoun; those in other words, where there are such; those with another one behind them.
+    """Of all conversations: about a text without punctuation; with hints before the questions that stand alone. Of the
+    hints: those with one that does not answer, in place of the one that does or beside it.
     """
 
-    stripped: float = 0.3
-    hinted: float = 0.7
+    stripped: float = 0.15
+    hinted: float = 0.75
     misleading: float = 0.35
     beside: float = 0.5
-    leaning: float = 0.25
-    reworded: float = 0.7
-    joined: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -76,46 +71,39 @@ class Conversation:
     learnt: tuple[bool, ...]
 
 
-def conversation(
-    random_: random.Random, text: str, taught: Sequence[Lesson], shares: Shares | None = None
-) -> tuple[Message, ...]:
-    """The text and the questions about it, in any order, as people type them, with the replies to learn."""
+def conversation(random_: random.Random, taught: Taught, shares: Shares | None = None) -> tuple[Message, ...]:
+    """The article and its talks, in any order, with the replies to learn; each question as in use: with hints where it
+    stands alone, and without where it points back.
+    """
     shares = shares or Shares()
     plain, hinted = random_.random() < shares.stripped, random_.random() < shares.hinted
 
     def as_written(words: str) -> str:
         return strip(Marked(words, ())).text if plain else words
 
-    messages = [*prompts.article([as_written(text)], examples=False)]
-    before, left = "", random_.sample(taught, len(taught))
-    while left:
-        lesson = left.pop()
-        if left and lesson.is_fact and left[-1].is_fact and random_.random() < shares.joined:
-            lesson = lesson.and_also(left.pop())
-        asked = follow_up(lesson.question, before, text) if random_.random() < shares.leaning else lesson.question
-        hints = _hints(random_, lesson, text, shares) if hinted and asked == lesson.question else []
-        if asked == lesson.question and lesson.reworded and random_.random() < shares.reworded:
-            asked = lesson.reworded
-        at_length = understand(lesson.question).at_length
-        messages += [
-            prompts.question(casual(random_, asked), map(as_written, hints), at_length=at_length),
-            Message("assistant", lesson.answer),
-        ]
-        before = lesson.question
+    messages = [*prompts.article([as_written(taught.document.text)], examples=False)]
+    for talk in random_.sample(taught.talks, len(taught.talks)):
+        for lesson in talk:
+            question = understand(lesson.question, lesson.before)
+            hints = _hints(random_, lesson, taught, shares) if hinted and not question.points_back else []
+            asked = prompts.question(question.told, map(as_written, hints), at_length=question.at_length)
+            messages += [asked, Message("assistant", lesson.answer)]
     return tuple(messages)
 
 
-def _hints(random_: random.Random, lesson: Lesson, text: str, shares: Shares) -> list[str]:
+def _hints(random_: random.Random, lesson: Lesson, taught: Taught, shares: Shares) -> list[str]:
     """Two sentences or one as they stand in the text: the one that answers, or others that are only like the question.
 
     For questions in a reader's own words, two quotes are without the answer nearly as often as not.
     """
+    text = taught.document.text
     sentences = sentence_texts(text)
-    others = [sentence for sentence in sentences if sentence not in lesson.evidence] or sentences
+    evidence = [text[span.start : span.end] for span in lesson.evidence]
+    others = [sentence for sentence in sentences if sentence not in evidence] or sentences
     like = sorted(others, key=lambda other: -recall(other, lesson.question))[:4]
     hints = random_.sample(like, min(len(like), 2 if random_.random() < shares.beside else 1))
-    if lesson.evidence and random_.random() >= shares.misleading:
-        hints[0] = max(sentence_texts(lesson.evidence), key=lambda sentence: recall(sentence, lesson.answer))
+    if evidence and random_.random() >= shares.misleading:
+        hints[0] = max(evidence, key=lambda sentence: recall(sentence, lesson.answer))
     return sorted(hints, key=text.find)
 
 
@@ -252,17 +240,17 @@ def export(path: Path, trained: Mapping[str, Tensor], shape: Any, share: float =
 
 
 def batches(
-    llama: Llama, texts: Sequence[tuple[str, tuple[Lesson, ...]]], *, rows: int, most_tokens: int, first: int = 0
+    llama: Llama, articles: Sequence[Taught], *, rows: int, most_tokens: int, first: int = 0
 ) -> Iterator[list[Conversation]]:
-    """Conversations about the texts, in another order with every epoch, from a step on; without end.
+    """Conversations about the articles, in another order with every epoch, from a step on; without end.
 
     Those of more tokens are left out. Raises ValueError where fewer than `rows` remain.
     """
     step, epoch, begins = 0, 0, len(prompts.article([""], examples=False))
     while True:
         made, before = [], step
-        for place in random.Random(f"epoch {epoch}").sample(range(len(texts)), len(texts)):
-            messages = conversation(random.Random(f"{epoch} {place}"), *texts[place])
+        for place in random.Random(f"epoch {epoch}").sample(range(len(articles)), len(articles)):
+            messages = conversation(random.Random(f"{epoch} {place}"), articles[place])
             learning = encode(llama, messages, begins)
             made += [learning] if len(learning.tokens) <= most_tokens else []
             if len(made) == rows:
@@ -278,7 +266,7 @@ def batches(
 def main(argv: Sequence[str] | None = None) -> int:
     """Train the adapter from where it stands."""
     parser = argparse.ArgumentParser(prog="python -m rag.training.writer", description=__doc__)
-    parser.add_argument("lessons", type=Path, help="file of lessons, as `python -m rag.training.targets` writes it")
+    parser.add_argument("lessons", type=Path, help="file or folder of lessons (rag/training/lessons.py)")
     parser.add_argument("--base", type=Path, required=True, help="the writer's GGUF file")
     parser.add_argument("--checkpoint", type=Path, required=True, help="folder for checkpoint and adapter")
     parser.add_argument("--steps", type=int, default=100, help="optimiser steps in all (%(default)s)")
@@ -286,7 +274,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--rate", type=float, default=3e-4, help="AdamW's peak (%(default)s)")
     parser.add_argument("--first-layer", type=int, default=8, help="layers below stay as they are (%(default)s)")
     parser.add_argument("--share", type=float, default=0.5, help="of what is learnt, to be added (%(default)s)")
-    parser.add_argument("--most-tokens", type=int, default=900, help="of a conversation (%(default)s)")
+    parser.add_argument("--most-tokens", type=int, default=2200, help="of a conversation (%(default)s)")
     parser.add_argument("--bfloat16", action="store_true", help="compute so: several times faster where the CPU can")
     parser.add_argument("--minutes", type=float, default=math.inf, help="stop after so many (no end)")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="CPU threads (%(default)s)")

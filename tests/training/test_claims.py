@@ -12,34 +12,41 @@ import torch
 from tiny import SHAPE
 from tokenizers import Tokenizer
 
+from rag.answer.question import understand
 from rag.models.checker import Claim
 from rag.models.checker_network import CheckerNetwork
 from rag.training.claims import (
     UNKNOWN,
     Claims,
-    Drafted,
     Labelled,
     Shares,
     falsified,
-    from_draft,
+    from_lesson,
     from_question,
     joined,
-    read_drafts,
+    nearest,
     read_statements,
 )
 from rag.training.data import Corpus
+from rag.training.lessons import Lesson, Taught
 from rag.training.train import Plan, Trainer
+from rag.types import NO_ANSWER, Document, Span
 
 QUOTES = "Maria Holt designed the bridge over the Arle in 1931, and Tom Reyes opened it in 1933."
-RIGHT = Drafted("d", "When was it designed?", "Maria Holt designed it in 1931.", (QUOTES,), ("1931",), True, True)
-OTHER = Drafted(
-    "d", "Who sold the mill?", "Otto Brandt sold it.", ("Otto Brandt sold the mill.",), ("Otto Brandt",), True, True
+MILL = "Otto Brandt sold the mill."
+TEXT = f"{QUOTES} {MILL} It rained."
+ON_BRIDGE, ON_MILL = Span(0, len(QUOTES)), Span(TEXT.index(MILL), TEXT.index(MILL) + len(MILL))
+WHEN = Lesson(
+    "When was it designed?", "Maria Holt designed it in 1931.", (ON_BRIDGE,), (), "Tom Reyes designed it in 1933.", ()
 )
-WRONG = Drafted("d", "Who paid for it?", "Maria Holt paid for it.", (QUOTES,), (), False, False)
+WHO = Lesson("and who sold the mill?", "Otto Brandt sold it.", (ON_MILL,), (), "", (WHEN.turn,))
+PAID = Lesson("Who paid for the bridge over the Arle?", NO_ANSWER, (), (), "Maria Holt paid for the bridge.", ())
+TAUGHT = Taught(Document("d", "The bridge", TEXT, "lessons.txt"), ((WHEN, WHO), (PAID,)))
+RIGHT, OTHER = Claim(WHEN.question, WHEN.answer, QUOTES), Claim("Who sold the mill?", WHO.answer, MILL)
 
 
 def test_a_falsified_statement_says_something_else() -> None:
-    made = {falsified(random.Random(seed), RIGHT.statement, QUOTES) for seed in range(40)}
+    made = {falsified(random.Random(seed), WHEN.answer, QUOTES) for seed in range(40)}
     assert made <= {
         "Maria Holt designed it in 1933.",  # the quotes have that number, too
         "Tom Reyes designed it in 1931.",
@@ -60,36 +67,33 @@ def test_two_who_did_something_to_each_other_are_exchanged() -> None:
     assert said not in made
 
 
-def test_a_draft_is_told_right_or_wrong_by_the_expected_words(tmp_path: Path) -> None:
-    drafted = [
-        ("Who?", ["Maria Holt"], [{"text": "Maria Holt did.", "sources": [QUOTES], "cites_gold": True}]),
-        ("When?", [], [{"text": "In 1931.", "sources": [QUOTES], "cites_gold": False}]),
-        ("What?", ["bridge of stone"], [{"text": "A bridge.", "sources": [QUOTES], "cites_gold": False}]),
-        ("Where?", ["Arle"], []),
-    ]
-    lines = [
-        {"id": question, "document": "d", "question": question, "golds": golds, "sentences": sentences}
-        for question, golds, sentences in drafted
-    ]
-    file = tmp_path / "drafts.jsonl"
-    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    found = read_drafts(file)
-    assert [(drafted.question, drafted.right, drafted.cites_gold) for drafted in found] == [
-        ("Who?", True, True),
-        ("When?", False, False),  # of "What?" half the expected words are there: neither right nor wrong
-    ]
+def made_of(lesson: Lesson) -> set[Labelled]:
+    return {from_lesson(random.Random(seed), TAUGHT, lesson) for seed in range(300)}
 
 
-def test_claims_of_a_draft() -> None:
-    seen = {from_draft(random.Random(seed), RIGHT, [RIGHT, OTHER]) for seed in range(200)}
-    assert Labelled(RIGHT.claim, 1, 1) in seen
-    assert Labelled(Claim(OTHER.question, RIGHT.statement, QUOTES), 1, 0) in seen  # true, and no answer to that
-    assert Labelled(Claim(RIGHT.question, RIGHT.statement, OTHER.quotes[0]), 0, UNKNOWN) in seen
+def test_an_answer_is_supported_by_its_sentences_and_answers_its_own_question_only() -> None:
+    seen = made_of(WHEN)
+    behind = understand(WHO.question, WHO.before).in_context
+    assert Labelled(RIGHT, 1, 1) in seen
+    assert Labelled(Claim(behind, WHEN.answer, QUOTES), 1, 0) in seen  # true, and no answer to that
+    assert Labelled(Claim(PAID.question, WHEN.answer, QUOTES), 1, 0) in seen
+    assert Labelled(Claim(WHEN.question, WHEN.answer, MILL), 0, UNKNOWN) in seen
     for one in seen:
-        if one.claim.statement != RIGHT.statement:
-            assert (one.supported, one.answers) == (0, UNKNOWN)
-    assert {from_draft(random.Random(seed), WRONG, [RIGHT]) for seed in range(50)} == {
-        Labelled(WRONG.claim, UNKNOWN, 0)
+        if one.claim.statement not in {WHEN.answer, WHEN.wrong}:
+            assert (one.supported, one.answers) == (0, UNKNOWN)  # falsified
+        elif one.claim.statement == WHEN.wrong:
+            assert (one.supported, one.answers, one.claim.question) == (0, 0, WHEN.question)
+    asked = {one.claim.question for one in made_of(WHO) if one.answers == 1}
+    assert asked == {behind, understand(WHO.question, WHO.before).standalone}
+
+
+def test_where_the_article_is_silent_neither_the_tempting_answer_nor_what_is_true_answers() -> None:
+    near = nearest(TEXT, PAID.wrong)
+    assert near.startswith(QUOTES)
+    said = nearest(TEXT, PAID.question)
+    assert made_of(PAID) == {
+        Labelled(Claim(PAID.question, PAID.wrong, near), 0, 0),
+        Labelled(Claim(PAID.question, said, said), 1, 0),
     }
 
 
@@ -120,11 +124,11 @@ def test_claims_of_questions_are_labelled_by_their_answers(corpus: Corpus) -> No
 
 
 def test_two_claims_as_one_are_supported_by_the_quotes_of_both_only() -> None:
-    one, other = Labelled(RIGHT.claim, 1.0, 1.0), Labelled(OTHER.claim, 1.0, 1.0)
+    one, other = Labelled(RIGHT, 1.0, 1.0), Labelled(OTHER, 1.0, 1.0)
     found = set()
     for seed in range(60):
         made = joined(random.Random(seed), one, other)
-        both = all(quotes in made.claim.quotes for quotes in (RIGHT.claim.quotes, OTHER.claim.quotes))
+        both = all(quotes in made.claim.quotes for quotes in (QUOTES, MILL))
         assert made.supported == float(both)
         assert made.answers == UNKNOWN
         assert "designed it in 1931" in made.claim.statement
@@ -152,7 +156,7 @@ def test_the_same_step_has_the_same_claims_and_the_loss_falls(
     corpus: Corpus, tokenizer: Tokenizer, tmp_path: Path
 ) -> None:
     def task() -> Claims:
-        return Claims(corpus, [], [RIGHT, WRONG, OTHER], tokenizer, seed=3, rows=8, group=2)
+        return Claims(corpus, [], [TAUGHT], tokenizer, seed=3, rows=8, group=2)
 
     assert task().batch(5) == task().batch(5)
     assert task().batch(5) != task().batch(6)
@@ -161,7 +165,7 @@ def test_the_same_step_has_the_same_claims_and_the_loss_falls(
         def batch(self, step: int) -> tuple[Labelled, ...]:
             return super().batch(0)
 
-    same = SameClaims(corpus, [], [RIGHT, WRONG, OTHER], tokenizer, seed=3, rows=8, group=2)
+    same = SameClaims(corpus, [], [TAUGHT], tokenizer, seed=3, rows=8, group=2)
     torch.manual_seed(0)
     plan = Plan(40, encoder_rate=3e-3, head_rate=3e-3, dropout=0, save_every=40, precision="float32")
     made = Trainer(CheckerNetwork(SHAPE), same, plan, tmp_path, torch.device("cpu"))
@@ -173,10 +177,9 @@ def test_the_same_step_has_the_same_claims_and_the_loss_falls(
 
 @pytest.mark.parametrize("stripped", [0.0, 1.0])
 def test_quotes_are_stripped_as_transcripts_are(corpus: Corpus, tokenizer: Tokenizer, stripped: float) -> None:
-    task = Claims(corpus, [], [RIGHT], tokenizer, seed=3, rows=16, shares=Shares(drafts=1, stripped=stripped))
-    quotes = {one.claim.quotes for one in task.batch(0)}
-    assert quotes == (
-        {QUOTES}
-        if not stripped
-        else {"maria holt designed the bridge over the arle in 1931 and tom reyes opened it in 1933"}
-    )
+    only = Taught(TAUGHT.document, ((WHEN,),))
+    shares = Shares(lessons=1, statements=0, contrasts=0, joined=0, stripped=stripped)
+    task = Claims(corpus, [], [only], tokenizer, seed=3, rows=16, shares=shares)
+    quotes = {one.claim.quotes for step in range(16) for one in task.batch(step)}
+    plain = "maria holt designed the bridge over the arle in 1931 and tom reyes opened it in 1933"
+    assert (QUOTES in quotes, plain in quotes) == (not stripped, bool(stripped))

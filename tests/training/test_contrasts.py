@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from rag.training.contrasts import closed, contrasted, declarative, framed
+from rag.training.contrasts import contrasted, declarative, framed
 
 TEXT = (
     "It rained. Maria Holt designed the bridge over the Arle in 1931, and Tom Reyes opened it in 1933. Nobody crossed "
@@ -77,21 +77,3 @@ def test_what_others_deny_or_hope_is_not_said() -> None:
     assert ("It is well known that the dam is safe.", True) in made
     assert all("the dam is safe" in quote for quote, _ in made)
     assert framed(random.Random(0), "Maria Holt left.")[0].count("Maria Holt left") == 1
-
-
-@pytest.mark.parametrize(
-    ("question", "answer", "yes", "no"),
-    [
-        ("When did Ann Berg move?", "1890", "Did Ann Berg move in 1890?", "Did Ann Berg move in 1901?"),
-        ("Who founded the choir?", "Ann Berg", "Was it Ann Berg who founded the choir?", None),
-        ("Who is the founder?", "Ann Berg", None, None),
-        ("Why did she move?", "1890", None, None),
-    ],
-)
-def test_a_question_is_asked_to_be_answered_with_yes_or_no(
-    question: str, answer: str, yes: str | None, no: str | None
-) -> None:
-    text = "It rained. Ann Berg moved in 1890 and founded the choir in 1901."
-    gold = text.index(answer)
-    made = {closed(random.Random(seed), text, question, [(gold, gold + len(answer))]) for seed in range(20)}
-    assert made == ({(yes, True)} | ({(no, False)} if no else set()) if yes else {None})

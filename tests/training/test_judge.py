@@ -52,6 +52,10 @@ def test_the_command_writes_drafts_once_and_weights_for_the_writer(
     fitted = json.loads(out.read_text())["packaged"]
     assert "refusal" in fitted["weights"]
     assert fitted["weights"]["known"] == 0  # this writer has no probe
+    told = [{**json.loads(line), "right": n % 2 == 0} for n, line in enumerate(drafts.read_text().splitlines())]
+    drafts.write_text("".join(json.dumps(line) + "\n" for line in told))
+    assert main([str(file), "--drafts", str(drafts), "--llm", "packaged"]) == 0
+    assert "6 drafts, 3 right" in capsys.readouterr().out  # as somebody says who read them
     assert fitted["usual"]["refusal"] == pytest.approx(3.5, abs=1.5)  # 1 to 5 as told above, and the one just written
     drafts.write_text(json.dumps({**lines[0], "confidence": None, "refusal": None}) + "\n")
     with pytest.raises(UsageError, match="for a writer that tells probabilities"):
