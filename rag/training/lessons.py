@@ -1,4 +1,4 @@
-"""Lessons: invented articles and chats about them, written by hand, from which the models here learn.
+"""Lessons: invented articles and chats about them, from which the models here learn.
 
 As a program, it writes them as a question file: `python -m rag.training.lessons --help`.
 
