@@ -107,7 +107,6 @@ class ScriptedModel:
     def __init__(self, replies: Iterable[str] = (), name: str = "scripted", *, reads: bool = False) -> None:
         self.name = name
         self.reads = reads
-        self.tuned = False
         self.refusal = -6.0
         self.state: FloatArray | None = None
         self.replies = list(replies)

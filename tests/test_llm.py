@@ -1,6 +1,5 @@
 """The packaged language model itself, through its adapter."""
 
-import hashlib
 import os
 import threading
 import time
@@ -367,20 +366,6 @@ def test_a_wrong_file_is_said_in_one_line(tmp_path: Path) -> None:
     wrong.write_bytes(b"not a model")
     with pytest.raises(ModelError, match="cannot be loaded"):
         generate(LlamaCppModel(wrong), Prompt((Message("user", "Hi"),)))
-
-
-def test_a_damaged_adapter_is_said_in_one_line(tmp_path: Path) -> None:
-    path, adapter = find(PACKAGED, Settings()), tmp_path / "adapter.gguf"
-    assert path is not None
-    adapter.write_bytes(b"not an adapter")
-    adapter.with_name("adapter.gguf.sha256").write_text(hashlib.sha256(b"an adapter").hexdigest())
-    tuned = LlamaCppModel(path, adapter=adapter)
-    with pytest.raises(ModelError, match=r"adapter\.gguf is damaged"):
-        generate(tuned, FOUNDED)
-    adapter.with_name("adapter.gguf.sha256").write_text(hashlib.sha256(b"not an adapter").hexdigest())
-    assert tuned.tuned
-    assert not LlamaCppModel(path).tuned
-    assert tuned._key([1]) != LlamaCppModel(path)._key([1])  # what one has read is nothing to the other
 
 
 def test_only_larger_models_read(smollm: LlamaCppModel, tmp_path: Path) -> None:

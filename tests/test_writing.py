@@ -81,18 +81,6 @@ def test_once_it_has_read_the_article_the_question_and_two_hints_are_new(
     assert first.messages[-1].content.count("\n- ") <= 2
 
 
-def test_a_tuned_writer_needs_no_examples(index: PassageIndex, settings: Settings, model: ScriptedModel) -> None:
-    model.tuned = True
-    write(index, settings, model)
-    writer = ArticleWriter(model, index, OverlapReader(), OverlapChecker(), settings)
-    assert writer.article is not None
-    model.study(writer.article, lambda *_: None, lambda: False)
-    write(index, settings, model)
-    assert [prompt.introduction for prompt in model.prompts] == [1, 1]
-    for prompt in model.prompts:
-        assert [message.role for message in prompt.messages] == ["system", "user", "assistant", "user"]
-
-
 def test_what_was_said_before_stands_as_the_conversation_that_it_was(
     index: PassageIndex, settings: Settings, model: ScriptedModel
 ) -> None:

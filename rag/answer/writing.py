@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from statistics import fmean
 from typing import Protocol
@@ -19,7 +19,7 @@ from rag.answer.question import Question, without_markers
 from rag.library.index import PassageIndex
 from rag.models import states
 from rag.models.checker import Checker
-from rag.models.llm import LanguageModel, Message, Prompt
+from rag.models.llm import LanguageModel, Prompt
 from rag.models.probe import answered, has_probe
 from rag.models.reader.quotes import Reader
 from rag.sentences import split_sentences, with_words_around
@@ -44,7 +44,7 @@ TURNS = 2
 answered from the right place without them, in two thirds of the time, 8 with them. Refusals are left out: a small model
 that has seen itself refuse does so again. Of seven follow-ups after a refusal four were refused with it in the prompt,
 and none without it, where six drafts in the place of three were right."""
-SURE_REFUSAL, SURE_REFUSAL_OF_TUNED = -2.0, -0.5
+SURE_REFUSAL = -2.0
 """From this log-probability of a refusal on, in nats, the writer is believed, unless its state tells that it rather
 knows the answer: of 38 drafts that it wrote in the place of such a refusal 2 were right, of 10 others 3."""
 SURE_READER = 0.8
@@ -119,9 +119,9 @@ class ArticleWriter:
     def article(self) -> Prompt | None:
         if not self._whole:
             return None
-        messages = self._reading(document.text for document in self._index.documents.values())
+        messages = prompts.article(document.text for document in self._index.documents.values())
         memory = self._index.folder / states.FOLDER if self._index.folder is not None else None
-        return Prompt(messages, len(messages), memory, self._introduction)
+        return Prompt(messages, len(messages), memory, len(prompts.INTRODUCTION))
 
     def write(
         self,
@@ -141,11 +141,9 @@ class ArticleWriter:
             return None
         prompt = self.prompt(question, history, found, reading, failed=failed)
         refusal = self._model.likelihood(prompt, NO_ANSWER, stopped=stopped)
-        tuned = self._model.tuned  # its probe is of the untuned one's states
-        state = self._model.hidden(prompt, stopped=stopped) if not tuned and has_probe(self._model.name) else None
+        state = self._model.hidden(prompt, stopped=stopped) if has_probe(self._model.name) else None
         known = answered(self._model.name, state) if state is not None else None
-        sure = SURE_REFUSAL_OF_TUNED if tuned else SURE_REFUSAL
-        if refusal is not None and refusal >= sure and (known is None or known < 0):
+        if refusal is not None and refusal >= SURE_REFUSAL and (known is None or known < 0):
             return Draft(NO_ANSWER, None, refusal, known)
         most = LONG_TOKENS if question.at_length else self._settings.draft_tokens
         draft = drafted(self._model, prompt, self._settings, stopped, most=most)
@@ -175,7 +173,8 @@ class ArticleWriter:
             asked = prompts.question(question.told, map(words, hints), at_length=question.at_length)
             return replace(article, messages=(*article.messages, *earlier, asked))
         asked = prompts.question(question.told, (), at_length=question.at_length)
-        read, introduction = self._reading(map(self._with_neighbours, quotes)), self._introduction
+        read = prompts.article(map(self._with_neighbours, quotes))
+        introduction = len(prompts.INTRODUCTION)
         return Prompt((*read, *earlier, asked), introduction, introduction=introduction)
 
     def attribute(
@@ -209,14 +208,6 @@ class ArticleWriter:
         somebody else said.
         """
         return reading.answerable >= SURE_READER and not self._judge.unknown(question)
-
-    def _reading(self, texts: Iterable[str]) -> tuple[Message, ...]:
-        return prompts.article(texts, examples=not self._model.tuned)
-
-    @property
-    def _introduction(self) -> int:
-        """The messages before every article."""
-        return 1 if self._model.tuned else len(prompts.INTRODUCTION)
 
     def _likely(self, quotes: Sequence[Quote]) -> list[Quote]:
         """Those of the best quotes that are worth a hint, in the order of the text."""

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import codecs
-import ctypes
 import hashlib
-import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -22,13 +19,11 @@ from rag.models import states
 from rag.models.chat_template import framed
 from rag.models.lazy import Lazy
 from rag.models.session import CHUNK, Session
-from rag.models.weights import fingerprint
 from rag.types import FloatArray
 
 if TYPE_CHECKING:
     from llama_cpp import Llama
 
-_log = logging.getLogger(__name__)
 CONTEXT_TOKENS = 8192
 LEAST_READER = 400_000_000
 """Bytes of the smallest model that reads an article rather than rewording a quote; about half a billion weights."""
@@ -86,11 +81,6 @@ class LanguageModel(Protocol):
         """Whether it is strong enough to read an article and answer, or can only reword what it is given."""
         ...
 
-    @property
-    def tuned(self) -> bool:
-        """Whether it was trained to answer as is wanted here, or needs examples of it."""
-        ...
-
     def generate(
         self, prompt: Prompt, *, max_tokens: int, seconds: float, stopped: Callable[[], bool], avoid: str = ""
     ) -> Iterator[Token]:
@@ -132,8 +122,7 @@ class LanguageModel(Protocol):
 
 
 class LlamaCppModel:
-    """A GGUF file run by llama.cpp, perhaps with an adapter that tunes it; it loads on first use, once, and reads
-    nothing twice that prompts share.
+    """A GGUF file run by llama.cpp; it loads on first use, once, and reads nothing twice that prompts share.
 
     Message contents are tokenised without special tokens, so that a text which holds `<|im_start|>` stays a text.
     What it holds after an introduction is kept below the folder `cache`, where one is given. Raises ModelError, on
@@ -141,16 +130,9 @@ class LlamaCppModel:
     """
 
     def __init__(
-        self,
-        path: Path,
-        *,
-        adapter: Path | None = None,
-        threads: int = 2,
-        context_tokens: int = CONTEXT_TOKENS,
-        cache: Path | None = None,
+        self, path: Path, *, threads: int = 2, context_tokens: int = CONTEXT_TOKENS, cache: Path | None = None
     ) -> None:
         self._path = path
-        self._adapter = adapter
         self._threads = threads
         self._context_tokens = context_tokens
         self._cache = cache
@@ -165,10 +147,6 @@ class LlamaCppModel:
     @property
     def reads(self) -> bool:
         return self._path.stat().st_size >= LEAST_READER
-
-    @property
-    def tuned(self) -> bool:
-        return self._adapter is not None
 
     def generate(
         self, prompt: Prompt, *, max_tokens: int, seconds: float, stopped: Callable[[], bool], avoid: str = ""
@@ -301,22 +279,15 @@ class LlamaCppModel:
         import llama_cpp
 
         file = self._path.stat()
-        adapter = fingerprint(self._adapter) if self._adapter is not None else ""
-        told = f"{self._path.name} {file.st_size} {adapter} {llama_cpp.__version__} {self._context_tokens}".encode()
+        told = f"{self._path.name} {file.st_size} {llama_cpp.__version__} {self._context_tokens}".encode()
         return hashlib.sha256(told + np.asarray(tokens, np.int32).tobytes()).hexdigest()[:32]
 
     def _load(self) -> tuple[Llama, Session]:
-        from llama_cpp import llama_log_set
-
         from rag.models.huge_pages import HugePagesLlama
 
-        if self._adapter is not None:
-            fingerprint(self._adapter)  # llama.cpp ends the process where the file is damaged
-            llama_log_set(_log_callback(), ctypes.c_void_p(0))  # it warns of each matrix
         try:
             llama = HugePagesLlama(  # unmapped: llama.cpp rearranges most weights, and would hold the mapped besides
                 str(self._path),
-                lora_path=str(self._adapter) if self._adapter is not None else None,
                 n_ctx=self._context_tokens,
                 n_threads_batch=self._threads,
                 use_mmap=False,
@@ -325,14 +296,6 @@ class LlamaCppModel:
         except (ValueError, OSError) as error:
             raise ModelError(f"{self._path} cannot be loaded as a GGUF model: {error}") from error
         return llama, Session(llama, self._threads)
-
-
-@cache
-def _log_callback() -> Any:
-    """Takes what llama.cpp says to the log, for whoever debugs; it is kept as long as the process."""
-    from llama_cpp import llama_log_callback
-
-    return llama_log_callback(lambda _, text, __: _log.debug("llama.cpp: %s", text.decode(errors="replace").strip()))
 
 
 def ends(llama: Llama, token: int) -> bool:

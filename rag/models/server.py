@@ -38,7 +38,6 @@ class ServerModel:
     """
 
     reads = True
-    tuned = False
 
     def __init__(self, client: Client) -> None:
         self._client = client
