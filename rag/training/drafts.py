@@ -1,4 +1,4 @@
-"""A writer's drafts over questions with known answers, from which judge and checker learn.
+"""A writer's drafts over questions with known answers, from which the judge learns.
 
 An interrupted run goes on where it stopped.
 """
@@ -30,9 +30,8 @@ from rag.types import Reading, RetrievedPassage
 
 def write_drafts(items: Sequence[Item], library: Library, settings: Settings, out: Path) -> None:
     """Append a line for every question to the file, but for those that it has: {"id", "document", "question", "golds",
-    "text", "confidence", "refusal", "sentences": [{"text", "sources", "cites_gold"}]}; `text` is empty where nothing
-    was drafted, `sentences` are those that state something, `cites_gold` is whether their sources hold an expected
-    answer.
+    "text", "confidence", "refusal", "sentences": [{"text", "sources"}]}; `text` is empty where nothing was drafted,
+    `sentences` are those that state something.
 
     Raises ModelError where the settings name no language model that is here.
     """
@@ -64,9 +63,6 @@ def write_drafts(items: Sequence[Item], library: Library, settings: Settings, ou
                         {
                             "text": written.text,
                             "sources": [index.text_at(source.document_id, source.span) for source in written.sources],
-                            "cites_gold": any(
-                                source.span.overlaps(gold) for source in written.sources for gold in question.golds
-                            ),
                         }
                         for written in (writer.attribute(understood, draft, found, reading) if draft else ())
                     ],

@@ -95,8 +95,9 @@ class Taught:
 def read_lessons(path: Path) -> list[Taught]:
     """The articles of a file of lessons, or of all `*.txt` files of a folder, by name.
 
-    Raises QuestionFileError, which names the line, where there are none, a line is not understood, a turn has no
-    answer, the words after "E:" stand nowhere in the article or more than once, or those after "S:" nowhere.
+    Raises QuestionFileError, which names the line or the question, where there are none, a line is not understood, a
+    turn has no answer, the words after "E:" stand nowhere in the article or more than once, or those after "S:"
+    nowhere.
     """
     files = sorted(path.glob("*.txt")) if path.is_dir() else [path]
     taught = [article for file in files for article in _read(file)]
