@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fakes import FakeEmbedder, OverlapChecker, OverlapReader, ScriptedModel
@@ -14,7 +15,9 @@ from servers import Act, FakeServer, breaks_off, refuses, says
 
 from rag.answer.pipeline import Pipeline
 from rag.cli import main
+from rag.errors import ServerError
 from rag.library.index import PassageIndex
+from rag.models.llm import Token
 from rag.models.openai_api import Address, Client
 from rag.models.server import ServerModel
 from rag.settings import Settings
@@ -65,6 +68,24 @@ def test_a_server_writes_and_each_sentence_is_attributed_and_checked(
     assert "instead_of" not in answer.model
     server.reply = "Otto Brandt founded the maritime museum in 1920."
     assert "Otto" not in pipeline.answer(QUESTION).text
+
+
+class GoneAfterOne(ScriptedModel):
+    """Replies once, and never again."""
+
+    def generate(self, *arguments: Any, **options: Any) -> Iterator[Token]:
+        if self.prompts:
+            raise ServerError("the model server is gone")
+        return super().generate(*arguments, **options)
+
+
+def test_where_the_only_writer_fails_while_it_writes_once_more_the_quote_is_shown(
+    index: PassageIndex, settings: Settings
+) -> None:
+    model = GoneAfterOne(["Otto Brandt founded the maritime museum in 1911."], reads=True)
+    answer = pipeline_of(index, settings, model).answer(QUESTION)
+    assert [statement.verbatim for statement in answer.statements] == [True]
+    assert answer.model["instead_of"] == "the model server is gone"
 
 
 @pytest.mark.parametrize("logprobs", [True, False])

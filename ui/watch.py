@@ -12,6 +12,7 @@ import queue
 import threading
 import time
 from collections.abc import Generator, Iterable
+from contextlib import suppress
 from typing import TypeVar
 
 from rag import ModelError
@@ -94,7 +95,10 @@ class Watch:
 
     def unresponsive(self) -> int:
         """How many were left behind and still have not ended; waits for those that have time for it."""
-        for thread, end in self._left:
+        for left in list(self._left):
+            thread, end = left
             thread.join(max(0.0, end - time.monotonic()))
-        self._left = [(thread, end) for thread, end in self._left if thread.is_alive()]
+            if not thread.is_alive():
+                with suppress(ValueError):  # another has counted it
+                    self._left.remove(left)
         return len(self._left)

@@ -6,7 +6,6 @@ attribution: Bohnet et al., 2022; Gao et al., 2023, "RARR").
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -46,11 +45,10 @@ class _Near:
 
 
 class Attributor:
-    """Finds, over one index, the sentences that say what was written; it embeds each sentence once."""
+    """Finds, over one index, the sentences that say what was written; all over one index embed each sentence once."""
 
     def __init__(self, index: PassageIndex) -> None:
         self._index = index
-        self._vectors: OrderedDict[tuple[str, Span], FloatArray] = OrderedDict()
 
     def attribute(self, statement: str, found: Sequence[RetrievedPassage], question: str = "") -> Written:
         """The statement with the one or two sentences that say it, in the order of the text.
@@ -110,14 +108,14 @@ class Attributor:
 
     def _embedded(self, places: Sequence[tuple[str, Span]]) -> FloatArray:
         """The unit vectors of the sentences, (m, d)."""
-        new = [place for place in places if place not in self._vectors]
-        self._vectors.update(
-            zip(new, self._index.embedder.embed([self._index.text_at(*place) for place in new]), strict=True)
-        )
-        vectors = np.stack([self._vectors[place] for place in places])
-        while len(self._vectors) > MOST_REMEMBERED:
-            self._vectors.popitem(last=False)
-        return vectors
+        kept = self._index.sentence_vectors
+        found = {place: kept.get(place) for place in places}  # another thread may drop some meanwhile
+        new = [place for place, vector in found.items() if vector is None]
+        made = dict(zip(new, self._index.embedder.embed([self._index.text_at(*place) for place in new]), strict=True))
+        kept.update(made)
+        while len(kept) > MOST_REMEMBERED:
+            kept.popitem(last=False)
+        return np.stack([made[place] if (vector := found[place]) is None else vector for place in places])
 
 
 def _words(statement: str, texts: Sequence[str]) -> tuple[FloatArray, FloatArray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import OrderedDict
@@ -18,6 +19,7 @@ MOST_REMEMBERED = 1000
 MOST_WAITING = 100
 """Of those, so many may wait; of more, those are forgotten that wait longest, until somebody asks for them again."""
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 _LOOK_AGAIN_AFTER = 0.2
 
 
@@ -128,5 +130,9 @@ class Background(Generic[T]):
     def _do(self, articles: Articles) -> None:
         with self._lock:
             pipeline = self._waiting.pop(articles, None)
-        if pipeline is not None:  # else it was forgotten while it waited
+        if pipeline is None:  # it was forgotten while it waited
+            return
+        try:
             self._work(articles, pipeline)
+        except Exception:
+            log.exception("what is made of articles in the background ended with an error")

@@ -156,15 +156,13 @@ def find_examples(
 def answering_quote(pipeline: Pipeline, document: Document, candidate: Candidate) -> Citation | None:
     """The pipeline's best quote for the question, where it holds one of the places that the question was made from."""
     try:
-        for progress in pipeline.stream(candidate.question):
-            if progress.answer.citations:
-                best = progress.answer.citations[0]
-                quote = Span(best.start, best.end)
-                holds = best.document_id == document.id and any(quote.contains(s) for s in candidate.sources)
-                return best if holds else None
+        best = next(iter(pipeline.in_quotes().answer(candidate.question).citations), None)
     except ArticleChatError:
         return None
-    return None
+    if best is None or best.document_id != document.id:
+        return None
+    quote = Span(best.start, best.end)
+    return best if any(quote.contains(source) for source in candidate.sources) else None
 
 
 def candidates(document: Document) -> Iterator[Candidate]:

@@ -201,7 +201,7 @@ class Pipeline:
             answer = self._by_statements(answer, unsaid, reading)
         elif shown:
             answer = replace(answer, citations=(), short_answer=None, refusal=self._refusal(more=True))
-        elif draft is None or stopped() or drafting.writers[0].trusts(asked, reading):
+        elif draft is None or stopped() or not drafting.writers or drafting.writers[0].trusts(asked, reading):
             answer = by_quote
         else:
             answer = replace(answer, citations=(), short_answer=None, refusal=self._refusal())

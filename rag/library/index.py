@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -67,6 +68,8 @@ class PassageIndex:
         self.faiss_index.add(vectors)
         self.bm25 = bm25 or build_bm25([passage.text for passage in passages])
         self.folder: Path | None = None  # where it is stored, if it is
+        self.sentence_vectors: OrderedDict[tuple[str, Span], FloatArray] = OrderedDict()
+        """Unit vectors of sentences, (d,), that whoever needed them has left here, the latest last."""
 
     @classmethod
     def build(

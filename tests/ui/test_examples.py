@@ -1,6 +1,7 @@
 import threading
 import time
 
+from fakes import ScriptedModel
 from pages import pipeline_over
 
 from rag import NO_ANSWER, Answer, Citation, Document
@@ -64,6 +65,16 @@ def test_only_answered_questions_are_kept(settings):
     assert all(answering_quote(pipeline, doc, c) == kept[c.question] for c in candidates(doc) if c.question in kept)
     assert answering_quote(pipeline, doc, Candidate("Who is Clara Lindt?", next(candidates(doc)).sources)) is None
     assert answering_quote(pipeline, doc, Candidate("", next(candidates(doc)).sources)) is None
+
+
+def test_no_language_model_is_asked(settings):
+    doc = document(PUNCTUATED)
+    model = ScriptedModel(["Clara Lindt founded it."] * 50, reads=True)
+    found = list(find_examples(pipeline_over(settings, doc, model=model), doc))
+    assert [example.question for example in found] == [
+        example.question for example in find_examples(pipeline_over(settings, doc), doc)
+    ]
+    assert model.prompts == []
 
 
 def asked_first(examples):
