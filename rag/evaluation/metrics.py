@@ -35,6 +35,11 @@ def squad_words(text: str) -> list[str]:
     return re.sub(r"\b(?:a|an|the)\b", " ", re.sub(r"[^\w\s]|_", "", text.lower())).split()
 
 
+def likest(texts: Iterable[str], words: str, most: int) -> list[str]:
+    """At most so many of the texts, those first that have most of the words."""
+    return sorted(texts, key=lambda text: -recall(text, words))[:most]
+
+
 def recall(text: str, gold: str) -> float:
     """The share of the gold's words that the text has."""
     wanted, there = set(squad_words(gold)), set(squad_words(text))

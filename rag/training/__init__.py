@@ -1,1 +1,1 @@
-"""How the reader's weights were made: question files -> examples -> training -> calibration -> weights."""
+"""How the weights were made: question files and lessons -> examples -> training -> calibration -> weights."""

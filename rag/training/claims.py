@@ -10,7 +10,6 @@ statements of a quote's own words that it does not say.
 from __future__ import annotations
 
 import functools
-import json
 import random
 import re
 from dataclasses import dataclass, replace
@@ -20,10 +19,11 @@ import torch
 from torch.nn import functional
 
 from rag.answer.question import understand
-from rag.evaluation.metrics import recall
+from rag.evaluation.metrics import likest, recall
+from rag.evaluation.statements import read_cases
 from rag.models.checker import Claim
 from rag.models.checker_network import CheckerNetwork, encode
-from rag.sentences import split_sentences
+from rag.sentences import sentence_texts, split_sentences
 from rag.training.augment import NAME, NUMBER, Marked, casual, strip
 from rag.training.contrasts import contrasted, framed
 from rag.training.data import held_out
@@ -71,14 +71,11 @@ class Shares:
 
 
 def read_statements(path: Path, *, held: bool) -> list[Labelled]:
-    """Statements with evidence: {"id", "evidence", "statement", "supported"} a line; a twentieth of the evidences, by
-    hash, is held out.
-    """
-    records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    """The statements of a file, without their questions; a twentieth of the evidences, by hash, is held out."""
     return [
-        Labelled(Claim("", record["statement"], record["evidence"]), float(record["supported"]), UNKNOWN)
-        for record in records
-        if held_out(record["evidence"]) == held
+        Labelled(replace(case.claim, question=""), float(case.supported), UNKNOWN)
+        for case in read_cases(path)
+        if held_out(case.claim.quotes) == held
     ]
 
 
@@ -110,9 +107,7 @@ def from_lesson(random_: random.Random, taught: Taught, lesson: Lesson) -> Label
 
 def nearest(text: str, said: str) -> str:
     """The two sentences of the text that have most of what was said, in their order."""
-    sentences = [text[span.start : span.end] for span in split_sentences(text)]
-    best = sorted(sorted(range(len(sentences)), key=lambda n: -recall(sentences[n], said))[:2])
-    return " ".join(sentences[number] for number in best)
+    return " ".join(sorted(likest(sentence_texts(text), said, 2), key=text.find))
 
 
 def from_question(random_: random.Random, corpus: Corpus, question: Question, peers: Sequence[Question]) -> Labelled:
@@ -151,9 +146,8 @@ def from_question(random_: random.Random, corpus: Corpus, question: Question, pe
         touched = [s for s in sentences if s[0] < span[1] and span[0] < s[1]][:2]
         if touched:
             return Labelled(Claim(question.text, text[slice(*span)], _cited(text, touched)), 1.0, 0.0)
-    nearest = sorted(others or sentences, key=lambda s: -recall(text[slice(*s)], question.text))[:2]
-    chosen = random_.choice(nearest)
-    return Labelled(Claim(question.text, text[slice(*chosen)], text[slice(*chosen)]), 1.0, 0.0)
+    said = random_.choice(likest([text[slice(*s)] for s in others or sentences], question.text, 2))
+    return Labelled(Claim(question.text, said, said), 1.0, 0.0)
 
 
 def from_contrast(

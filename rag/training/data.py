@@ -58,9 +58,9 @@ def held_out(group: str) -> bool:
     return int.from_bytes(digest[:4], "big") % 100 < HELD_OUT_PERCENT
 
 
-def known_in(file: Path, name: str = "id") -> set[str]:
-    """What the lines of JSON in the file have under the name; nothing where there is no file yet."""
-    return {json.loads(line)[name] for line in file.read_text("utf-8").splitlines()} if file.exists() else set()
+def known_in(file: Path) -> set[str]:
+    """The ids of the lines of JSON in the file; none where there is no file yet."""
+    return {json.loads(line)["id"] for line in file.read_text("utf-8").splitlines()} if file.exists() else set()
 
 
 def occurrences(text: str, answer: str) -> tuple[tuple[int, int], ...]:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from rag.models.embeddings import Embedder
-from rag.models.llm import LanguageModel, Message, Prompt
+from rag.models.llm import Message
 from rag.training.augment import asks_reason
 from rag.training.data import Corpus, Question, known_in, load_corpus
 from rag.training.side_by_side import SideBySide, add_options, opened
@@ -56,20 +56,6 @@ def by_examples(system: str, examples: Iterable[tuple[str, str]]) -> tuple[Messa
 
 
 INTRODUCTION = by_examples(_SYSTEM, _EXAMPLES)
-
-
-class Rewording:
-    """A writer that says questions in other words."""
-
-    def __init__(self, model: LanguageModel) -> None:
-        self._model = model
-
-    def __call__(self, question: str) -> str:
-        """The question in other words, or as it is where nothing came of it."""
-        prompt = Prompt((*INTRODUCTION, Message("user", question)))
-        tokens = self._model.generate(prompt, max_tokens=LONGEST, seconds=30, stopped=lambda: False)
-        said = "".join(token.text for token in tokens).strip().split("\n")[0]
-        return said if is_question(said) else question
 
 
 def is_question(said: str) -> bool:

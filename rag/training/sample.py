@@ -1,6 +1,6 @@
 # ruff: noqa: S311 (the draws are for a repeatable sample)
 """Training files -> a question file for drafts: texts of one or a few paragraphs, with questions that they answer and
-questions that they do not, perhaps asked in other words by a writer.
+questions that they do not.
 """
 
 from __future__ import annotations
@@ -13,14 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rag.errors import ModelError
-from rag.models.catalogue import STANDARD
-from rag.models.writers import open_writers
-from rag.settings import load_settings
 from rag.training.augment import asks_reason
 from rag.training.data import Corpus, Question, known_in, load_corpus
 from rag.training.dialogues import Asked, asked_in_dialogue
-from rag.training.rewording import Rewording
 
 SHARES = {"squad2_train": 0.5, "qed_nq": 0.12, "fairytaleqa": 0.13, "qadiscourse": 0.1, "covidqa": 0.07, "clapnq": 0.08}
 """Of the texts, by the file's name."""
@@ -124,18 +119,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--answerable", type=int, default=3, help="questions of each that it answers (%(default)s)")
     parser.add_argument("--unanswerable", type=int, default=2, help="and that it does not (%(default)s)")
     parser.add_argument("--held", action="store_true", help="of the articles that nothing else is trained on")
-    parser.add_argument("--reworded", type=float, default=0.0, help="the share of texts asked about in other words")
     parser.add_argument("--dialogues", type=float, default=0.0, help="the share of questions behind another one")
-    parser.add_argument("--llm", default=STANDARD.name, help="the writer that rewords (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="(%(default)s)")
     arguments = parser.parse_args(argv)
-    writers = open_writers(load_settings(flags={"llm": arguments.llm})) if arguments.reworded else ()
-    if arguments.reworded and not writers:
-        raise ModelError("other words need a language model; leave --llm none away")
-    reworded = Rewording(writers[0]) if writers else None
     file = arguments.out
     done = known_in(file)
-    corpus, random_ = load_corpus(arguments.data, held=arguments.held), random.Random(arguments.seed)
+    corpus = load_corpus(arguments.data, held=arguments.held)
     with file.open("a", encoding="utf-8") as out:
         documents = sample(
             corpus,
@@ -147,13 +136,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             seed=arguments.seed,
         )
         for document in documents:
-            changes = random_.random() < arguments.reworded
-            if document["id"] in done:
-                continue
-            if changes and reworded is not None:
-                for question in document["questions"]:
-                    question["question"] = reworded(question["question"])
-            print(json.dumps(document, ensure_ascii=False), file=out, flush=True)
+            if document["id"] not in done:
+                print(json.dumps(document, ensure_ascii=False), file=out, flush=True)
     return 0
 
 

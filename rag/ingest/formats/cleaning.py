@@ -1,4 +1,4 @@
-"""What both formats ask of a text: to be clean, and to be something."""
+"""What all formats ask of a text: to be clean, and to be something."""
 
 from __future__ import annotations
 
