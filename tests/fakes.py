@@ -100,15 +100,14 @@ class ScriptedModel:
     """Replies with the next of `replies`, word by word, and with nothing once they are used up.
 
     `prompts` holds every prompt that it replied to, `studied` those that it read beforehand. A word counts as a token
-    of probability 0.9; a refusal is as likely as `refusal` says, in nats, `state` is what it has in mind at the end of
-    every prompt; `seconds` is not looked at.
+    of probability 0.9; a refusal is as likely as `refusal` says, in nats; `seconds` is not looked at.
     """
 
     def __init__(self, replies: Iterable[str] = (), name: str = "scripted", *, reads: bool = False) -> None:
         self.name = name
         self.reads = reads
+        self.tuned = False
         self.refusal = -6.0
-        self.state: FloatArray | None = None
         self.replies = list(replies)
         self.prompts: list[Prompt] = []
         self.studied: list[Prompt] = []
@@ -125,9 +124,6 @@ class ScriptedModel:
 
     def likelihood(self, prompt: Prompt, reply: str, *, stopped: Callable[[], bool]) -> float | None:
         return None if stopped() else self.refusal
-
-    def hidden(self, prompt: Prompt, *, stopped: Callable[[], bool]) -> FloatArray | None:
-        return None if stopped() else self.state
 
     def knows(self, prompt: Prompt) -> bool:
         return prompt in self.studied

@@ -12,7 +12,18 @@ from rag.answer.pipeline import build_pipeline
 from rag.errors import ModelError
 from rag.library.index import PassageIndex
 from rag.models import catalogue
-from rag.models.catalogue import CATALOGUE, PACKAGED, STANDARD, Wheels, find, find_writer, known, sha256_of
+from rag.models.catalogue import (
+    CATALOGUE,
+    PACKAGED,
+    STANDARD,
+    Wheels,
+    adapter_of,
+    find,
+    find_writer,
+    known,
+    sha256_of,
+)
+from rag.models.weights import FOLDER
 from rag.settings import Settings
 
 
@@ -180,6 +191,17 @@ def test_none_a_name_or_a_path_is_what_it_says(settings: Settings, tmp_path: Pat
     with pytest.raises(ModelError, match=r"there is no model file .*gone\.gguf; give a \.gguf file"):
         asked(settings, str(tmp_path / "gone.gguf"))
     assert known("auto") is None
+
+
+def test_what_tunes_a_model_is_for_that_very_file(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = put(settings.models)
+    assert adapter_of(own) is None
+    monkeypatch.setattr(catalogue, "CATALOGUE", (replace(TINY, adapter="tiny-adapter.gguf"), PACKAGED))
+    assert adapter_of(own) == FOLDER / "tiny-adapter.gguf"
+    assert adapter_of(put(tmp_path / "others", CONTENT.swapcase())) is None
+    assert adapter_of(own.rename(own.with_name("renamed.gguf"))) is None
 
 
 def test_the_pipeline_writes_with_the_model_that_was_found(index: PassageIndex, settings: Settings) -> None:

@@ -11,6 +11,7 @@ from rag.answer.checking import (
     LEAST_CHANCE_OF_STRANGERS,
     LEAST_SUPPORTED,
     LIKELY,
+    OTHERS,
     Features,
     Judge,
 )
@@ -42,7 +43,7 @@ def is_right(judge: Judge, index: PassageIndex, draft: Draft) -> bool:
 
 
 def features(index: PassageIndex, text: str, **draft: float) -> Features:
-    told = Draft(text, draft.get("confidence", -0.1), draft.get("refusal", -8.0), draft.get("known", 2.0))
+    told = Draft(text, draft.get("confidence", -0.1), draft.get("refusal", -8.0))
     return Judge(index, OverlapReader(), OverlapChecker(), "standard").examine(
         QUESTION, told, written(index, text), reading(index)
     )
@@ -61,18 +62,10 @@ def test_what_is_said_in_the_article_is_covered_and_what_is_invented_is_not(inde
 
 def test_the_writers_own_doubts_are_seen(index: PassageIndex) -> None:
     said = "Clara Lindt founded the maritime museum in 1911."
-    sure, unsure = features(index, said), features(index, said, refusal=-0.5, confidence=-1.5, known=-20.0)
-    assert (sure.refusal, unsure.refusal) == (8.0, 0.5)
-    assert (sure.known, unsure.known) == (2.0, -6.0)  # nobody is believed more than so
+    sure, unsure = features(index, said), features(index, said, refusal=-0.5, confidence=-1.5)
+    assert (sure.refusal, unsure.refusal) == (4.0, 0.5)  # what is unlikely enough was not thought of
     assert sure.confidence > unsure.confidence
-    assert replace(unsure, refusal=sure.refusal, confidence=sure.confidence, known=sure.known) == sure
-
-
-def test_sentences_far_from_each_other_are_less_together(index: PassageIndex) -> None:
-    one = features(index, "Clara Lindt founded the maritime museum in 1911.")
-    two = features(index, "The ferry was late on Monday, and repairs to the dam will cost 40 million crowns.")
-    assert one.together == 0
-    assert two.together < -3
+    assert replace(unsure, refusal=sure.refusal, confidence=sure.confidence) == sure
 
 
 @pytest.mark.parametrize(
@@ -88,9 +81,9 @@ def test_what_has_an_invented_name_or_number_is_never_shown(index: PassageIndex,
     assert is_right(judge(index), index, draft) is shown
 
 
-def test_a_judge_for_an_unknown_writer_is_that_of_the_standard_one(index: PassageIndex) -> None:
+def test_a_writer_without_a_judge_of_its_own_is_judged_as_others_are(index: PassageIndex) -> None:
     seen = features(index, "Clara Lindt founded the maritime museum in 1911.")
-    chances = {judge(index, name).probability(seen) for name in ("standard", "another-7b")}
+    chances = {judge(index, name).probability(seen) for name in (OTHERS, "another-7b")}
     assert len(chances) == 1
     assert 0.5 < chances.pop() < 1
 
@@ -192,7 +185,7 @@ def test_a_writer_that_tells_no_probabilities_is_judged_by_the_other_witnesses(i
     )
     for text, shown in [(right, True), (invented, False)]:
         silent = judge(index).examine(QUESTION, Draft(text, None, None), written(index, text), reading(index))
-        assert (silent.refusal, silent.confidence, silent.known) == (None, None, None)
-        sure, unsure = features(index, text, refusal=-12.0, known=4.0), features(index, text, refusal=0.0, known=-4.0)
+        assert (silent.refusal, silent.confidence) == (None, None)
+        sure, unsure = features(index, text, refusal=-12.0), features(index, text, refusal=0.0)
         assert judge(index).probability(unsure) < judge(index).probability(silent) < judge(index).probability(sure)
         assert is_right(judge(index), index, Draft(text, None, None)) is shown

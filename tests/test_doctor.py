@@ -49,7 +49,7 @@ def test_all_is_in_order_line_by_line(home: Path, port: int, capsys: pytest.Capt
     said = "\n".join(lines)
     for what in ("Python 3.", "packages: all", "sandbox:", "indexes:", "disk:", f"port {port} is free", "memory:"):
         assert what in said
-    assert "checker.safetensors, probes.safetensors, reader.safetensors are as they were trained" in said
+    assert "checker.safetensors, reader.safetensors, writer-standard.gguf are as they were trained" in said
     assert "embedder: fake-bag-of-words, 256 numbers" in said
 
 

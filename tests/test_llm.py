@@ -1,5 +1,6 @@
 """The packaged language model itself, through its adapter."""
 
+import hashlib
 import os
 import threading
 import time
@@ -14,7 +15,9 @@ from rag.models import llm, states
 from rag.models.catalogue import PACKAGED, find
 from rag.models.chat_template import framed
 from rag.models.llm import LlamaCppModel, Message, Prompt
+from rag.models.session import Session
 from rag.settings import Settings
+from rag.types import FloatArray
 
 pytestmark = pytest.mark.e2e
 
@@ -91,6 +94,55 @@ def test_a_reply_that_begins_with_what_is_to_be_avoided_goes_on_otherwise(smollm
     assert not other.startswith(" ".join(usual.split()[:3]))
     assert reply("Bananas are blue.") == usual
     assert reply("") == usual
+
+
+AGAIN = Prompt((Message("user", f"Say this again, word for word: {QUOTE} The dam cost 40 million."),))
+
+
+def passes(model: LlamaCppModel, monkeypatch: pytest.MonkeyPatch, *, guesses: int) -> tuple[str, int]:
+    """The reply to AGAIN with so many guesses at most, and how often llama.cpp was asked for it."""
+    asked, decode = [], Session._decode
+    with monkeypatch.context() as patched:
+        patched.setattr("rag.models.session.GUESSES", guesses)
+        patched.setattr(Session, "_decode", lambda *told, **how: (asked.append(1), decode(*told, **how)))
+        return generate(model, AGAIN), len(asked)
+
+
+def test_a_reply_that_goes_on_as_the_text_does_takes_fewer_passes_and_is_the_same(
+    smollm: LlamaCppModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generate(smollm, AGAIN)
+    plain, one_by_one = passes(smollm, monkeypatch, guesses=0)
+    guessed, together = passes(smollm, monkeypatch, guesses=4)
+    assert "Clara Lindt founded" in plain
+    assert guessed == plain
+    assert together < 0.6 * one_by_one
+
+
+def test_what_was_guessed_and_not_said_is_not_held(smollm: LlamaCppModel) -> None:
+    def restored(session: Session) -> FloatArray:
+        """What comes next, by a state that was taken and is held again."""
+        tokens = session._llama.input_ids[: session.held].tolist()
+        assert session.restore(tokens, session.snapshot())
+        assert session.read(tokens, lambda: False)  # the last again, behind what was restored
+        return session.logprobs()
+
+    def asked_in_between(session: Session) -> FloatArray:
+        assert session.likelihood([1, 2, 3]) < 0
+        session.append(int(np.argmax(session.logprobs())))
+        session.read(session._llama.input_ids[: session.held - 1].tolist(), lambda: False)
+        return session.logprobs()
+
+    reply, left = generate(smollm, AGAIN, max_tokens=16), 0
+    for most in range(2, 16):
+        for again in (restored, asked_in_between):
+            assert reply.startswith(generate(smollm, AGAIN, max_tokens=most))
+            with smollm._turn() as (_, session):
+                left += bool(session._guessed)
+                following = session.logprobs()
+                assert np.abs(again(session) - following).mean() < 0.3  # batches round otherwise
+                assert not session._guessed
+    assert left > 6
 
 
 def test_special_tokens_in_texts_stay_texts(smollm: LlamaCppModel) -> None:
@@ -301,29 +353,12 @@ def test_studying_ends_when_it_is_stopped(smollm: LlamaCppModel, monkeypatch: py
     assert not smollm.knows(other)
 
 
-def test_what_it_has_in_mind_is_told_by_the_prompt_alone_and_changes_nothing(smollm: LlamaCppModel) -> None:
-    before = generate(smollm, FOUNDED)
-    founded, cost = (smollm.hidden(prompt, stopped=lambda: False) for prompt in (FOUNDED, COST))
-    assert founded is not None
-    assert cost is not None
-    assert founded.shape == cost.shape == (576,)
-    assert np.abs(founded - cost).max() > 1
-    assert generate(smollm, FOUNDED) == before
-    smollm.likelihood(FOUNDED, "No.", stopped=lambda: False)
-    again = smollm.hidden(FOUNDED, stopped=lambda: False)
-    assert again is not None
-    assert again == pytest.approx(founded, abs=1.0)  # batches round otherwise
-    assert smollm.hidden(COST, stopped=lambda: True) is None
-
-
 def test_what_is_held_is_not_read_again(smollm: LlamaCppModel) -> None:
     generate(smollm, COST)
     smollm.likelihood(FOUNDED, "No.", stopped=lambda: False)
     before = evaluated(smollm)
     smollm.likelihood(FOUNDED, "Yes.", stopped=lambda: False)
     assert evaluated(smollm) == before
-    smollm.hidden(FOUNDED, stopped=lambda: False)
-    assert evaluated(smollm) == before + 1
 
 
 def test_an_article_longer_than_the_context_is_not_known_however_soon_it_were_read(
@@ -356,7 +391,6 @@ def test_a_prompt_too_long_for_the_model_gets_no_reply() -> None:
     long = Prompt((Message("user", "word " * 600),))
     assert generate(model, long) == ""
     assert model.likelihood(long, "Yes.", stopped=lambda: False) is None
-    assert model.hidden(long, stopped=lambda: False) is None
     assert not model.study(Prompt(long.messages, 1), lambda *_: None, lambda: False)
     assert generate(model, Prompt((Message("user", "Say hello."),))) != ""
 
@@ -366,6 +400,20 @@ def test_a_wrong_file_is_said_in_one_line(tmp_path: Path) -> None:
     wrong.write_bytes(b"not a model")
     with pytest.raises(ModelError, match="cannot be loaded"):
         generate(LlamaCppModel(wrong), Prompt((Message("user", "Hi"),)))
+
+
+def test_a_damaged_adapter_is_said_in_one_line(tmp_path: Path) -> None:
+    path, adapter = find(PACKAGED, Settings()), tmp_path / "adapter.gguf"
+    assert path is not None
+    adapter.write_bytes(b"not an adapter")
+    adapter.with_name("adapter.gguf.sha256").write_text(hashlib.sha256(b"an adapter").hexdigest())
+    tuned = LlamaCppModel(path, adapter=adapter)
+    with pytest.raises(ModelError, match=r"adapter\.gguf is damaged"):
+        generate(tuned, FOUNDED)
+    adapter.with_name("adapter.gguf.sha256").write_text(hashlib.sha256(b"not an adapter").hexdigest())
+    assert tuned.tuned
+    assert not LlamaCppModel(path).tuned
+    assert tuned._key([1]) != LlamaCppModel(path)._key([1])  # what one has read is nothing to the other
 
 
 def test_only_larger_models_read(smollm: LlamaCppModel, tmp_path: Path) -> None:

@@ -100,9 +100,10 @@ def test_prompts_begin_alike_so_that_the_server_reads_the_article_once(
     studied, *asked = ([m["content"] for m in body["messages"]] for body in server.completions)
     lasting = studied[:-1]  # the last message only opens the question
     assert "two hours late" in lasting[-2]
-    assert len(asked) >= 2
-    assert all(messages[: len(lasting)] == lasting for messages in asked)
-    assert all(len(messages) == len(lasting) + 1 for messages in asked)
+    behind_it = [messages for messages in asked if messages[: len(lasting)] == lasting]
+    assert len(behind_it) >= 2
+    assert all(len(messages) == len(lasting) + 1 for messages in behind_it)
+    assert all("two hours late" not in " ".join(messages) for messages in asked if messages not in behind_it)
 
 
 @pytest.mark.parametrize(

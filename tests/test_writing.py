@@ -1,27 +1,25 @@
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import ANY
 
-import numpy as np
 import pytest
 from fakes import OverlapChecker, OverlapReader, ScriptedModel
-from safetensors.numpy import load_file
 
+from rag.answer.checking import SURE
 from rag.answer.drafts import Draft
 from rag.answer.evidence import evidence_for
 from rag.answer.pipeline import Pipeline
 from rag.answer.question import understand
 from rag.answer.studies import Studies
-from rag.answer.writing import LEAST_CONFIDENCE, SURE_REFUSAL, ArticleWriter
+from rag.answer.writing import LEAST_CONFIDENCE, SURE_READER, SURE_REFUSAL, SURE_REFUSAL_OF_TUNED, ArticleWriter
 from rag.library.collections import Library
 from rag.library.index import PassageIndex
-from rag.models.catalogue import STANDARD
+from rag.models.checker import Claim, Verdict
 from rag.models.llm import Prompt, Token
-from rag.models.probe import WEIGHTS
 from rag.settings import Settings
 from rag.types import NO_ANSWER, NOTHING_ELSE, Answer, Document, Reading, Statement, Turn
 
@@ -79,6 +77,18 @@ def test_once_it_has_read_the_article_the_question_and_two_hints_are_new(
     assert len(first.messages) == first.lasting + 1
     assert first.messages[-1].content.startswith("Sentences that may help:\n- Clara Lindt founded")
     assert first.messages[-1].content.count("\n- ") <= 2
+
+
+def test_a_tuned_writer_needs_no_examples(index: PassageIndex, settings: Settings, model: ScriptedModel) -> None:
+    model.tuned = True
+    write(index, settings, model)
+    writer = ArticleWriter(model, index, OverlapReader(), OverlapChecker(), settings)
+    assert writer.article is not None
+    model.study(writer.article, lambda *_: None, lambda: False)
+    write(index, settings, model)
+    assert [prompt.introduction for prompt in model.prompts] == [1, 1]
+    for prompt in model.prompts:
+        assert [message.role for message in prompt.messages] == ["system", "user", "assistant", "user"]
 
 
 def test_what_was_said_before_stands_as_the_conversation_that_it_was(
@@ -139,36 +149,16 @@ def test_a_written_answer_cites_the_sentence_that_says_so(
     assert answer.short_answer == "Clara"
 
 
-def test_a_draft_tells_what_the_writers_probe_reads_off_its_state(index: PassageIndex, settings: Settings) -> None:
-    probed = ScriptedModel([FOUNDED, FOUNDED], name=Path(STANDARD.file_name).stem, reads=True)
-    assert write(index, settings, probed) == Draft(FOUNDED, ANY, ANY, None)  # it tells no state
-    probed.state = np.ones(1536, np.float32)
-    weights = load_file(WEIGHTS)[probed.name]
-    assert write(index, settings, probed) == Draft(FOUNDED, ANY, ANY, pytest.approx(float(weights.sum()), abs=1e-3))
-
-
+@pytest.mark.parametrize(("tuned", "sure"), [(False, SURE_REFUSAL), (True, SURE_REFUSAL_OF_TUNED)])
 def test_a_writer_nearly_sure_to_refuse_is_believed(
-    index: PassageIndex, settings: Settings, model: ScriptedModel
+    index: PassageIndex, settings: Settings, model: ScriptedModel, tuned: bool, sure: float
 ) -> None:
-    model.replies, model.refusal = [FOUNDED], SURE_REFUSAL
+    model.tuned, model.replies, model.refusal = tuned, [FOUNDED], sure
     draft = write(index, settings, model)
-    assert draft == Draft(NO_ANSWER, None, SURE_REFUSAL)
+    assert draft == Draft(NO_ANSWER, None, sure)
     assert draft.sentences == []
     model.refusal -= 0.1
     assert write(index, settings, model) == Draft(FOUNDED, ANY, model.refusal)
-
-
-def test_a_writer_that_rather_knows_is_not_believed_when_it_would_refuse(
-    index: PassageIndex, settings: Settings
-) -> None:
-    probed = ScriptedModel([FOUNDED], name=Path(STANDARD.file_name).stem, reads=True)
-    probed.refusal, weights = 0.0, load_file(WEIGHTS)[probed.name]
-    probed.state = -weights[:-1]
-    assert write(index, settings, probed) == Draft(NO_ANSWER, None, 0.0, ANY)
-    probed.state = weights[:-1]  # its own weights are the surest state
-    while (drafted := write(index, settings, probed)) is not None and drafted.known < 0:
-        probed.state = probed.state * 2
-    assert drafted == Draft(FOUNDED, ANY, 0.0, ANY)
 
 
 class Stumbling(ScriptedModel):
@@ -218,20 +208,57 @@ def test_what_the_time_cut_off_is_no_sentence(index: PassageIndex, settings: Set
     assert write(index, hurried, SlowReader([FOUNDED], reads=True)) == Draft(FOUNDED, ANY, ANY)
 
 
-def test_an_answer_that_fails_is_drafted_anew_from_what_is_like_it(
-    index: PassageIndex, settings: Settings, model: ScriptedModel
+class ReaderWhoIs(OverlapReader):
+    """Is as sure as it is told to be that the article answers."""
+
+    def __init__(self, sure: float) -> None:
+        self.sure = sure
+
+    def read(self, *arguments: Any, **options: Any) -> Reading:
+        return replace(super().read(*arguments, **options), answerable=self.sure)
+
+
+@pytest.mark.parametrize("sure", [SURE_READER - 0.1, SURE_READER])
+def test_an_answer_that_fails_is_drafted_anew_from_what_is_like_it_or_from_the_quotes_of_a_sure_reader(
+    index: PassageIndex, settings: Settings, model: ScriptedModel, sure: float
 ) -> None:
     invented, right = "The museum moved to Basel in 1950.", "The museum moved to Basel."
     model.replies = [invented, right]
-    pipeline = Pipeline(index, reader=OverlapReader(), checker=OverlapChecker(), model=model, settings=settings)
+    pipeline = Pipeline(index, reader=ReaderWhoIs(sure), checker=OverlapChecker(), model=model, settings=settings)
     pipeline.study()
     *steps, last = pipeline.stream("Who moved to Basel?")
     assert [step.stage for step in steps][2:] == ["write", "attribute", "check"] * 2
     assert last.answer.text == f"{right} [1]"
     assert "The museum moved to Basel" in last.answer.citations[0].quote
-    first, second = (prompt.messages[-1].content for prompt in model.prompts)
-    assert "\n- The museum moved to Basel" in second
-    assert first.count("\n- ") < second.count("\n- ") == 3
+    first, second = model.prompts
+    if sure < SURE_READER:
+        hints = second.messages[-1].content
+        assert second.lasting == first.lasting
+        assert "\n- The museum moved to Basel" in hints
+        assert first.messages[-1].content.count("\n- ") < hints.count("\n- ") == 3
+    else:
+        told = second.messages[-3].content
+        assert "The museum moved to Basel" in told
+        assert "repairs to the dam" not in told
+        assert second.lasting == second.introduction
+
+
+class Doubtful(OverlapChecker):
+    """Finds no sentence surely said, nor surely an answer."""
+
+    def check(self, claims: Sequence[Claim]) -> list[Verdict]:
+        return [Verdict(SURE - 0.1, SURE - 0.1) for _ in claims]
+
+
+def test_what_is_drafted_anew_is_better_than_the_trusted_quote_or_not_shown(
+    index: PassageIndex, settings: Settings, model: ScriptedModel
+) -> None:
+    model.replies = ["The museum moved to Basel in 1950.", "The museum moved to Basel.", "The museum moved to Basel."]
+    pipeline = Pipeline(index, reader=ReaderWhoIs(SURE_READER), checker=Doubtful(), model=model, settings=settings)
+    answer = pipeline.answer("Who moved to Basel?")
+    assert [statement.verbatim for statement in answer.statements] == [True]
+    assert len(model.prompts) == 2
+    assert [s.verbatim for s in pipeline.answer("Who moved to Basel?").statements] == [False]  # a first draft
 
 
 def test_a_draft_that_is_far_from_right_is_not_worth_another(
@@ -313,12 +340,8 @@ def test_an_account_is_not_drafted_twice(index: PassageIndex, settings: Settings
 def test_a_sure_readers_quote_stands_for_a_failed_draft_unless_the_question_names_a_stranger(
     index: PassageIndex, settings: Settings, model: ScriptedModel, who: str, quoted: bool
 ) -> None:
-    class SureReader(OverlapReader):
-        def read(self, *arguments: Any, **options: Any) -> Reading:
-            return replace(super().read(*arguments, **options), answerable=0.9)
-
     model.replies = ["Zug sold 700 ships in 1950."]
-    pipeline = Pipeline(index, reader=SureReader(), checker=OverlapChecker(), model=model, settings=settings)
+    pipeline = Pipeline(index, reader=ReaderWhoIs(0.9), checker=OverlapChecker(), model=model, settings=settings)
     answer = pipeline.answer(f"What did {who} say of the ferry?")
     assert [statement.verbatim for statement in answer.statements] == [True] * quoted
     assert answer.abstained is not quoted

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 from functools import cache
 
@@ -20,9 +20,8 @@ from rag.answer.particulars import known, particulars
 from rag.answer.question import Question
 from rag.answer.speakers import misattributed
 from rag.library.index import PassageIndex, lexical_tokens
-from rag.models.catalogue import STANDARD
 from rag.models.checker import Checker, Claim, Verdict
-from rag.models.reader.quotes import Reader, read_alone
+from rag.models.reader.quotes import Reader
 from rag.models.weights import FOLDER
 from rag.types import Passage, Reading, RetrievedPassage
 
@@ -34,6 +33,8 @@ LEAST_ANSWERING = 0.05
 """Nor is a sentence that answers with less than this probability, however true: of 190 drafts over held-out texts 96 of
 100 right ones are above, and 47 of 100 wrong ones (without it 98 and 62), many of which say the question again.
 """
+SURE = 0.5
+"""A sentence that was drafted anew is shown in the place of a trusted quote from these probabilities on."""
 LIKELY, LENIENCE = 0.7, 0.2
 """Of a sentence that the judge gives this chance, this share of both is enough: of 149 drafts none lies between, in
 chats two did, both right, of questions in other words than the text's."""
@@ -46,8 +47,12 @@ LEAST_HOPE = 0.03
 """After a draft that is less likely right than this, another from the same article was never shown."""
 WEIGHTS = FOLDER / "judge.json"
 _REASON = re.compile(r"\b(?:because|by)\b")
-SILENT = ("refusal", "confidence", "known")
+OTHERS = "others"
+"""The name of the weights for writers that have none of their own."""
+SILENT = ("refusal", "confidence")
 """Witnesses that may say nothing, as a model server need not tell probabilities."""
+_UNLIKELY = 4.0
+"""A refusal that is less likely than so many nats below certainty was not thought of, and it says no more."""
 _MOST = 6.0
 """Log-odds beyond which a witness is not believed more."""
 
@@ -56,19 +61,15 @@ _MOST = 6.0
 class Features:
     """What the witnesses say of a draft; each is larger where the draft is more likely right.
 
-    `article`, `quotes` and `draft` are the reader's log-odds that the article, the cited sentences and the draft itself
-    answer the question; `known` is the log-odds that the writer knows the answer, `refusal` how unlikely it found it to
-    refuse, `confidence` how likely its own words, in nats, each None where the writer does not tell; `agreement` is the
-    share of the reader's answer that the draft has; `covered` the share of its words that stand in the cited sentences,
-    and `particulars` minus the number of its names and numbers that do not; `closeness` and `relevance` are the
-    cosines of the cited sentences with the draft and with the question; `together` is minus the logarithm of the
-    characters between the two, where two are cited.
+    `article` and `quotes` are the reader's log-odds that the article and the cited sentences answer the question;
+    `refusal` is how unlikely the writer found it to refuse, `confidence` how likely its own words, in nats, each None
+    where it does not tell; `agreement` is the share of the reader's answer that the draft has; `covered` the share of
+    its words that stand in the cited sentences, and `particulars` minus the number of its names and numbers that do
+    not; `closeness` and `relevance` are the cosines of the cited sentences with the draft and with the question.
     """
 
     article: float
     quotes: float
-    draft: float
-    known: float | None
     refusal: float | None
     confidence: float | None
     agreement: float
@@ -76,7 +77,6 @@ class Features:
     particulars: float
     closeness: float
     relevance: float
-    together: float
 
     @property
     def values(self) -> tuple[float | None, ...]:
@@ -116,6 +116,11 @@ class Judge:
     def chance(self, question: Question, draft: Draft, written: Written, reading: Reading) -> float:
         """How likely a sentence of the draft is right, in [0, 1], whether its sources say it or not."""
         return self.probability(self.examine(question, draft, written, reading))
+
+    def is_surely_right(self, question: Question, written: Written) -> bool:
+        """Whether the checker says that the cited sentences say all of a sentence, and that it answers."""
+        verdict = self._verdict(question, written, [question.in_context, question.standalone])
+        return verdict is not None and min(verdict.supported, verdict.answers) >= SURE
 
     def is_said(self, question: Question, written: Written) -> bool:
         """Whether the cited sentences say all of a sentence of an account, whatever was asked."""
@@ -169,16 +174,13 @@ class Judge:
         return Features(
             article=_log_odds(reading.answerable),
             quotes=_log_odds(self._reader.read(asked, documents, found, max_quotes=1).answerable),
-            draft=_log_odds(read_alone(self._reader, asked, written.text).answerable),
-            known=max(-_MOST, min(_MOST, draft.known)) if draft.known is not None else None,
-            refusal=-max(draft.refusal, -12.0) if draft.refusal is not None else None,
+            refusal=min(-draft.refusal, _UNLIKELY) if draft.refusal is not None else None,
             confidence=max(draft.confidence, -3.0) if draft.confidence is not None else None,
             agreement=_share(best or "", written.text),
             covered=_share(written.text, f"{cited} {question.standalone}"),
             particulars=-float(len(self.invented(question, written))),
             closeness=float(vectors[0] @ vectors[2]),
             relevance=float(vectors[1] @ vectors[2]),
-            together=-_gap(written.sources),
         )
 
     def _texts(self, written: Written) -> list[str]:
@@ -195,10 +197,10 @@ class Judge:
 @cache
 def _fitted(writer: str) -> tuple[tuple[float, ...], tuple[float, ...], float]:
     """The weights, what witnesses who may be silent say on average, and the offset, as they were fitted for the writer,
-    else for the standard one.
+    else for one that is not tuned.
     """
     known = json.loads(WEIGHTS.read_text(encoding="utf-8"))
-    fitted = known.get(writer) or known[STANDARD.name]
+    fitted = known.get(writer) or known[OTHERS]
     names = Features.__slots__
     usual = tuple(fitted["usual"].get(name, 0.0) for name in names)
     return tuple(fitted["weights"][name] for name in names), usual, fitted["offset"]
@@ -210,12 +212,6 @@ def _names(text: str) -> set[str]:
 
 def _as_passage(source: Source, text: str) -> RetrievedPassage:
     return RetrievedPassage(Passage(source.document_id, source.span, text, (source.span,)), source.score)
-
-
-def _gap(sources: Sequence[Source]) -> float:
-    """The logarithm of the characters between two sentences; 0 for one, or where they touch."""
-    (_, first_end), *others = [(source.span.start, source.span.end) for source in sources]
-    return math.log1p(max(0, others[0][0] - first_end)) if others else 0.0
 
 
 def _log_odds(probability: float) -> float:

@@ -35,15 +35,13 @@ def without_false_yes(answer: str, asked: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What was written, and how sure the writer was, in nats: the mean log-probability of the tokens, the
-    log-probability of a refusal in their place, and the log-odds that it knows the answer, which a probe reads off its
-    state before it writes; None what is not told.
+    """What was written, and how sure the writer was, in nats: the mean log-probability of the tokens, and the
+    log-probability of a refusal in their place; None what is not told.
     """
 
     text: str
     confidence: float | None = None
     refusal: float | None = None
-    known: float | None = None
 
     @property
     def sentences(self) -> list[str]:

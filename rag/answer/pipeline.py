@@ -358,7 +358,7 @@ class _Drafting:
         self.clock.lap("attribute")
 
         yield Progress("check", self.answer)
-        checked = writer.check(question, draft, written, reading)
+        checked = writer.check(question, draft, written, reading, anew=failed is not None)
         self.clock.lap("check")
         return draft, checked
 

@@ -75,8 +75,12 @@ def article(texts: Iterable[str], *, examples: bool = True) -> tuple[Message, ..
     """The beginning of every prompt about the texts, each of an article or a part of one: what is wanted, examples
     unless the writer was tuned to do without, the texts.
     """
-    introduction = INTRODUCTION if examples else INTRODUCTION[:1]
-    return (*introduction, *_reading("\n[…]\n".join(" ".join(text.split()) for text in texts)))
+    return (*introduction(examples=examples), *_reading("\n[…]\n".join(" ".join(text.split()) for text in texts)))
+
+
+def introduction(*, examples: bool) -> tuple[Message, ...]:
+    """What comes before every article."""
+    return _INTRODUCTION if examples else _INTRODUCTION[:1]
 
 
 def question(asked: str, quotes: Iterable[str], *, at_length: bool = False) -> Message:
@@ -99,7 +103,7 @@ def _reading(text: str) -> tuple[Message, Message]:
     return Message("user", f"Article:\n{text}"), Message("assistant", _READ)
 
 
-INTRODUCTION = (
+_INTRODUCTION = (
     Message("system", _SYSTEM),
     *(
         message
@@ -110,4 +114,3 @@ INTRODUCTION = (
         )
     ),
 )
-"""What comes before every article."""

@@ -117,6 +117,8 @@ class QuoteWriter:
         draft: Draft,  # noqa: ARG002
         written: Sequence[Written],
         reading: Reading,
+        *,
+        anew: bool = False,  # noqa: ARG002
     ) -> Checked:
         """The sentences up to the first that is no compression of the quote; none, where the first lacks the answer."""
         best = reading.quotes[0]

@@ -230,7 +230,7 @@ def _speed(model: LanguageModel) -> str:
     loaded = time.perf_counter()
     model.study(prompt, lambda done, _: read.append(done), lambda: False)
     studied = time.perf_counter()
-    asked = Prompt((*lasting, Message("user", "Tell the story again, in many words.")), lasting=2)
+    asked = Prompt((*lasting, Message("user", "Tell another story, of an owl at sea, in many words.")), lasting=2)
     times = [time.perf_counter() for _ in model.generate(asked, max_tokens=_TOKENS, seconds=60, stopped=lambda: False)]
     if len(times) < 2:
         raise ModelError(f"{model.name} loads, and writes nothing; choose another with --llm")

@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from rag.errors import ModelError
+from rag.models.weights import FOLDER
 from rag.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -47,7 +48,8 @@ class KnownModel:
     """A GGUF file that is what it is by its SHA-256, whoever serves it; its sources are tried in order.
 
     `size` is in bytes, and so is `memory`, about what it takes when it is loaded with its context. One with a `package`
-    is the only GGUF file of that Python package, which is installed with the program.
+    is the only GGUF file of that Python package, which is installed with the program. An `adapter` is a file among the
+    program's own weights that tunes it for this task.
     """
 
     name: str
@@ -58,6 +60,7 @@ class KnownModel:
     memory: int
     sources: tuple[HubFile | Wheels, ...] = ()
     package: str | None = None
+    adapter: str | None = None
 
 
 STANDARD = KnownModel(
@@ -77,6 +80,7 @@ STANDARD = KnownModel(
             piece_size=52_428_800,
         ),
     ),
+    adapter="writer-standard.gguf",
 )
 PACKAGED = KnownModel(
     name="packaged",
@@ -117,6 +121,14 @@ def find_writer(settings: Settings) -> Path | None:
 def known(name: str) -> KnownModel | None:
     """The model of the catalogue that has this name."""
     return next((model for model in CATALOGUE if model.name == name), None)
+
+
+def adapter_of(path: Path) -> Path | None:
+    """What tunes the model in the file for this task; None where it is none of the catalogue's that has such."""
+    for model in CATALOGUE:
+        if model.adapter is not None and (path.name, path.stat().st_size) == (model.file_name, model.size):
+            return FOLDER / model.adapter if sha256_of(path) == model.sha256 else None
+    return None
 
 
 def find(model: KnownModel, settings: Settings) -> Path | None:

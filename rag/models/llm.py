@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import codecs
+import ctypes
 import hashlib
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -19,12 +22,15 @@ from rag.models import states
 from rag.models.chat_template import framed
 from rag.models.lazy import Lazy
 from rag.models.session import CHUNK, Session
-from rag.types import FloatArray
+from rag.models.weights import fingerprint
 
 if TYPE_CHECKING:
     from llama_cpp import Llama
 
+_log = logging.getLogger(__name__)
 CONTEXT_TOKENS = 8192
+_ERROR = 4
+"""Of the levels on which llama.cpp says something."""
 LEAST_READER = 400_000_000
 """Bytes of the smallest model that reads an article rather than rewording a quote; about half a billion weights."""
 _ONE_AT_A_TIME = threading.Lock()
@@ -34,7 +40,8 @@ LONGEST_WAIT = 25.0
 quotes that would stand in its place, some 300 tokens, are read sooner, and answer less."""
 
 INTRODUCTIONS_MB = 100.0
-"""States of introductions are kept up to so much, 17 MB each with the standard writer: those of earlier versions go."""
+"""States of introductions are kept up to so much, 2 MB each with the standard writer, 17 with one of its size that
+needs examples: those of earlier versions go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +88,11 @@ class LanguageModel(Protocol):
         """Whether it is strong enough to read an article and answer, or can only reword what it is given."""
         ...
 
+    @property
+    def tuned(self) -> bool:
+        """Whether it was trained to answer as is wanted here, or needs examples of it."""
+        ...
+
     def generate(
         self, prompt: Prompt, *, max_tokens: int, seconds: float, stopped: Callable[[], bool], avoid: str = ""
     ) -> Iterator[Token]:
@@ -92,12 +104,6 @@ class LanguageModel(Protocol):
 
     def likelihood(self, prompt: Prompt, reply: str, *, stopped: Callable[[], bool]) -> float | None:
         """The log-probability that the reply begins so, in nats; None where the model does not tell."""
-        ...
-
-    def hidden(self, prompt: Prompt, *, stopped: Callable[[], bool]) -> FloatArray | None:
-        """The last layer's state at the end of the prompt, (d,), from which a reply begins; None where it was stopped,
-        the prompt is longer than the context, or the model does not tell.
-        """
         ...
 
     def knows(self, prompt: Prompt) -> bool:
@@ -122,7 +128,8 @@ class LanguageModel(Protocol):
 
 
 class LlamaCppModel:
-    """A GGUF file run by llama.cpp; it loads on first use, once, and reads nothing twice that prompts share.
+    """A GGUF file run by llama.cpp, perhaps with an adapter that tunes it; it loads on first use, once, and reads
+    nothing twice that prompts share.
 
     Message contents are tokenised without special tokens, so that a text which holds `<|im_start|>` stays a text.
     What it holds after an introduction is kept below the folder `cache`, where one is given. Raises ModelError, on
@@ -130,9 +137,16 @@ class LlamaCppModel:
     """
 
     def __init__(
-        self, path: Path, *, threads: int = 2, context_tokens: int = CONTEXT_TOKENS, cache: Path | None = None
+        self,
+        path: Path,
+        *,
+        adapter: Path | None = None,
+        threads: int = 2,
+        context_tokens: int = CONTEXT_TOKENS,
+        cache: Path | None = None,
     ) -> None:
         self._path = path
+        self._adapter = adapter
         self._threads = threads
         self._context_tokens = context_tokens
         self._cache = cache
@@ -147,6 +161,10 @@ class LlamaCppModel:
     @property
     def reads(self) -> bool:
         return self._path.stat().st_size >= LEAST_READER
+
+    @property
+    def tuned(self) -> bool:
+        return self._adapter is not None
 
     def generate(
         self, prompt: Prompt, *, max_tokens: int, seconds: float, stopped: Callable[[], bool], avoid: str = ""
@@ -176,10 +194,6 @@ class LlamaCppModel:
             if not tokens or not self._read(llama, session, prompt, len(tokens), stopped):
                 return None
             return session.likelihood(tokens)
-
-    def hidden(self, prompt: Prompt, *, stopped: Callable[[], bool]) -> FloatArray | None:
-        with self._turn() as (llama, session):
-            return session.hidden() if self._read(llama, session, prompt, 1, stopped) else None
 
     def knows(self, prompt: Prompt) -> bool:
         with self._turn() as (llama, session):
@@ -279,23 +293,44 @@ class LlamaCppModel:
         import llama_cpp
 
         file = self._path.stat()
-        told = f"{self._path.name} {file.st_size} {llama_cpp.__version__} {self._context_tokens}".encode()
+        adapter = f"{fingerprint(self._adapter)} " if self._adapter is not None else ""
+        told = f"{self._path.name} {file.st_size} {adapter}{llama_cpp.__version__} {self._context_tokens}".encode()
         return hashlib.sha256(told + np.asarray(tokens, np.int32).tobytes()).hexdigest()[:32]
 
     def _load(self) -> tuple[Llama, Session]:
+        from llama_cpp import llama_log_set
+
         from rag.models.huge_pages import HugePagesLlama
 
+        if self._adapter is not None:
+            fingerprint(self._adapter)  # llama.cpp ends the process where the file is damaged
+            llama_log_set(_log_callback(), ctypes.c_void_p(0))  # it warns of each matrix
         try:
             llama = HugePagesLlama(  # unmapped: llama.cpp rearranges most weights, and would hold the mapped besides
                 str(self._path),
+                lora_path=str(self._adapter) if self._adapter is not None else None,
                 n_ctx=self._context_tokens,
                 n_threads_batch=self._threads,
                 use_mmap=False,
                 verbose=False,
             )
-        except (ValueError, OSError) as error:
+        except (ValueError, OSError, RuntimeError) as error:
             raise ModelError(f"{self._path} cannot be loaded as a GGUF model: {error}") from error
         return llama, Session(llama, self._threads)
+
+
+@cache
+def _log_callback() -> Any:
+    """Takes what llama.cpp says to the log, errors for all and the rest for whoever debugs; it is kept as long as the
+    process.
+    """
+    from llama_cpp import llama_log_callback
+
+    def said(level: int, text: bytes, _: object) -> None:
+        told = logging.WARNING if level == _ERROR else logging.DEBUG
+        _log.log(told, "llama.cpp: %s", text.decode(errors="replace").strip())
+
+    return llama_log_callback(said)
 
 
 def ends(llama: Llama, token: int) -> bool:

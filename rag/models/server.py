@@ -14,7 +14,6 @@ from rag.errors import ServerError
 from rag.models.llm import CONTEXT_TOKENS, Message, Prompt, Token
 from rag.models.openai_api import SILENCE_SECONDS, Client, RejectedError, Stopped
 from rag.models.served import Served, served
-from rag.types import FloatArray
 
 CHARACTERS_PER_TOKEN = 3.5
 """English has four or five; a prompt that might be longer than the context is not sent."""
@@ -38,6 +37,7 @@ class ServerModel:
     """
 
     reads = True
+    tuned = False
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -103,10 +103,6 @@ class ServerModel:
                         break
             if said == before or self._served is None or self._served.goes_on is None:
                 return None
-        return None
-
-    def hidden(self, prompt: Prompt, *, stopped: Callable[[], bool]) -> FloatArray | None:  # noqa: ARG002
-        """None: no server tells it."""
         return None
 
     def knows(self, prompt: Prompt) -> bool:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 CHUNK = 32
 """Tokens that are read between two looks at whether to stop: a third of a second on two slow cores."""
+GUESSES = 4
+"""So many tokens at most are read ahead with one that was written."""
 
 
 class Session:
@@ -28,8 +30,11 @@ class Session:
         self.evaluated = 0
         """Tokens that were read so far, for whoever wants to know what was saved."""
         self._ahead: FloatArray | None = None  # the log-probabilities of what comes next, once they were asked for
+        self._guessed: list[int] = []  # tokens that were read ahead of what is held
+        self._row = -1  # of the last batch: its last token that is held
         self._reading = Threads(threads)
         self._writing = Threads(threads)
+        self._looking_ahead = Threads(threads)
 
     @property
     def held(self) -> int:
@@ -66,46 +71,40 @@ class Session:
     def logprobs(self) -> FloatArray:
         """The log-probability of every token of the vocabulary to come next, (v,)."""
         if self._ahead is None:
-            self._ahead = self._logprobs(-1)
+            self._ahead = self._logprobs(self._row)
         return self._ahead
 
     def append(self, token: int) -> None:
-        """Read one token more."""
-        self._eval([token])
+        """Read one token more, and with it those that followed where it and the one before stood last.
+
+        What is written about a text often goes on as that does, and five tokens are read in little more time than one.
+        Those guessed rightly are read already when they are appended, and nothing else changes (Saxena 2023, "Prompt
+        Lookup Decoding"; Leviathan et al. 2023), but that several tokens at once are rounded otherwise.
+        """
+        if self._guessed and self._guessed[0] == token:
+            del self._guessed[0]
+            self._llama.n_tokens += 1
+            self._ahead, self._row = None, self._row + 1
+            return
+        self._eval([token], self._guesses(token))
 
     def likelihood(self, tokens: Sequence[int]) -> float:
         """The log-probability that the tokens come next, in nats; what is held, and comes next, stays as it is."""
-        ahead, before = self.logprobs(), self.held
+        ahead = self.logprobs()
         total = float(ahead[tokens[0]])
         if len(tokens) > 1:
-            self._llama._batch.set_batch(tokens[:-1], n_past=before, logits_all=True)
-            self._llama._ctx.decode(self._llama._batch)
+            self._forget_guesses()
+            self._decode(tokens[:-1], self._looking_ahead, each=True)
             total += sum(float(self._logprobs(i)[token]) for i, token in enumerate(tokens[1:]))
-            self._keep(before)
-        self._ahead = ahead
+            self._keep(self.held)
+            self._ahead = ahead
         return total
-
-    def hidden(self) -> FloatArray:
-        """The last layer's state at the last token that is held, (d,), which is read again for it."""
-        import llama_cpp
-
-        before, ahead = self.held, self.logprobs()
-        last = int(self._llama.input_ids[before - 1])
-        self._keep(before - 1)
-        llama_cpp.llama_set_embeddings(self._llama.ctx, True)
-        try:
-            self._eval([last])
-            state = llama_cpp.llama_get_embeddings_ith(self._llama.ctx, -1)
-            told = np.ctypeslib.as_array(state, shape=(self._llama.n_embd(),)).copy()
-        finally:
-            llama_cpp.llama_set_embeddings(self._llama.ctx, False)
-        self._ahead = ahead
-        return told
 
     def snapshot(self) -> bytes:
         """The state of all that is held, to be given to `restore`."""
         import llama_cpp
 
+        self._forget_guesses()
         size = llama_cpp.llama_state_seq_get_size(self._llama.ctx, 0)
         buffer = (ctypes.c_uint8 * size)()
         written = llama_cpp.llama_state_seq_get_data(self._llama.ctx, buffer, size, 0)
@@ -128,18 +127,38 @@ class Session:
         shifted = logits - logits.max()
         return np.asarray(shifted - math.log(float(np.exp(shifted).sum())), np.float32)
 
+    def _guesses(self, token: int) -> list[int]:
+        """What followed the last place, if there is one, where the token came after the last one that is held."""
+        held = self._llama.input_ids[: self.held]
+        places = np.flatnonzero((held[:-1] == held[-1]) & (held[1:] == token))
+        room = max(0, min(GUESSES, len(self._llama.input_ids) - self.held - 1))
+        return [int(guess) for guess in held[places[-1] + 2 :][:room]] if len(places) else []
+
     def _keep(self, count: int) -> None:
-        self._llama._ctx.kv_cache_seq_rm(-1, count, -1)
         self._llama.n_tokens = count
+        self._forget_guesses()
         self._ahead = None
 
-    def _eval(self, tokens: Sequence[int]) -> None:
-        self._ahead = None
-        alone = len(tokens) == 1
-        writing, reading = self._writing.best(), self._reading.best()
-        self._llama._ctx.set_n_threads(writing, reading)
+    def _forget_guesses(self) -> None:
+        self._llama._ctx.kv_cache_seq_rm(-1, self.held, -1)
+        self._guessed = []
+
+    def _eval(self, tokens: Sequence[int], guesses: Sequence[int] = ()) -> None:
+        """Read the tokens, and the guesses ahead of what is held."""
+        before, read = self.held, [*tokens, *guesses]
+        self._keep(before)
+        alone = self._writing if len(tokens) == 1 else self._reading
+        self._decode(read, self._looking_ahead if guesses else alone, each=bool(guesses))
+        self.evaluated += len(read)
+        self._llama.input_ids[before : before + len(read)] = read
+        self._llama.n_tokens += len(tokens)
+        self._guessed, self._row = list(guesses), len(tokens) - 1 if guesses else -1
+
+    def _decode(self, tokens: Sequence[int], threads: Threads, *, each: bool) -> None:
+        """Let llama.cpp read the tokens behind what is held, and tell what comes after each of them, or the last."""
+        count = threads.best()
+        self._llama._ctx.set_n_threads(count, count)
         start = time.perf_counter()
-        self._llama.eval(tokens)
-        self.evaluated += len(tokens)
-        spent = (time.perf_counter() - start) / len(tokens)
-        (self._writing if alone else self._reading).took(writing if alone else reading, spent)
+        self._llama._batch.set_batch(tokens, n_past=self.held, logits_all=each)
+        self._llama._ctx.decode(self._llama._batch)
+        threads.took(count, (time.perf_counter() - start) / len(tokens))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import takewhile
 
-from rag.models.catalogue import find_writer
+from rag.models.catalogue import adapter_of, find_writer
 from rag.models.llm import LanguageModel, LlamaCppModel
 from rag.models.openai_api import Address, Client
 from rag.models.server import ServerModel
@@ -37,5 +37,7 @@ def open_writers(settings: Settings) -> tuple[LanguageModel, ...]:
     """
     servers, own = addresses(settings)
     path = find_writer(replace(settings, llm=own))
-    here = [LlamaCppModel(path, threads=settings.threads, cache=settings.model_cache)] if path is not None else []
+    here = []
+    if path is not None:
+        here = [LlamaCppModel(path, adapter=adapter_of(path), threads=settings.threads, cache=settings.model_cache)]
     return (*(ServerModel(Client(address)) for address in servers), *here)

@@ -19,13 +19,14 @@ from rag.answer.attribution import Attributor
 from rag.answer.checking import LEAST_CHANCE, SILENT, WEIGHTS, Features, Judge
 from rag.answer.drafts import Draft
 from rag.answer.question import understand
-from rag.errors import UsageError
+from rag.errors import ModelError, UsageError
 from rag.evaluation.metrics import auc, recall
 from rag.evaluation.questions import Item
 from rag.library.collections import Library
 from rag.models.catalogue import STANDARD
 from rag.models.checker import NeuralChecker
 from rag.models.reader.quotes import SpanReader
+from rag.models.writers import open_writers
 from rag.settings import Settings, load_settings
 from rag.training.calibrate import reliability
 from rag.training.drafts import questions_of, read
@@ -49,11 +50,7 @@ def examples(items: Sequence[Item], library: Library, settings: Settings, writte
     """What the witnesses say of every draft in the file that states something."""
     lines = [json.loads(line) for line in written.read_text(encoding="utf-8").splitlines()]
     told = {line["id"]: line["right"] for line in lines if "right" in line}
-    known = {
-        line["id"]: Draft(line["text"], line["confidence"], line["refusal"], line["known"])
-        for line in lines
-        if line["text"]
-    }
+    known = {line["id"]: Draft(line["text"], line["confidence"], line["refusal"]) for line in lines if line["text"]}
     if any(None in {draft.confidence, draft.refusal} for draft in known.values()):
         raise UsageError("a judge is fitted for a writer that tells probabilities; these drafts have none")
     reader, checker = SpanReader(), NeuralChecker()
@@ -74,14 +71,17 @@ def examples(items: Sequence[Item], library: Library, settings: Settings, writte
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Write the drafts that are missing, fit the judge on all of them, and print how well each witness tells."""
+    """Fit the judge on the drafts, and print how well each witness tells."""
     parser = argparse.ArgumentParser(prog="python -m rag.training.judge", description=__doc__)
     parser.add_argument("questions", type=Path, help="question file, or lessons")
     parser.add_argument("--drafts", type=Path, required=True, help="what `python -m rag.training.drafts` wrote")
-    parser.add_argument("--llm", default=STANDARD.name, help="the writer; weights are kept under this name")
+    parser.add_argument("--llm", default=STANDARD.name, help="the writer that drafted (%(default)s)")
     parser.add_argument("--out", type=Path, help=f"where to write the weights, such as {WEIGHTS.name}")
     arguments = parser.parse_args(argv)
     settings = load_settings(flags={"llm": arguments.llm})
+    writer = next(iter(open_writers(settings)), None)
+    if writer is None:
+        raise ModelError("a judge is for a language model; leave --llm none away")
     library, items = Library(settings), questions_of(arguments.questions)
     found = list(examples(items, library, settings, arguments.drafts))
     names = [field.name for field in fields(Features)]
@@ -107,7 +107,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.out is not None:
         known = json.loads(arguments.out.read_text(encoding="utf-8")) if arguments.out.exists() else {}
         rounded = {name: round(float(weight), 4) for name, weight in zip(names, weights, strict=False)}
-        known[arguments.llm] = {
+        known[writer.name] = {
             "weights": rounded,
             "usual": {name: round(float(usual[names.index(name)]), 2) for name in SILENT},
             "offset": round(float(weights[-1]), 4),

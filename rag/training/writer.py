@@ -23,7 +23,8 @@ from torch.nn import functional
 
 from rag.answer import prompts
 from rag.answer.question import understand
-from rag.evaluation.metrics import recall
+from rag.errors import UsageError
+from rag.evaluation.metrics import likest, recall
 from rag.models.chat_template import framed
 from rag.models.llm import Message
 from rag.sentences import sentence_texts
@@ -57,7 +58,7 @@ class Shares:
     hints: those with one that does not answer, in place of the one that does or beside it.
     """
 
-    stripped: float = 0.15
+    stripped: float = 0.5
     hinted: float = 0.75
     misleading: float = 0.35
     beside: float = 0.5
@@ -100,7 +101,7 @@ def _hints(random_: random.Random, lesson: Lesson, taught: Taught, shares: Share
     sentences = sentence_texts(text)
     evidence = [text[span.start : span.end] for span in lesson.evidence]
     others = [sentence for sentence in sentences if sentence not in evidence] or sentences
-    like = sorted(others, key=lambda other: -recall(other, lesson.question))[:4]
+    like = likest(others, lesson.question, 4)
     hints = random_.sample(like, min(len(like), 2 if random_.random() < shares.beside else 1))
     if evidence and random_.random() >= shares.misleading:
         hints[0] = max(evidence, key=lambda sentence: recall(sentence, lesson.answer))
@@ -195,6 +196,17 @@ class Tuner:
         partial.replace(self.folder / "checkpoint.pt")
         export(self.folder / "latest.gguf", self.trained, self.shape, self.share)
 
+    def start_from(self, adapter: Path) -> None:
+        """Go on from the factors of an adapter that `export` wrote; raises UsageError where it is of other matrices."""
+        factors, names = read_factors(adapter, self.shape), {name: _name_in_gguf(name) for name in self.trained}
+        if {name: value.shape for name, value in factors.items()} != {
+            names[name]: value.shape for name, value in self.trained.items()
+        }:
+            raise UsageError(f"{adapter} is of other layers or another model; see --first-layer and --base")
+        for name, value in self.trained.items():
+            value.copy_(factors[names[name]])
+        self._compute_with_trained()
+
     def resume(self) -> bool:
         """Go on from the folder's checkpoint, if there is one."""
         path = self.folder / "checkpoint.pt"
@@ -221,22 +233,48 @@ def export(path: Path, trained: Mapping[str, Tensor], shape: Any, share: float =
     writer.add_type("adapter")
     writer.add_string("adapter.type", "lora")
     writer.add_float32("adapter.lora.alpha", SCALE * share)
-    heads = {"q_proj": shape.num_attention_heads, "k_proj": shape.num_key_value_heads}
     for name, value in trained.items():
-        parts = name.split(".")
-        layer, projection = parts[parts.index("layers") + 1], next(part for part in parts if part in PROJECTIONS)
-        factor = "lora_a" if "lora_A" in parts else "lora_b"
-        matrix = value.detach().half().numpy()
-        if factor == "lora_b" and shape.model_type == "llama" and projection in heads:
-            # a GGUF of this family has the two halves of each rotated pair beside each other
-            rows = matrix.reshape(heads[projection], 2, -1, matrix.shape[1])
-            matrix = rows.swapaxes(1, 2).reshape(matrix.shape)
-        writer.add_tensor(f"blk.{layer}.{PROJECTIONS[projection]}.weight.{factor}", matrix)
+        in_gguf, matrix = _name_in_gguf(name), value.detach().half().numpy()
+        heads = _rotated_heads(in_gguf, shape)
+        if heads:
+            matrix = matrix.reshape(heads, 2, -1, matrix.shape[1]).swapaxes(1, 2).reshape(matrix.shape)
+        writer.add_tensor(in_gguf, matrix)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
     path.with_suffix(".partial").replace(path)
+
+
+def read_factors(path: Path, shape: Any) -> dict[str, Tensor]:
+    """An adapter's factors by their names in the GGUF, as `Tuner` trains them; the inverse of `export`."""
+    from gguf import GGUFReader
+
+    read, factors = GGUFReader(path), {}
+    share = float(read.fields["adapter.lora.alpha"].parts[-1][0]) / SCALE
+    for tensor in read.tensors:
+        matrix = tensor.data.astype("float32")
+        heads = _rotated_heads(tensor.name, shape)
+        if heads:
+            matrix = matrix.reshape(heads, -1, 2, matrix.shape[1]).swapaxes(1, 2).reshape(matrix.shape)
+        factors[tensor.name] = torch.from_numpy(matrix) * (share if tensor.name.endswith("lora_b") else 1.0)
+    return factors
+
+
+def _name_in_gguf(name: str) -> str:
+    parts = name.split(".")
+    layer, projection = parts[parts.index("layers") + 1], next(part for part in parts if part in PROJECTIONS)
+    return f"blk.{layer}.{PROJECTIONS[projection]}.weight.{'lora_a' if 'lora_A' in parts else 'lora_b'}"
+
+
+def _rotated_heads(in_gguf: str, shape: Any) -> int:
+    """The heads of a factor whose rows stand otherwise in a GGUF; 0 where they stand as they do in transformers.
+
+    A GGUF of the family has the two halves of each rotated pair beside each other.
+    """
+    heads = {"attn_q": shape.num_attention_heads, "attn_k": shape.num_key_value_heads}
+    _, _, projection, _, factor = in_gguf.split(".")
+    return heads.get(projection, 0) if shape.model_type == "llama" and factor == "lora_b" else 0
 
 
 def batches(
@@ -269,11 +307,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("lessons", type=Path, help="file or folder of lessons (rag/training/lessons.py)")
     parser.add_argument("--base", type=Path, required=True, help="the writer's GGUF file")
     parser.add_argument("--checkpoint", type=Path, required=True, help="folder for checkpoint and adapter")
+    parser.add_argument("--warm-start", type=Path, help="the adapter to begin from, where there is no checkpoint")
     parser.add_argument("--steps", type=int, default=100, help="optimiser steps in all (%(default)s)")
     parser.add_argument("--rows", type=int, default=4, help="conversations a step (%(default)s)")
     parser.add_argument("--rate", type=float, default=3e-4, help="AdamW's peak (%(default)s)")
     parser.add_argument("--first-layer", type=int, default=8, help="layers below stay as they are (%(default)s)")
-    parser.add_argument("--share", type=float, default=0.5, help="of what is learnt, to be added (%(default)s)")
+    parser.add_argument("--share", type=float, default=1.0, help="of what is learnt, to be added (%(default)s)")
     parser.add_argument("--most-tokens", type=int, default=2200, help="of a conversation (%(default)s)")
     parser.add_argument("--bfloat16", action="store_true", help="compute so: several times faster where the CPU can")
     parser.add_argument("--minutes", type=float, default=math.inf, help="stop after so many (no end)")
@@ -291,7 +330,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         share=given.share,
         dtype=torch.bfloat16 if given.bfloat16 else torch.float32,
     )
-    tuner.resume()
+    if not tuner.resume() and given.warm_start is not None:
+        tuner.start_from(given.warm_start)
     llama, began = Llama(str(given.base), vocab_only=True, verbose=False), time.monotonic()
     made = batches(llama, read_lessons(given.lessons), rows=given.rows, most_tokens=given.most_tokens, first=tuner.step)
     while tuner.step < given.steps and time.monotonic() - began < given.minutes * 60:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from rag.errors import UsageError
+from rag.models.catalogue import PACKAGED
 from rag.training.drafts import main as write_drafts
 from rag.training.judge import main
 
@@ -34,10 +35,7 @@ def test_the_command_writes_drafts_once_and_weights_for_the_writer(
     file.write_text("".join(json.dumps(article) + "\n" for article in articles))
     drafts, out = tmp_path / "drafts.jsonl", tmp_path / "judge.json"
     said = ["It sank near Turku.", "Otto did.", "It cost 40 crowns.", "It sank near Oslo.", "Clara Lindt founded it."]
-    lines = [
-        {"id": str(n), "text": text, "confidence": -0.5, "refusal": -1.0 - n, "known": None}
-        for n, text in enumerate(said)
-    ]
+    lines = [{"id": str(n), "text": text, "confidence": -0.5, "refusal": -1.0 - n} for n, text in enumerate(said)]
     drafts.write_text("".join(json.dumps(line) + "\n" for line in lines))
     write = [str(file), "--out", str(drafts), "--llm", "packaged"]
     assert write_drafts(write) == 0
@@ -49,9 +47,9 @@ def test_the_command_writes_drafts_once_and_weights_for_the_writer(
     assert drafts.read_text() == before  # nothing is written twice
     assert main([str(file), "--drafts", str(drafts), "--llm", "packaged", "--out", str(out)]) == 0
     assert "out of fold" in capsys.readouterr().out
-    fitted = json.loads(out.read_text())["packaged"]
+    ((writer, fitted),) = json.loads(out.read_text()).items()
+    assert writer == Path(PACKAGED.file_name).stem
     assert "refusal" in fitted["weights"]
-    assert fitted["weights"]["known"] == 0  # this writer has no probe
     told = [{**json.loads(line), "right": n % 2 == 0} for n, line in enumerate(drafts.read_text().splitlines())]
     drafts.write_text("".join(json.dumps(line) + "\n" for line in told))
     assert main([str(file), "--drafts", str(drafts), "--llm", "packaged"]) == 0

@@ -1,4 +1,4 @@
-"""The logistic models of the judge and of probes, on made examples."""
+"""The logistic model of the judge, on made examples."""
 
 import numpy as np
 import pytest

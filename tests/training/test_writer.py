@@ -1,3 +1,4 @@
+import hashlib
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,7 +7,9 @@ import pytest
 from llama_cpp import Llama
 
 from rag.answer import prompts
+from rag.errors import UsageError
 from rag.models.catalogue import PACKAGED, find
+from rag.models.llm import LlamaCppModel, Message, Prompt
 from rag.settings import Settings
 from rag.training.lessons import Lesson, Taught
 from rag.training.writer import Conversation, Shares, Tuner, batches, conversation, encode
@@ -128,3 +131,33 @@ def test_what_is_learnt_is_what_llama_cpp_then_says(packaged: Path, learning: Co
     tuned = likelihood(Llama(str(packaged), lora_path=adapter, n_ctx=512, logits_all=True, verbose=False), learning)
     assert base == pytest.approx(-losses[0], abs=0.1)
     assert tuned == pytest.approx(-loss, abs=0.1)
+
+    tuner.share = 0.5
+    tuner.save()
+    later = Tuner(packaged, tmp_path / "later", steps=8, first_layer=28)
+    later.start_from(tmp_path / "latest.gguf")
+    assert later.step == 0
+    for name, value in tuner.trained.items():
+        brought = later.trained[name] / (0.5 if "lora_B" in name else 1)
+        assert brought.numpy() == pytest.approx(value.numpy(), abs=1e-3)
+    with pytest.raises(UsageError, match=r"latest\.gguf is of other layers or another model"):
+        Tuner(packaged, tmp_path / "more", steps=8, first_layer=27).start_from(tmp_path / "latest.gguf")
+
+
+@pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:FutureWarning")  # of peft
+def test_the_model_that_answers_has_what_was_learnt(packaged: Path, tmp_path: Path) -> None:
+    tuner = Tuner(packaged, tmp_path, steps=1, first_layer=29)
+    for name, value in tuner.trained.items():
+        if "lora_B" in name:
+            value.fill_(0.05)
+    tuner.save()
+    adapter = tmp_path / "latest.gguf"
+    adapter.with_name("latest.gguf.sha256").write_text(hashlib.sha256(adapter.read_bytes()).hexdigest())
+    asked = Prompt((Message("user", "Where is the mill?"),))
+    plain, tuned = (
+        LlamaCppModel(packaged, adapter=which).likelihood(asked, "In Aarle.", stopped=lambda: False)
+        for which in (None, adapter)
+    )
+    assert plain is not None
+    assert tuned is not None
+    assert abs(plain - tuned) > 0.1
