@@ -218,10 +218,11 @@ class ReaderWhoIs(OverlapReader):
         return replace(super().read(*arguments, **options), answerable=self.sure)
 
 
-@pytest.mark.parametrize("sure", [SURE_READER - 0.1, SURE_READER])
+@pytest.mark.parametrize(("sure", "kept"), [(SURE_READER - 0.1, True), (SURE_READER, True), (SURE_READER, False)])
 def test_an_answer_that_fails_is_drafted_anew_from_what_is_like_it_or_from_the_quotes_of_a_sure_reader(
-    index: PassageIndex, settings: Settings, model: ScriptedModel, sure: float
+    index: PassageIndex, settings: Settings, model: ScriptedModel, sure: float, kept: bool
 ) -> None:
+    index.folder = settings.indexes / "kept" if kept else None
     invented, right = "The museum moved to Basel in 1950.", "The museum moved to Basel."
     model.replies = [invented, right]
     pipeline = Pipeline(index, reader=ReaderWhoIs(sure), checker=OverlapChecker(), model=model, settings=settings)
@@ -231,7 +232,7 @@ def test_an_answer_that_fails_is_drafted_anew_from_what_is_like_it_or_from_the_q
     assert last.answer.text == f"{right} [1]"
     assert "The museum moved to Basel" in last.answer.citations[0].quote
     first, second = model.prompts
-    if sure < SURE_READER:
+    if sure < SURE_READER or not kept:
         hints = second.messages[-1].content
         assert second.lasting == first.lasting
         assert "\n- The museum moved to Basel" in hints

@@ -134,10 +134,10 @@ class ArticleWriter:
         *,
         failed: Draft | None = None,
     ) -> Draft | None:
-        """After a draft that failed, the writer is told nothing but the reader's quotes, where these are trusted: with
-        the whole article before it, it may have overlooked them. Elsewhere the evidence is what is like the draft and
-        the question, rather than what the reader found for the question: a wrong answer often has the words that a
-        right one needs (Shao et al., 2023, "ITER-RETGEN").
+        """After a draft that failed, the writer is told nothing but the reader's quotes, where these are trusted, and
+        what it has read is kept: with the whole article before it, it may have overlooked them. Elsewhere the evidence
+        is what is like the draft and the question, rather than what the reader found for the question: a wrong answer
+        often has the words that a right one needs (Shao et al., 2023, "ITER-RETGEN").
         """
         if failed is not None and question.at_length:
             return None
@@ -164,12 +164,13 @@ class ArticleWriter:
         """What the model is asked, behind the article where it has studied that. More of what was said before stands
         around that.
         """
-        alone = failed is not None and self.trusts(question, reading)
+        article = self.article
+        kept = article is None or article.memory is not None  # else the model had to read it again after other prompts
+        alone = failed is not None and kept and self.trusts(question, reading)
         like = None if alone else failed.text if failed is not None else "" if question.wants_more else None
         quotes = self._like(f"{question.in_context} {like}", found) if like is not None else list(reading.quotes)
         earlier = prompts.turns([turn for turn in history if turn.answered][-TURNS:] if question.points_back else ())
-        article = None if alone else self.article
-        if article is not None and self._model.knows(article):
+        if article is not None and not alone and self._model.knows(article):
             hints = quotes if like is not None else [] if question.leans else self._likely(quotes)
             words = self._with_neighbours if question.wants_more else self._hint
             asked = prompts.question(question.told, map(words, hints), at_length=question.at_length)
