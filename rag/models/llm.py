@@ -327,8 +327,11 @@ def _log_callback() -> Any:
     from llama_cpp import llama_log_callback
 
     def said(level: int, text: bytes, _: object) -> None:
-        told = logging.WARNING if level == _ERROR else logging.DEBUG
-        _log.log(told, "llama.cpp: %s", text.decode(errors="replace").strip())
+        words = text.decode(errors="replace").strip()
+        if level == _ERROR:
+            _log.warning("llama.cpp: %s", words)
+        else:
+            _log.debug("llama.cpp: %s", words)
 
     return llama_log_callback(said)
 
