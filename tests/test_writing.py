@@ -59,7 +59,9 @@ def test_before_it_has_read_the_article_it_sees_the_quotes_with_what_stands_arou
     assert "Clara Lindt founded" in article
     assert "The museum moved to Basel" in article
     assert "Repairs to the northern dam" not in article or "two hours late" not in article
-    assert model.prompts[0].messages[-1].content == f"Question: {QUESTION}"
+    hints, asked = model.prompts[0].messages[-1].content.split("\n\n")
+    assert "\n- Clara Lindt founded" in hints
+    assert asked == f"Question: {QUESTION}"
 
 
 def test_once_it_has_read_the_article_the_question_and_two_hints_are_new(

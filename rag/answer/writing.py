@@ -175,8 +175,11 @@ class ArticleWriter:
             words = self._with_neighbours if question.wants_more else self._hint
             asked = prompts.question(question.told, map(words, hints), at_length=question.at_length)
             return replace(article, messages=(*article.messages, *earlier, asked))
-        asked = prompts.question(question.told, (), at_length=question.at_length)
-        told = [quote.text for quote in self._likely(quotes)] if alone else map(self._with_neighbours, quotes)
+        likely = self._likely(quotes)
+        without = alone or like is not None or question.leans
+        hinted = () if without else map(self._hint, likely)
+        asked = prompts.question(question.told, hinted, at_length=question.at_length)
+        told = [quote.text for quote in likely] if alone else map(self._with_neighbours, quotes)
         read, introduction = self._reading(told), self._introduction
         return Prompt((*read, *earlier, asked), introduction, introduction=introduction)
 
@@ -194,8 +197,8 @@ class ArticleWriter:
     ) -> Checked:
         """Of an account, which answers nothing in particular, the sentences that the article says; else those that are
         likely right. A draft that is not likely right at all is not worth another, unless the reader's quote would
-        stand in its place; and what was drafted anew is to be better than that. Of one that the writer stumbled over
-        nothing is shown.
+        stand in its place, than which a sentence is to be better. Of one that the writer stumbled over nothing is
+        shown.
         """
         if draft.confidence is not None and draft.confidence < LEAST_CONFIDENCE:
             return Checked((), hopeful=not question.at_length)
@@ -207,7 +210,7 @@ class ArticleWriter:
             sentence
             for sentence, chance in zip(written, chances, strict=True)
             if self._judge.is_right(question, sentence, chance)
-            and (not (anew and quotable) or self._judge.is_surely_right(question, sentence))
+            and (not quotable or self._judge.is_better(question, sentence, anew=anew))
         )
         return Checked(tuple(shown), hopeful=quotable or max(chances, default=0.0) >= LEAST_HOPE)
 
