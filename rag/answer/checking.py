@@ -96,9 +96,9 @@ class Judge:
         self._checker = checker
         self._writer = writer
 
-    def is_right(self, question: Question, written: Written, chance: float) -> bool:
+    def is_right(self, question: Question, written: Written, chance: float, least: float = 0.0) -> bool:
         """Whether a sentence with this chance to be right may be shown: it is likely enough, its sources say it, and it
-        answers.
+        answers, both with the `least` probability at least.
 
         What it denies follows from its sources rather than stands in them; of that the checker, which learnt denials
         from made-up falsehoods, knows too little to forbid it. "No," alone denies only what was asked, and what a
@@ -109,7 +109,7 @@ class Judge:
         verdict = (
             self._verdict(question, written, [question.in_context, question.standalone]) if chance >= likely else None
         )
-        if verdict is None:
+        if verdict is None or min(verdict.supported, verdict.answers) < least:
             return False
         share = LENIENCE if chance >= LIKELY else 1.0
         return denied or (verdict.supported >= share * LEAST_SUPPORTED and verdict.answers >= share * LEAST_ANSWERING)
@@ -117,14 +117,6 @@ class Judge:
     def chance(self, question: Question, draft: Draft, written: Written, reading: Reading) -> float:
         """How likely a sentence of the draft is right, in [0, 1], whether its sources say it or not."""
         return self.probability(self.examine(question, draft, written, reading))
-
-    def is_better(self, question: Question, written: Written, *, anew: bool) -> bool:
-        """Whether a sentence, drafted first or anew, is better than a trusted quote that would stand in its place: the
-        checker says that the cited sentences say all of it, and that it answers.
-        """
-        verdict = self._verdict(question, written, [question.in_context, question.standalone])
-        least = SURE if anew else LEAST_OF_TRUSTED
-        return verdict is not None and min(verdict.supported, verdict.answers) >= least
 
     def is_said(self, question: Question, written: Written) -> bool:
         """Whether the cited sentences say all of a sentence of an account, whatever was asked."""

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from rag.answer import prompts
 from rag.answer.attribution import Attributor
-from rag.answer.checking import LEAST_HOPE, Judge
+from rag.answer.checking import LEAST_HOPE, LEAST_OF_TRUSTED, SURE, Judge
 from rag.answer.citing import quoted
 from rag.answer.drafts import Checked, Draft, Written, without_false_yes
 from rag.answer.question import Question, without_markers
@@ -170,16 +170,16 @@ class ArticleWriter:
         like = None if alone else failed.text if failed is not None else "" if question.wants_more else None
         quotes = self._like(f"{question.in_context} {like}", found) if like is not None else list(reading.quotes)
         earlier = prompts.turns([turn for turn in history if turn.answered][-TURNS:] if question.points_back else ())
-        if article is not None and not alone and self._model.knows(article):
-            hints = quotes if like is not None else [] if question.leans else self._likely(quotes)
-            words = self._with_neighbours if question.wants_more else self._hint
-            asked = prompts.question(question.told, map(words, hints), at_length=question.at_length)
-            return replace(article, messages=(*article.messages, *earlier, asked))
-        likely = self._likely(quotes)
-        without = alone or like is not None or question.leans
-        hinted = () if without else map(self._hint, likely)
-        asked = prompts.question(question.told, hinted, at_length=question.at_length)
-        told = [quote.text for quote in likely] if alone else map(self._with_neighbours, quotes)
+        whole = article if article is not None and not alone and self._model.knows(article) else None
+        if like is not None:
+            hints = quotes if whole is not None else []
+        else:
+            hints = [] if alone or question.leans else self._likely(quotes)
+        words = self._with_neighbours if question.wants_more else self._hint
+        asked = prompts.question(question.told, map(words, hints), at_length=question.at_length)
+        if whole is not None:
+            return replace(whole, messages=(*whole.messages, *earlier, asked))
+        told = [quote.text for quote in self._likely(quotes)] if alone else map(self._with_neighbours, quotes)
         read, introduction = self._reading(told), self._introduction
         return Prompt((*read, *earlier, asked), introduction, introduction=introduction)
 
@@ -205,12 +205,12 @@ class ArticleWriter:
         if question.at_length:
             return Checked(tuple(sentence for sentence in written if self._judge.is_said(question, sentence)))
         quotable = self.trusts(question, reading)
+        least = (SURE if anew else LEAST_OF_TRUSTED) if quotable else 0.0
         chances = [self._judge.chance(question, draft, sentence, reading) for sentence in written]
         shown = (
             sentence
             for sentence, chance in zip(written, chances, strict=True)
-            if self._judge.is_right(question, sentence, chance)
-            and (not quotable or self._judge.is_better(question, sentence, anew=anew))
+            if self._judge.is_right(question, sentence, chance, least)
         )
         return Checked(tuple(shown), hopeful=quotable or max(chances, default=0.0) >= LEAST_HOPE)
 
